@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_control_block.hpp>
+
+#include "messages/ids.hpp"
+
+namespace legion {
+
+/// Actors by address: local ones that were published, proxies for remote ones. An owner of a handle
+/// cannot tell.
+///
+/// Shape:  one proxy per remote actor in use; safe from any thread; at most 65,536 proxies, the
+/// unused go first. Errors: there is always a handle: one for a node nobody knows answers
+/// `unreachable`.
+class directory {
+public:
+  virtual ~directory() = default;
+
+  /// Makes a local actor reachable for other nodes under a path; a later one replaces the earlier.
+  virtual void publish(std::string path, caf::strong_actor_ptr who) = 0;
+  virtual void withdraw(std::string_view path) = 0;
+
+  /// The actor under a path on a node, whichever start of the node that is; its end is told to
+  /// monitors.
+  virtual caf::strong_actor_ptr find(const node_id& node, std::string_view path) = 0;
+
+  template <class Handle>
+  Handle at(const node_id& node, std::string_view path) {
+    return caf::actor_cast<Handle>(find(node, path));
+  }
+};
+
+} // namespace legion

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "actors/message_types.hpp"
+#include "actors/node_context.hpp"
+
+namespace legion {
+
+/// A member's record or state changed; the first ones after `subscribe` tell what is.
+struct member_change {
+  member who;
+  member_state state = member_alive;
+};
+
+/// Tells `who` of every change from now on, after all that is known now. `who` must accept
+/// `member_change`.
+struct subscribe_members {
+  caf::strong_actor_ptr who;
+};
+
+/// Asks for all that is known, dead members included.
+struct list_members {};
+
+struct members_known {
+  std::vector<member_change> members; // sorted by node id; with this node itself
+};
+
+/// Changes what this node says of itself: the record's version rises, and the news spreads.
+struct describe_self {
+  member record; // id, start, version, endpoint and key are kept as they are
+};
+
+/// The transport saw a connection close or open: a hint that makes a probe come at once.
+struct connection_hint {
+  node_id peer;
+  bool up = false;
+};
+
+} // namespace legion
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::member_change)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::subscribe_members)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::list_members)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::members_known)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_self)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::connection_hint)
+
+namespace legion {
+
+/// Path "membership". The first three messages come from other nodes.
+using membership_handle = caf::typed_actor<caf::reacts_to<swim_packet>,                        //
+                                           caf::replies_to<join_request>::with<join_reply>,    //
+                                           caf::replies_to<member_list>::with<member_list>,    //
+                                           caf::replies_to<list_members>::with<members_known>, //
+                                           caf::reacts_to<subscribe_members>,                  //
+                                           caf::reacts_to<describe_self>,                      //
+                                           caf::reacts_to<connection_hint>>;
+
+/// Joins through `context.join`, or founds a cluster, and keeps the zone's member list.
+membership_handle spawn_membership(caf::actor_system& system, const context_ptr& context);
+
+} // namespace legion

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <caf/actor_system.hpp>
+
+#include "actors/bridge/bridge_actor.hpp"
+#include "actors/gateway/gateway_actor.hpp"
+#include "actors/membership/membership_actor.hpp"
+#include "actors/node/node_actor.hpp"
+
+namespace legion {
+
+/// One whole node: its actors, spawned in order and introduced to each other. What main and the
+/// simulator start.
+struct cluster_node {
+  context_ptr context;
+  bridge_handle bridge;
+  membership_handle membership;
+  node_handle node;
+  gateway_handle gateway;
+};
+
+/// Fails as the transport, the driver or the API's socket fails; what was started by then is
+/// stopped.
+result<cluster_node> start_node(caf::actor_system& system, node_context context);
+
+/// Stops the actors in reverse order; workloads stay. The process may end when all have ended.
+void stop_node(caf::actor_system& system, const cluster_node& x);
+
+} // namespace legion

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <caf/actor_system.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "actors/bridge/bridge_actor.hpp"
+#include "actors/membership/membership_actor.hpp"
+#include "actors/message_types.hpp"
+#include "actors/node_context.hpp"
+
+namespace legion {
+
+/// Ends every workload with its grace period, withdraws the promises, then answers: `legion-node
+/// --drain`.
+struct drain {};
+struct drained {};
+
+} // namespace legion
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drain)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drained)
+
+namespace legion {
+
+/// Path "node": the node as others address it. It answers calls for itself, and passes what is for
+/// a keeper group on to the group, which it spawns on first use.
+using node_handle = caf::typed_actor<caf::replies_to<call>::with<call_reply>,           //
+                                     caf::replies_to<accept>::with<accept_reply>,       //
+                                     caf::replies_to<release>::with<release_reply>,     //
+                                     caf::replies_to<report>::with<report_reply>,       //
+                                     caf::replies_to<group_request>::with<group_reply>, //
+                                     caf::replies_to<node_request>::with<node_view>,    //
+                                     caf::replies_to<logs_request>::with<log_lines>,    //
+                                     caf::replies_to<cordon_request>::with<node_view>,  //
+                                     caf::reacts_to<member_change>,                     //
+                                     caf::replies_to<drain>::with<drained>>;
+
+} // namespace legion

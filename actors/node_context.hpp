@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "messages/ids.hpp"
+#include "messages/journal.pb.h"
+#include "messages/negotiation.pb.h"
+#include "messages/resource.pb.h"
+#include "runtime/api/api.hpp"
+#include "runtime/drivers/driver.hpp"
+#include "runtime/store/store.hpp"
+#include "runtime/transport/transport.hpp"
+
+namespace legion {
+
+class directory;
+class census;
+
+/// Who this node is, for as long as this process lives.
+struct identity {
+  node_id id;
+  start_number start{};
+  std::string name;
+  std::string zone;
+  std::string endpoint;   // HOST:PORT that peers reach
+  std::string public_key; // 32 bytes
+};
+
+/// What this node offers, read from the machine or set by its owner.
+struct offering {
+  capacity total;
+  std::vector<label> labels; // with kubernetes.io/hostname, sorted by key
+  std::vector<taint> taints;
+  int first_port = 20000;
+  int last_port = 20999;
+  std::vector<std::string> notes; // what this machine cannot give, each in one line
+};
+
+/// All that an actor knows of its node. Nothing is global, so that a million nodes fit in one actor
+/// system.
+///
+/// Shape: immutable after the node actor was spawned, shared by all actors of one node.
+struct node_context {
+  identity self;
+  offering offers;
+  std::uint64_t seed = 0;            // every actor derives its own generator from it
+  std::vector<transport::peer> join; // contacts to ask first; empty: this node founds a cluster
+  std::string cluster;          // 16 random bytes if this node founds one or had one; else empty
+  std::vector<record> replayed; // what the journal held, in the order of its keys
+
+  transport::factory make_transport;
+  store::factory make_store;
+  drivers::factory make_driver;
+  api::factory make_api; // may be empty: no gateway socket (in the simulator)
+
+  std::shared_ptr<legion::directory> directory; // local and remote actors by address
+  std::shared_ptr<legion::census> census;       // every actor enrols at its spawn
+};
+
+using context_ptr = std::shared_ptr<const node_context>;
+
+} // namespace legion

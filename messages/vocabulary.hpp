@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "messages/api.pb.h"
+#include "messages/evidence.pb.h"
+#include "messages/keeping.pb.h"
+#include "messages/membership.pb.h"
+#include "messages/negotiation.pb.h"
+
+/// Every message that may travel between nodes, with its number on the wire. A number is never used
+/// again.
+#define LEGION_REMOTE_MESSAGES(X)                                                                  \
+  X(1, swim_packet)                                                                                \
+  X(2, member_list)                                                                                \
+  X(3, join_request)                                                                               \
+  X(4, join_reply)                                                                                 \
+  X(10, call)                                                                                      \
+  X(11, call_reply)                                                                                \
+  X(12, accept)                                                                                    \
+  X(13, accept_reply)                                                                              \
+  X(14, release)                                                                                   \
+  X(15, release_reply)                                                                             \
+  X(20, report)                                                                                    \
+  X(21, report_reply)                                                                              \
+  X(30, group_request)                                                                             \
+  X(31, group_reply)                                                                               \
+  X(40, node_request)                                                                              \
+  X(41, node_view)                                                                                 \
+  X(42, logs_request)                                                                              \
+  X(43, log_lines)                                                                                 \
+  X(44, cordon_request)
+
+namespace legion {
+
+/// The wire number of a message type; 0 for one that does not travel.
+template <class T>
+inline constexpr std::uint32_t message_kind = 0;
+
+#define LEGION_KIND(number, type)                                                                  \
+  template <>                                                                                      \
+  inline constexpr std::uint32_t message_kind<type> = number;
+LEGION_REMOTE_MESSAGES(LEGION_KIND)
+#undef LEGION_KIND
+
+} // namespace legion

@@ -1,0 +1,6 @@
+#include <cstdio>
+
+int main() {
+  std::puts("legion-node " LEGION_VERSION);
+  return 0;
+}
