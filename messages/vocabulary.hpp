@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "messages/api.pb.h"
+#include "messages/envelope.pb.h"
 #include "messages/evidence.pb.h"
 #include "messages/keeping.pb.h"
 #include "messages/membership.pb.h"
