@@ -1,14 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "messages/ids.hpp"
 #include "messages/journal.pb.h"
 #include "messages/negotiation.pb.h"
 #include "messages/resource.pb.h"
+#include "messages/time.hpp"
 #include "runtime/api/api.hpp"
 #include "runtime/drivers/driver.hpp"
 #include "runtime/store/store.hpp"

@@ -16,10 +16,17 @@ namespace legion {
 struct drain {};
 struct drained {};
 
+/// A group on this node took its first resource: the member record must say that this node keeps
+/// it.
+struct group_claimed {
+  group_id group{};
+};
+
 } // namespace legion
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drain)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drained)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::group_claimed)
 
 namespace legion {
 
@@ -34,6 +41,7 @@ using node_handle = caf::typed_actor<caf::replies_to<call>::with<call_reply>,   
                                      caf::replies_to<logs_request>::with<log_lines>,    //
                                      caf::replies_to<cordon_request>::with<node_view>,  //
                                      caf::reacts_to<member_change>,                     //
+                                     caf::reacts_to<group_claimed>,                     //
                                      caf::replies_to<drain>::with<drained>>;
 
 } // namespace legion
