@@ -49,8 +49,9 @@ struct offering {
 struct node_context {
   identity self;
   offering offers;
-  std::uint64_t seed = 0;            // every actor derives its own generator from it
-  std::vector<transport::peer> join; // contacts to ask first; empty: this node founds a cluster
+  std::uint64_t seed = 0;              // see `seed_for`
+  std::function<wall_ms()> wall_clock; // for what people read; never for a rule's decision
+  std::vector<transport::peer> join;   // contacts to ask first; empty: this node founds a cluster
   std::string cluster;          // 16 random bytes if this node founds one or had one; else empty
   std::vector<record> replayed; // what the journal held, in the order of its keys
 
@@ -61,6 +62,9 @@ struct node_context {
 
   std::shared_ptr<legion::directory> directory; // local and remote actors by address
   std::shared_ptr<legion::census> census;       // every actor enrols at its spawn
+
+  /// The seed of one actor\'s own generator: the same node seed and path, the same choices.
+  std::uint64_t seed_for(std::string_view actor_path) const;
 };
 
 using context_ptr = std::shared_ptr<const node_context>;
