@@ -63,7 +63,7 @@ struct node_context {
   std::shared_ptr<legion::directory> directory; // local and remote actors by address
   std::shared_ptr<legion::census> census;       // every actor enrols at its spawn
 
-  /// The seed of one actor\'s own generator: the same node seed and path, the same choices.
+  /// The seed of one actor's own generator: the same node seed and path, the same choices.
   std::uint64_t seed_for(std::string_view actor_path) const;
 };
 
