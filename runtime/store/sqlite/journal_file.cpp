@@ -1,0 +1,242 @@
+#include "runtime/store/sqlite/journal_file.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <map>
+
+#include <sqlite3.h>
+
+#include "runtime/store/sqlite/checksum.hpp"
+#include "runtime/store/sqlite/wal_scan.hpp"
+
+namespace legion::store::sqlite {
+namespace {
+
+/// Pages of write-ahead log before they are copied into the database: 4 MiB.
+constexpr int checkpoint_pages = 1000;
+
+/// The row's number is part of what is checked: a row that turns up under another is damage.
+std::uint32_t checksum_of(live_rows::row_id id, std::string_view body) {
+  char number[8];
+  for (int i = 0; i < 8; ++i)
+    number[i] = static_cast<char>(id >> (8 * i));
+  return crc32c(body, crc32c({number, 8}));
+}
+
+constexpr const char* schema = "PRAGMA page_size=4096;"
+                               "PRAGMA journal_mode=WAL;"
+                               "PRAGMA synchronous=FULL;"
+                               "PRAGMA wal_autocheckpoint=0;"
+                               "PRAGMA cache_size=-256;"
+                               "PRAGMA journal_size_limit=8388608;"
+                               "BEGIN IMMEDIATE;"
+                               "CREATE TABLE IF NOT EXISTS batches("
+                               "id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL);"
+                               "COMMIT;";
+
+} // namespace
+
+result<std::shared_ptr<journal_file>> journal_file::open(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    return fault{errc::disk, folder + ": cannot be made: " + error.message()};
+  std::shared_ptr<journal_file> file{new journal_file{folder + "/journal.db"}};
+  auto flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  if (auto code = sqlite3_open_v2(file->path_.c_str(), &file->db_, flags, nullptr); code)
+    return file->failed(code, "open");
+  sqlite3_extended_result_codes(file->db_, 1);
+  // A damaged log must stay as it is: closing would copy what is readable and delete the rest.
+  sqlite3_db_config(file->db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  // The lock comes first: another process may be writing what is scanned.
+  if (auto locked = file->run("PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE; ROLLBACK;", "lock");
+      !locked)
+    return locked.why();
+  if (auto scanned = scan_wal(file->path_ + "-wal"); !scanned)
+    return scanned.why();
+  if (auto ready = file->prepare(); !ready)
+    return ready.why();
+  return file;
+}
+
+journal_file::~journal_file() {
+  for (auto* statement : {insert_, update_, erase_, select_})
+    sqlite3_finalize(statement);
+  sqlite3_close(db_);
+}
+
+fault journal_file::failed(int code, const std::string& doing) const {
+  auto text = path_ + ": " + doing + ": " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
+  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
+    // The kernel may have dropped what it could not write: nobody can say what is on disk.
+    std::fprintf(stderr, "legion: %s: a sync failed; what is on disk is unknown\n", text.c_str());
+    std::abort();
+  }
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return {errc::disk_full, text};
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return {errc::damaged, text};
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return {errc::locked, text + " (another process has it open)"};
+    default:
+      return {errc::disk, text};
+  }
+}
+
+result<void> journal_file::run(const char* sql, const std::string& doing) {
+  if (auto code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr); code)
+    return failed(code, doing);
+  return {};
+}
+
+result<void> journal_file::prepare() {
+  if (auto done = run(schema, "set up"); !done)
+    return done;
+  sqlite3_wal_hook(
+      db_,
+      [](void* self, sqlite3*, const char*, int pages) {
+        static_cast<journal_file*>(self)->wal_pages_ = pages;
+        return SQLITE_OK;
+      },
+      this);
+  const std::pair<sqlite3_stmt**, const char*> statements[] = {
+      {&insert_, "INSERT INTO batches(id, crc, body) VALUES(?1, ?2, ?3)"},
+      {&update_, "UPDATE batches SET crc=?2, body=?3 WHERE id=?1"},
+      {&erase_, "DELETE FROM batches WHERE id=?1"},
+      {&select_, "SELECT crc, body FROM batches WHERE id=?1"}};
+  for (auto& [statement, sql] : statements)
+    if (auto code = sqlite3_prepare_v2(db_, sql, -1, statement, nullptr); code)
+      return failed(code, "read its table");
+  return {};
+}
+
+result<record_batch> journal_file::decode(live_rows::row_id id, std::int64_t crc,
+                                          std::string_view body) const {
+  auto where = path_ + ": row " + std::to_string(id);
+  record_batch batch;
+  if (checksum_of(id, body) != crc)
+    return fault{errc::damaged, where + " does not check: its bytes have changed on disk"};
+  if (!batch.ParseFromArray(body.data(), static_cast<int>(body.size())))
+    return fault{errc::damaged, where + " is not a batch of records"};
+  return batch;
+}
+
+namespace {
+std::string_view blob(sqlite3_stmt* statement, int column) {
+  return {static_cast<const char*>(sqlite3_column_blob(statement, column)),
+          static_cast<std::size_t>(sqlite3_column_bytes(statement, column))};
+}
+} // namespace
+
+result<std::vector<record>> journal_file::replay() {
+  sqlite3_stmt* all = nullptr;
+  if (auto code = sqlite3_prepare_v2(db_, "SELECT id, crc, body FROM batches ORDER BY id", -1, &all,
+                                     nullptr);
+      code)
+    return failed(code, "replay");
+  std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> closes{all, sqlite3_finalize};
+  std::map<std::string, record> newest;
+  int code;
+  while ((code = sqlite3_step(all)) == SQLITE_ROW) {
+    auto id = sqlite3_column_int64(all, 0);
+    auto batch = decode(id, sqlite3_column_int64(all, 1), blob(all, 2));
+    if (!batch)
+      return batch.why();
+    live_.add(id, *batch);
+    next_ = id + 1;
+    for (auto& x : *batch->mutable_records())
+      newest[x.key()] = std::move(x);
+  }
+  if (code != SQLITE_DONE)
+    return failed(code, "replay, behind row " + std::to_string(next_ - 1));
+  dead_ = live_.take_dead();
+  sparse_ = live_.take_sparse();
+  std::vector<record> result;
+  for (auto& [key, x] : newest)
+    if (!x.value().empty())
+      result.push_back(std::move(x));
+  return result;
+}
+
+result<record_batch> journal_file::read_row(live_rows::row_id id) {
+  sqlite3_bind_int64(select_, 1, id);
+  auto code = sqlite3_step(select_);
+  auto batch = code == SQLITE_ROW
+                   ? decode(id, sqlite3_column_int64(select_, 0), blob(select_, 1))
+                   : result<record_batch>{failed(code, "read row " + std::to_string(id))};
+  sqlite3_reset(select_);
+  return batch;
+}
+
+result<void> journal_file::write_row(sqlite3_stmt* statement, live_rows::row_id id,
+                                     const record_batch& batch) {
+  auto body = batch.SerializeAsString();
+  sqlite3_bind_int64(statement, 1, id);
+  sqlite3_bind_int64(statement, 2, checksum_of(id, body));
+  sqlite3_bind_blob64(statement, 3, body.data(), body.size(), SQLITE_STATIC);
+  auto code = sqlite3_step(statement);
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+  if (code != SQLITE_DONE)
+    return failed(code, "write row " + std::to_string(id));
+  return {};
+}
+
+result<void> journal_file::write_all(const std::deque<waiting_batch>& batches) {
+  if (auto begun = run("BEGIN IMMEDIATE", "write"); !begun)
+    return begun;
+  auto id = next_;
+  for (auto& x : batches)
+    if (auto done = write_row(insert_, id++, x.batch); !done)
+      return done;
+  for (auto dead : dead_) {
+    sqlite3_bind_int64(erase_, 1, dead);
+    auto code = sqlite3_step(erase_);
+    sqlite3_reset(erase_);
+    if (code != SQLITE_DONE)
+      return failed(code, "delete row " + std::to_string(dead));
+  }
+  rewritten_.clear();
+  for (auto sparse : sparse_) {
+    auto whole = read_row(sparse);
+    if (!whole)
+      return whole.why();
+    auto kept = live_.keep_live(sparse, *whole);
+    if (auto done = write_row(update_, sparse, kept); !done)
+      return done;
+    rewritten_.emplace_back(sparse, std::move(kept));
+  }
+  return run("COMMIT", "commit");
+}
+
+result<void> journal_file::commit(const std::deque<waiting_batch>& batches) {
+  if (auto done = write_all(batches); !done) {
+    if (!sqlite3_get_autocommit(db_))
+      sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+    return done;
+  }
+  for (auto dead : dead_)
+    live_.deleted(dead);
+  for (auto& [id, kept] : rewritten_)
+    live_.rewritten(id, kept);
+  for (auto& x : batches)
+    live_.add(next_++, x.batch);
+  dead_ = live_.take_dead();
+  sparse_ = live_.take_sparse();
+  if (wal_pages_ >= checkpoint_pages)
+    checkpoint();
+  return {};
+}
+
+void journal_file::checkpoint() {
+  auto code = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code)
+    (void)failed(code, "checkpoint"); // ends the process if a sync failed; else the next one tries
+}
+
+} // namespace legion::store::sqlite

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "messages/fault.hpp"
+#include "messages/journal.pb.h"
+#include "runtime/store/sqlite/live_rows.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace legion::store::sqlite {
+
+struct waiting_batch {
+  std::uint64_t correlation = 0;
+  record_batch batch;
+};
+
+/// The journal's database: one row per batch, each with its own checksum, because SQLite has none
+/// for pages. One thread at a time.
+class journal_file {
+public:
+  static result<std::shared_ptr<journal_file>> open(const std::string& folder);
+  ~journal_file();
+
+  /// All live records in the order of their keys; once, before the first commit.
+  result<std::vector<record>> replay();
+
+  /// All of these in one transaction, synced; or none. Also clears away rows that are dead.
+  result<void> commit(const std::deque<waiting_batch>& batches);
+
+private:
+  explicit journal_file(std::string path) : path_(std::move(path)) {}
+
+  fault failed(int code, const std::string& doing) const;
+  result<void> run(const char* sql, const std::string& doing);
+  result<void> prepare();
+  result<record_batch> read_row(live_rows::row_id id);
+  result<record_batch> decode(live_rows::row_id id, std::int64_t crc, std::string_view body) const;
+  result<void> write_row(sqlite3_stmt* statement, live_rows::row_id id, const record_batch& batch);
+  result<void> write_all(const std::deque<waiting_batch>& batches);
+  void checkpoint();
+
+  std::string path_;
+  sqlite3* db_ = nullptr;
+  sqlite3_stmt* insert_ = nullptr;
+  sqlite3_stmt* update_ = nullptr;
+  sqlite3_stmt* erase_ = nullptr;
+  sqlite3_stmt* select_ = nullptr;
+  live_rows live_;
+  live_rows::row_id next_ = 1;
+  int wal_pages_ = 0;
+
+  // What the transaction under way clears: it becomes true when it is committed.
+  std::vector<live_rows::row_id> dead_;
+  std::vector<live_rows::row_id> sparse_;
+  std::vector<std::pair<live_rows::row_id, record_batch>> rewritten_;
+};
+
+} // namespace legion::store::sqlite

@@ -1,0 +1,289 @@
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "runtime/store/sqlite/sqlite_store.hpp"
+#include "runtime/store/sqlite/wal_scan.hpp"
+
+using namespace legion;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct folder {
+  folder() {
+    auto pattern = (fs::temp_directory_path() / "legion-store-XXXXXX").string();
+    path = mkdtemp(pattern.data());
+  }
+  ~folder() { fs::remove_all(path); }
+  std::string path;
+};
+
+struct outcomes final : store::sink {
+  void written(std::uint64_t correlation) override { note(correlation, errc::none); }
+  void failed(std::uint64_t correlation, fault why) override {
+    detail = why.detail;
+    note(correlation, why.code);
+  }
+  void note(std::uint64_t correlation, errc code) {
+    std::lock_guard guard{mutex};
+    order.push_back(correlation);
+    codes[correlation] = code;
+    changed.notify_all();
+  }
+  errc of(std::uint64_t correlation) {
+    std::unique_lock guard{mutex};
+    REQUIRE(changed.wait_for(guard, std::chrono::seconds{30},
+                             [&] { return codes.contains(correlation); }));
+    return codes[correlation];
+  }
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::uint64_t, errc> codes;
+  std::vector<std::uint64_t> order;
+  std::string detail;
+};
+
+record_batch batch(std::vector<std::pair<std::string, std::string>> pairs) {
+  record_batch result;
+  for (auto& [key, value] : pairs) {
+    auto* x = result.add_records();
+    x->set_key(key);
+    x->set_value(value);
+  }
+  return result;
+}
+
+std::string text_of(const std::vector<record>& records) {
+  std::string result;
+  for (auto& x : records)
+    result += x.key() + "=" + x.value() + " ";
+  return result;
+}
+
+store::opened reopen(const std::string& path) {
+  auto opened = store::sqlite::open(path);
+  if (!opened)
+    FAIL(opened.why().detail);
+  return std::move(*opened);
+}
+
+int rows_in(const std::string& path) {
+  sqlite3* db = nullptr;
+  int result = -1;
+  REQUIRE(sqlite3_open((path + "/journal.db").c_str(), &db) == SQLITE_OK);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  auto count = [](void* to, int, char** values, char**) {
+    *static_cast<int*>(to) = std::atoi(values[0]);
+    return 0;
+  };
+  sqlite3_exec(db, "SELECT count(*) FROM batches", count, &result, nullptr);
+  sqlite3_close(db);
+  return result;
+}
+
+/// Writes in a child that is killed as soon as it has been told that all is written.
+void write_and_die(const std::string& path, const std::vector<record_batch>& batches) {
+  auto child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    auto opened = store::sqlite::open(path);
+    outcomes told;
+    auto journal = opened->start(told);
+    std::uint64_t id = 0;
+    for (auto& x : batches) {
+      journal->append(++id, x);
+      if (told.of(id) != errc::none)
+        _exit(1);
+    }
+    kill(getpid(), SIGKILL);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+}
+
+void flip(const std::string& path, std::uint64_t at) {
+  std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+  file.seekg(static_cast<std::streamoff>(at));
+  auto byte = static_cast<char>(file.get() ^ 0x40);
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put(byte);
+}
+
+} // namespace
+
+TEST_SUITE("store/sqlite_store") {
+
+  TEST_CASE("what was written is there again, newest value of each key, in the order of keys") {
+    folder here;
+    {
+      outcomes told;
+      auto journal = reopen(here.path).start(told);
+      journal->append(1, batch({{"b", "1"}, {"a", "1"}}));
+      journal->append(2, batch({{"b", "2"}, {"c", "1"}}));
+      journal->append(3, batch({{"c", ""}}));
+      CHECK(told.of(3) == errc::none);
+      CHECK(told.order == std::vector<std::uint64_t>{1, 2, 3});
+    }
+    CHECK(text_of(reopen(here.path).records) == "a=1 b=2 ");
+  }
+
+  TEST_CASE("what was answered survives kill -9") {
+    folder here;
+    write_and_die(here.path,
+                  {batch({{"a", "1"}}), batch({{"a", "2"}, {"b", std::string(9000, 'x')}})});
+    CHECK(text_of(reopen(here.path).records) == "a=2 b=" + std::string(9000, 'x') + " ");
+  }
+
+  TEST_CASE("a torn tail of the log loses only what was never synced") {
+    folder here;
+    write_and_die(here.path, {batch({{"a", "1"}}), batch({{"b", std::string(9000, 'x')}})});
+    auto wal = here.path + "/journal.db-wal";
+    fs::resize_file(wal, fs::file_size(wal) - 100);
+    CHECK(text_of(reopen(here.path).records) == "a=1 ");
+  }
+
+  TEST_CASE("a byte flipped in the middle of the log is damage, not the end of it") {
+    folder here;
+    std::vector<record_batch> batches;
+    for (int i = 0; i < 10; ++i)
+      batches.push_back(batch({{"k" + std::to_string(i), "v"}}));
+    write_and_die(here.path, batches);
+    auto wal = here.path + "/journal.db-wal";
+    auto size = fs::file_size(wal);
+    flip(wal, size / 2);
+    for (int again = 0; again < 2; ++again) { // looking does not repair
+      auto opened = store::sqlite::open(here.path);
+      REQUIRE_FALSE(opened);
+      CHECK(opened.why().code == errc::damaged);
+      CHECK(opened.why().detail.find("journal.db-wal: frame ") != std::string::npos);
+      CHECK(fs::file_size(wal) == size);
+    }
+  }
+
+  TEST_CASE("a byte flipped in a row is damage that names the row") {
+    folder here;
+    {
+      outcomes told;
+      auto journal = reopen(here.path).start(told);
+      journal->append(1, batch({{"a", "first"}}));
+      journal->append(2, batch({{"b", "a needle in a row"}}));
+      CHECK(told.of(2) == errc::none);
+    }
+    rows_in(here.path);
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open((here.path + "/journal.db").c_str(), &db) == SQLITE_OK);
+    sqlite3_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", nullptr, nullptr, nullptr);
+    sqlite3_close(db);
+    std::ifstream file{here.path + "/journal.db", std::ios::binary};
+    std::string bytes{std::istreambuf_iterator<char>{file}, {}};
+    auto at = bytes.find("needle");
+    REQUIRE(at != std::string::npos);
+    flip(here.path + "/journal.db", at);
+    auto opened = store::sqlite::open(here.path);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.why().code == errc::damaged);
+    CHECK(opened.why().detail.find("journal.db: row 2 does not check") != std::string::npos);
+  }
+
+  TEST_CASE("a file that is not a journal is damage") {
+    folder here;
+    std::ofstream{here.path + "/journal.db"} << std::string(8192, 'z');
+    auto opened = store::sqlite::open(here.path);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.why().code == errc::damaged);
+  }
+
+  TEST_CASE("a second open of the same folder is refused as locked") {
+    folder here;
+    auto first = store::sqlite::open(here.path);
+    REQUIRE(first);
+    auto child = fork(); // another process, as it would be
+    if (child == 0) {
+      auto second = store::sqlite::open(here.path);
+      _exit(!second && second.why().code == errc::locked ? 0 : 1);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    CHECK(status == 0);
+  }
+
+  TEST_CASE("superseded rows go, and the end of a key stays for as long as an older row holds it") {
+    folder here;
+    {
+      outcomes told;
+      auto journal = reopen(here.path).start(told);
+      std::uint64_t id = 0;
+      journal->append(++id, batch({{"a", "1"}, {"b", "1"}, {"c", "1"}, {"d", "1"}}));
+      journal->append(++id, batch({{"a", ""}}));
+      for (int i = 0; i < 100; ++i) {
+        journal->append(++id, batch({{"x", std::to_string(i)}}));
+        CHECK(told.of(id) == errc::none);
+      }
+    }
+    CHECK(text_of(reopen(here.path).records) == "b=1 c=1 d=1 x=99 ");
+    CHECK(rows_in(here.path) <= 4);
+    {
+      outcomes told;
+      auto journal = reopen(here.path).start(told);
+      journal->append(1, batch({{"b", "2"}, {"c", "2"}}));
+      CHECK(told.of(1) == errc::none);
+      journal->append(2, batch({{"x", "end"}})); // the first row is written again without a, b, c
+      CHECK(told.of(2) == errc::none);
+      journal->append(3, batch({{"y", "end"}})); // a's end goes now
+      CHECK(told.of(3) == errc::none);
+    }
+    CHECK(text_of(reopen(here.path).records) == "b=2 c=2 d=1 x=end y=end ");
+    CHECK(rows_in(here.path) == 4);
+  }
+
+  TEST_CASE("the queue is bounded, and a batch that is too large is refused") {
+    folder here;
+    outcomes told;
+    auto journal = reopen(here.path).start(told);
+    journal->append(1, batch({{"a", std::string(store::max_batch_bytes, 'x')}}));
+    CHECK(told.of(1) == errc::too_large);
+    auto large = batch({{"a", std::string(store::max_batch_bytes - 100, 'x')}});
+    for (std::uint64_t id = 2; id < 60; ++id)
+      journal->append(id, large);
+    bool overloaded = false;
+    for (std::uint64_t id = 2; id < 60; ++id)
+      overloaded |= told.of(id) == errc::overloaded;
+    CHECK(overloaded);
+  }
+
+  TEST_CASE("a full disk fails the batch; later ones are written once there is space") {
+    folder here;
+    if (mount("legion", here.path.c_str(), "tmpfs", 0, "size=512k") != 0) {
+      MESSAGE("skipped: a small file system can be mounted by root only");
+      return;
+    }
+    {
+      outcomes told;
+      auto journal = reopen(here.path).start(told);
+      journal->append(1, batch({{"a", "1"}}));
+      CHECK(told.of(1) == errc::none);
+      std::ofstream{here.path + "/ballast"} << std::string(600 * 1024, 'x');
+      journal->append(2, batch({{"b", std::string(100 * 1024, 'x')}}));
+      CHECK(told.of(2) == errc::disk_full);
+      fs::remove(here.path + "/ballast");
+      journal->append(3, batch({{"c", "1"}}));
+      CHECK(told.of(3) == errc::none);
+    }
+    CHECK(text_of(reopen(here.path).records) == "a=1 c=1 ");
+    umount(here.path.c_str());
+  }
+
+} // TEST_SUITE
