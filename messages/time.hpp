@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 
 namespace legion {
 
@@ -13,5 +14,9 @@ using std::chrono::seconds;
 
 /// Wall-clock time as messages carry it: milliseconds since the Unix epoch.
 using wall_ms = std::int64_t;
+
+/// Runs something after a delay, in the order of due times: how what is simulated waits without a
+/// thread or a clock of its own.
+using run_later = std::function<void(std::chrono::microseconds delay, std::function<void()> what)>;
 
 } // namespace legion

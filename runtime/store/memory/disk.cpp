@@ -1,0 +1,155 @@
+#include "runtime/store/memory/disk.hpp"
+
+#include <utility>
+
+namespace legion::store::memory {
+
+namespace {
+
+constexpr std::size_t most_waiting = 4096;
+constexpr auto least_sync = std::chrono::microseconds{200};
+constexpr std::uint64_t sync_spread_us = 1800;
+
+} // namespace
+
+struct disk::content {
+  struct waiting_batch {
+    std::uint64_t correlation;
+    record_batch batch;
+  };
+
+  std::minstd_rand random; // small: there may be 10,000 disks
+  run_later later;
+  watcher watch;
+  std::map<std::string, std::string> records;
+  std::list<waiting_batch> waiting;
+  sink* owner = nullptr;
+  std::uint64_t life = 0; // counts openings and crashes: completions of an older one are not told
+  bool syncing = false;
+  bool full = false;
+
+  void keep(const record_batch& batch) {
+    for (auto& x : batch.records()) {
+      if (x.value().empty())
+        records.erase(x.key());
+      else
+        records[x.key()] = x.value();
+    }
+    if (watch)
+      watch(batch);
+  }
+
+  static void sync(const std::shared_ptr<content>& self) {
+    self->syncing = true;
+    auto delay = least_sync + std::chrono::microseconds{self->random() % sync_spread_us};
+    auto count = self->waiting.size();
+    self->later(delay, [weak = std::weak_ptr<content>(self), count, life = self->life] {
+      if (auto self = weak.lock(); self && self->life == life)
+        synced(self, count);
+    });
+  }
+
+  // One sync covers all that waited when it began.
+  static void synced(const std::shared_ptr<content>& self, std::size_t count) {
+    self->syncing = false;
+    for (; count > 0 && !self->waiting.empty(); --count) {
+      auto x = std::move(self->waiting.front());
+      self->waiting.pop_front();
+      if (self->full) {
+        self->owner->failed(x.correlation, {errc::disk_full, "the simulated disk is full"});
+        continue;
+      }
+      self->keep(x.batch);
+      self->owner->written(x.correlation);
+    }
+    if (!self->waiting.empty())
+      sync(self);
+  }
+
+  void end_life() {
+    ++life;
+    owner = nullptr;
+    syncing = false;
+    if (!waiting.empty()) {
+      auto kept = full ? 0 : random() % (waiting.size() + 1);
+      for (auto& x : waiting) {
+        if (kept-- == 0)
+          break;
+        keep(x.batch);
+      }
+      waiting.clear();
+    }
+  }
+};
+
+class disk::writer : public store {
+public:
+  writer(std::shared_ptr<content> where, std::uint64_t life)
+      : content_(std::move(where)), life_(life) {}
+
+  ~writer() override {
+    if (content_->life == life_)
+      content_->end_life();
+  }
+
+  void append(std::uint64_t correlation, record_batch batch) override {
+    if (content_->life != life_)
+      return;
+    if (content_->waiting.size() >= most_waiting || batch.ByteSizeLong() > max_batch_bytes) {
+      auto code = content_->waiting.size() >= most_waiting ? errc::overloaded : errc::too_large;
+      // Told later, as all completions are.
+      content_->later(least_sync,
+                      [weak = std::weak_ptr<content>(content_), life = life_, correlation, code] {
+                        if (auto x = weak.lock(); x && x->life == life)
+                          x->owner->failed(correlation, {code, "the simulated disk takes no more"});
+                      });
+      return;
+    }
+    content_->waiting.push_back({correlation, std::move(batch)});
+    if (!content_->syncing)
+      content::sync(content_);
+  }
+
+private:
+  std::shared_ptr<content> content_;
+  std::uint64_t life_;
+};
+
+disk::disk(std::uint64_t seed, run_later later) : content_(std::make_shared<content>()) {
+  content_->random.seed(static_cast<std::uint32_t>(seed ^ (seed >> 32)));
+  content_->later = std::move(later);
+}
+
+opened disk::open() {
+  content_->end_life();
+  opened result;
+  for (auto& [key, value] : content_->records) {
+    auto& x = result.records.emplace_back();
+    x.set_key(key);
+    x.set_value(value);
+  }
+  result.start = [content = content_, life = content_->life](sink& owner) {
+    if (content->life == life)
+      content->owner = &owner;
+    return std::unique_ptr<store>(std::make_unique<writer>(content, life));
+  };
+  return result;
+}
+
+void disk::crash() {
+  content_->end_life();
+}
+
+void disk::set_full(bool x) {
+  content_->full = x;
+}
+
+void disk::set_watcher(watcher x) {
+  content_->watch = std::move(x);
+}
+
+const std::map<std::string, std::string>& disk::records() const {
+  return content_->records;
+}
+
+} // namespace legion::store::memory
