@@ -1,6 +1,115 @@
 #include "messages/manifest/manifest.hpp"
 
+#include <map>
+
+#include "messages/manifest/complaints.hpp"
+#include "messages/manifest/field_check.hpp"
+#include "messages/manifest/names.hpp"
+#include "messages/manifest/resources.hpp"
+#include "messages/manifest/scalar.hpp"
+#include "messages/manifest/yaml_tree.hpp"
+
 namespace legion::manifest {
+
+namespace {
+
+constexpr const char* supported = "v1 Pod, apps/v1 Deployment or v1 List";
+
+struct kind_rule {
+  const char* api_version;
+  const char* kind;
+  resource (*read)(const spot&, context&);
+};
+
+constexpr kind_rule kinds[] = {
+    {"v1", "Pod", read_pod}, {"apps/v1", "Deployment", read_deployment}, {"v1", "List", nullptr}};
+
+/// One call of `read`: all files, and the names that they have used.
+class reading {
+public:
+  explicit reading(const options& how) : how_(how) {}
+
+  void file(const source& from, parsed& into) {
+    complaints to(from.name, how_.strict);
+    context in{to, how_.default_namespace, false};
+    auto tree = read_tree(from.text);
+    for (const auto& e : tree.errors)
+      to.error(e.at, e.field, e.found, e.allowed);
+    file_ = from.name;
+    if (tree.errors.empty())
+      for (const auto* document : tree.documents)
+        if (document->kind != node_kind::null)
+          this->document({document, ""}, in, into);
+    for (auto& d : to.take())
+      into.diagnostics.push_back(std::move(d));
+  }
+
+private:
+  void document(const spot& x, context& in, parsed& into) {
+    const auto* rule = kind_of(x, in);
+    if (!rule)
+      return;
+    auto before = in.to.errors();
+    check_fields(*x.what, *find_type(rule->kind), x.path, in.to);
+    if (in.to.errors() != before)
+      return;
+    if (rule->read) {
+      auto r = rule->read(x, in);
+      if (claim(r, x, in))
+        into.resources.push_back(std::move(r));
+      return;
+    }
+    auto items = x["items"];
+    for (std::size_t i = 0; i < items.size(); ++i)
+      document(items.item(i), in, into);
+  }
+
+  /// A name is taken once in all files.
+  bool claim(const resource& r, const spot& at, context& in) {
+    auto name = r.metadata().namespace_() + '/' + r.metadata().name();
+    auto where = file_ + ':' + std::to_string(at.what->at.line);
+    auto [known, fresh] = taken_.try_emplace(r.kind() + ' ' + name, where);
+    if (!fresh && at["metadata"]["name"])
+      in.to.error(at["metadata"]["name"].what->at, at["metadata"]["name"].path,
+                  r.kind() + ' ' + name + " again, first in " + known->second,
+                  "each resource once");
+    return fresh;
+  }
+
+  static const kind_rule* kind_of(const spot& x, context& in) {
+    if (x.what->kind != node_kind::map) {
+      in.to.error(x.what->at, x.path, shown(*x.what),
+                  std::string("a map with apiVersion and kind: ") + supported);
+      return nullptr;
+    }
+    auto version = x["apiVersion"];
+    auto kind = x["kind"];
+    if (!version || !kind) {
+      std::string found = !version && !kind ? "neither apiVersion nor kind" : "nothing";
+      if (!version && !kind && x["services"])
+        found += "; it looks like a file for docker compose";
+      in.to.error(x.what->at, (!version ? version : kind).path, found,
+                  std::string("a Kubernetes manifest: ") + supported);
+      return nullptr;
+    }
+    for (const auto& rule : kinds)
+      if (kind.text() == rule.kind && kind.what->kind == node_kind::string) {
+        if (version.text() == rule.api_version && version.what->kind == node_kind::string)
+          return &rule;
+        in.to.error(version.what->at, version.path, shown(*version.what),
+                    std::string(rule.api_version) + " for kind " + rule.kind);
+        return nullptr;
+      }
+    in.to.error(kind.what->at, kind.path, shown(*kind.what), supported);
+    return nullptr;
+  }
+
+  options how_;
+  std::string file_;
+  std::map<std::string, std::string> taken_;
+};
+
+} // namespace
 
 bool refused(const parsed& x) {
   for (const auto& d : x.diagnostics)
@@ -9,13 +118,19 @@ bool refused(const parsed& x) {
   return false;
 }
 
-parsed read(const std::vector<source>& files, const options&) {
+parsed read(const std::vector<source>& files, const options& how) {
   parsed result;
-  for (const auto& f : files) {
-    auto& d = result.diagnostics.emplace_back();
-    d.set_file(f.name);
-    d.set_text(f.name + ": manifests are not read yet");
+  reading all(how);
+  for (const auto& f : files)
+    all.file(f, result);
+  bool wrong = refused(result);
+  if (!wrong && result.resources.empty()) {
+    complaints to(files.empty() ? "" : files.front().name, how.strict);
+    to.error({}, "", "no document", std::string("at least one: ") + supported);
+    result.diagnostics = to.take();
   }
+  if (wrong)
+    result.resources.clear();
   return result;
 }
 

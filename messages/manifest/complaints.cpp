@@ -1,0 +1,59 @@
+#include "messages/manifest/complaints.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace legion::manifest {
+
+namespace {
+constexpr unsigned most = 1000;
+}
+
+diagnostic& complaints::add(place at, const std::string& field) {
+  auto& d = all_.emplace_back();
+  d.set_file(file_);
+  d.set_line(at.line);
+  d.set_column(at.column);
+  d.set_field(field);
+  auto& text = *d.mutable_text();
+  text = file_ + ':' + std::to_string(at.line) + ':' + std::to_string(at.column) + ": ";
+  if (!field.empty())
+    text += field + ": ";
+  return d;
+}
+
+void complaints::error(place at, const std::string& field, const std::string& found,
+                       const std::string& allowed) {
+  if (++errors_ > most)
+    return;
+  auto& d = add(at, field);
+  d.set_found(found);
+  d.set_allowed(allowed);
+  *d.mutable_text() += "found " + found + ", allowed: " + allowed;
+}
+
+void complaints::warning(place at, const std::string& field, const std::string& text) {
+  auto& count = strict_ ? errors_ : warnings_;
+  if (++count > most)
+    return;
+  auto& d = add(at, field);
+  d.set_warning(!strict_);
+  d.set_found(text);
+  *d.mutable_text() += strict_ ? text + " (an error, because of strict)" : text;
+}
+
+std::vector<diagnostic> complaints::take() {
+  std::stable_sort(all_.begin(), all_.end(), [](const diagnostic& a, const diagnostic& b) {
+    return std::tuple(a.line(), a.column()) < std::tuple(b.line(), b.column());
+  });
+  for (auto [count, name] : {std::pair{errors_, "errors"}, {warnings_, "warnings"}})
+    if (count > most) {
+      auto& d = all_.emplace_back();
+      d.set_file(file_);
+      d.set_warning(count == warnings_);
+      d.set_text(file_ + ": " + std::to_string(count - most) + " more " + name);
+    }
+  return std::move(all_);
+}
+
+} // namespace legion::manifest

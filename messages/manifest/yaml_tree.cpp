@@ -1,0 +1,405 @@
+// How a stranger's text is kept from hurting us. yaml-cpp descends once per level, so the handler
+// below throws at level 65, long before the stack is in danger; text is checked to be UTF-8 without
+// control characters first, because yaml-cpp takes 0x04 for the end of the file and guesses UTF-16
+// and UTF-32 from zero bytes. Aliases share their node, and each adds its node's whole weight to a
+// bounded sum, so that whoever walks the tree later (the check, the JSON copy) does bounded work
+// too.
+#include "messages/manifest/yaml_tree.hpp"
+
+#include <algorithm>
+#include <istream>
+#include <set>
+#include <streambuf>
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include "messages/manifest/scalar.hpp"
+
+namespace legion::manifest {
+
+const node* node::get(std::string_view key) const {
+  for (const auto& e : entries)
+    if (e.key->text == key)
+      return e.value->kind == node_kind::null ? nullptr : e.value;
+  return nullptr;
+}
+
+namespace {
+
+/// Reads a string in place.
+struct text_buffer : std::streambuf {
+  explicit text_buffer(std::string_view text) {
+    auto* begin = const_cast<char*>(text.data());
+    setg(begin, begin, begin + text.size());
+  }
+};
+
+/// Where lines begin, and the way from yaml-cpp's bytes to characters.
+class line_index {
+public:
+  explicit line_index(std::string_view text) : text_(text) {
+    starts_.push_back(0);
+    for (std::size_t i = 0; i < text.size(); ++i)
+      if (text[i] == '\n')
+        starts_.push_back(i + 1);
+  }
+
+  place at(int line, int byte_column) const {
+    if (line < 0 || byte_column < 0)
+      return {};
+    auto row = std::min(static_cast<std::size_t>(line), starts_.size() - 1);
+    place x{static_cast<std::uint32_t>(row + 1), 1};
+    std::size_t end = std::min(text_.size(), starts_[row] + static_cast<std::size_t>(byte_column));
+    if (row == last_.row && end >= last_.end) { // marks of one line come in order
+      x.column = last_.column;
+      x.column += characters(last_.end, end);
+    } else {
+      x.column += characters(starts_[row], end);
+    }
+    last_ = {row, end, x.column};
+    return x;
+  }
+
+private:
+  std::uint32_t characters(std::size_t from, std::size_t to) const {
+    return static_cast<std::uint32_t>(
+        std::count_if(text_.begin() + static_cast<std::ptrdiff_t>(from),
+                      text_.begin() + static_cast<std::ptrdiff_t>(to),
+                      [](char c) { return (c & 0xC0) != 0x80; }));
+  }
+
+  struct position {
+    std::size_t row = ~std::size_t{0};
+    std::size_t end = 0;
+    std::uint32_t column = 1;
+  };
+  std::string_view text_;
+  std::vector<std::size_t> starts_;
+  mutable position last_;
+};
+
+/// How many bytes the UTF-8 sequence at i takes; 0: it is none.
+std::size_t sequence_length(std::string_view text, std::size_t i) {
+  auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
+  unsigned char b = byte(i);
+  std::size_t n = b < 0x80                ? 1
+                  : b >= 0xC2 && b < 0xE0 ? 2
+                  : b >= 0xE0 && b < 0xF0 ? 3
+                  : b >= 0xF0 && b < 0xF5 ? 4
+                                          : 0;
+  if (n == 0 || i + n > text.size())
+    return 0;
+  for (std::size_t k = 1; k < n; ++k)
+    if ((byte(i + k) & 0xC0) != 0x80)
+      return 0;
+  if ((b == 0xE0 && byte(i + 1) < 0xA0) || (b == 0xED && byte(i + 1) > 0x9F)
+      || (b == 0xF0 && byte(i + 1) < 0x90) || (b == 0xF4 && byte(i + 1) > 0x8F))
+    return 0;
+  return n;
+}
+
+std::string hex(unsigned char c) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  return {digits[c >> 4], digits[c & 15]};
+}
+
+/// The first thing in the text that no YAML holds.
+void check_characters(std::string_view text, std::vector<broken>& errors) {
+  place at;
+  for (std::size_t i = 0; i < text.size();) {
+    auto c = static_cast<unsigned char>(text[i]);
+    auto n = sequence_length(text, i);
+    if (n == 0) {
+      errors.push_back({at, "", "the byte 0x" + hex(c) + ", which is not UTF-8", "text in UTF-8"});
+      return;
+    }
+    if ((c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7F) {
+      errors.push_back(
+          {at, "", "the control character 0x" + hex(c), "text without control characters"});
+      return;
+    }
+    ++at.column;
+    if (c == '\n')
+      at = {at.line + 1, 1};
+    i += n;
+  }
+}
+
+constexpr std::string_view core = "tag:yaml.org,2002:";
+
+class tree_builder : public YAML::EventHandler {
+public:
+  tree_builder(yaml_tree& into, const line_index& lines) : into_(into), lines_(lines) {}
+
+  void OnDocumentStart(const YAML::Mark&) override {
+    anchors_.clear();
+    stack_.clear();
+    root_ = nullptr;
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    auto& x = make(mark, node_kind::null);
+    remember(anchor, x);
+    add(x);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    auto& x = make(mark, node_kind::string);
+    x.text = text;
+    x.weight = 1 + text.size();
+    resolve(x, tag);
+    remember(anchor, x);
+    add(x);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    auto at = lines_.at(mark.line, mark.column);
+    const node* x = anchor < anchors_.size() ? anchors_[anchor] : nullptr;
+    if (!x)
+      throw broken{at, path(), "an alias to nothing", "an alias to an anchor above it"};
+    for (const auto& f : stack_)
+      if (f.what == x)
+        throw broken{at, path(), "an alias inside its own anchor",
+                     "an alias after what it stands for"};
+    if (stack_.size() + x->height > deepest)
+      throw broken{at, path(), "an alias that leads deeper than 64 levels", "at most 64 levels"};
+    expanded_ += x->weight;
+    if (expanded_ > largest_expansion)
+      throw broken{at, path(), "aliases that add more than 1 MiB to this file", "at most 1 MiB"};
+    add(*x);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(mark, node_kind::list, tag, "seq", anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(mark, node_kind::map, tag, "map", anchor);
+  }
+  void OnMapEnd() override {
+    check_keys(*stack_.back().what);
+    merge(*stack_.back().what);
+    close();
+  }
+
+  const node* root() const { return root_; }
+
+private:
+  struct frame {
+    node* what;
+    const node* key = nullptr; // of a map, while its value is awaited
+  };
+
+  node& make(const YAML::Mark& mark, node_kind kind) {
+    auto& x = into_.nodes.emplace_back();
+    x.kind = kind;
+    x.at = lines_.at(mark.line, mark.column);
+    return x;
+  }
+
+  void remember(YAML::anchor_t anchor, const node& x) {
+    if (anchor == 0)
+      return;
+    if (anchors_.size() <= anchor)
+      anchors_.resize(anchor + 1, nullptr);
+    anchors_[anchor] = &x;
+  }
+
+  void resolve(node& x, const std::string& tag) {
+    x.quoted = tag == "!";
+    if (tag == "?" || tag.empty())
+      x.kind = resolve_plain(x.text);
+    else if (tag == "!" || tag == std::string(core) + "str")
+      x.kind = node_kind::string;
+    else
+      resolve_tagged(x, tag);
+    if (x.text.find('\0') != std::string::npos)
+      throw broken{x.at, path(), "a zero character in a string", "text without control characters"};
+  }
+
+  void resolve_tagged(node& x, const std::string& tag) {
+    auto is = resolve_plain(x.text);
+    for (auto [name, kind] : {std::pair{"int", node_kind::integer},
+                              {"bool", node_kind::boolean},
+                              {"float", node_kind::real},
+                              {"null", node_kind::null}})
+      if (tag == std::string(core) + name) {
+        bool fits = is == kind || (kind == node_kind::real && is == node_kind::integer);
+        if (!fits)
+          throw broken{x.at, path(), shown(x) + " tagged !!" + name, "a value of that type"};
+        x.kind = is;
+        return;
+      }
+    throw broken{x.at, path(), "the tag " + tag,
+                 "no tag, or !!str, !!int, !!float, !!bool, !!null"};
+  }
+
+  void open(const YAML::Mark& mark, node_kind kind, const std::string& tag, const char* name,
+            YAML::anchor_t anchor) {
+    auto at = lines_.at(mark.line, mark.column);
+    if (stack_.size() >= deepest)
+      throw broken{at, "", "more than 64 levels of nesting", "at most 64 levels"};
+    if (!tag.empty() && tag != "?" && tag != "!" && tag != std::string(core) + name)
+      throw broken{at, path(), "the tag " + tag, "no tag"};
+    auto& x = make(mark, kind);
+    remember(anchor, x);
+    stack_.push_back({&x, nullptr});
+  }
+
+  void close() {
+    auto& x = *stack_.back().what;
+    stack_.pop_back();
+    add(x);
+  }
+
+  void add(const node& x) {
+    if (stack_.empty()) {
+      root_ = &x;
+      return;
+    }
+    auto& f = stack_.back();
+    if (f.what->kind == node_kind::list) {
+      f.what->items.push_back(&x);
+    } else if (!f.key) {
+      if (x.kind == node_kind::list || x.kind == node_kind::map || x.kind == node_kind::null)
+        throw broken{x.at, path(), shown(x) + " as a key", "a name"};
+      f.key = &x;
+    } else {
+      f.what->entries.push_back({f.key, &x});
+      f.key = nullptr;
+    }
+    f.what->height = std::max(f.what->height, x.height + 1);
+    f.what->weight += x.weight;
+  }
+
+  static bool is_merge(const node& key) { return key.text == "<<" && !key.quoted; }
+
+  void check_keys(const node& map) {
+    if (map.entries.size() < 2)
+      return;
+    std::vector<const node*> keys;
+    keys.reserve(map.entries.size());
+    for (const auto& e : map.entries)
+      keys.push_back(e.key);
+    std::stable_sort(keys.begin(), keys.end(),
+                     [](const node* a, const node* b) { return a->text < b->text; });
+    for (std::size_t i = 1; i < keys.size() && into_.errors.size() < 1000; ++i)
+      if (keys[i]->text == keys[i - 1]->text) {
+        std::size_t first = i - 1;
+        while (first > 0 && keys[first - 1]->text == keys[i]->text)
+          --first;
+        into_.errors.push_back({keys[i]->at, path_to(keys[i]->text),
+                                "the key " + shown(*keys[i]) + " again, first in line "
+                                    + std::to_string(keys[first]->at.line),
+                                "each key once in a map"});
+      }
+  }
+
+  /// What `<<` brings in comes after the map's own keys, which win; so do earlier sources.
+  void merge(node& map) {
+    auto at = std::find_if(map.entries.begin(), map.entries.end(),
+                           [](const entry& e) { return is_merge(*e.key); });
+    if (at == map.entries.end())
+      return;
+    const node* from = at->value;
+    map.entries.erase(at);
+    std::vector<const node*> sources;
+    if (from->kind == node_kind::list)
+      sources = from->items;
+    else
+      sources.push_back(from);
+    std::set<std::string_view> known;
+    for (const auto& e : map.entries)
+      known.insert(e.key->text);
+    for (const auto* s : sources) {
+      if (s->kind != node_kind::map)
+        throw broken{s->at, path_to("<<"), shown(*s), "a map, or a list of maps, to merge"};
+      for (const auto& e : s->entries)
+        if (known.insert(e.key->text).second)
+          map.entries.push_back(e);
+    }
+  }
+
+  std::string path_to(std::string_view key) const {
+    auto x = path();
+    if (!x.empty())
+      x += '.';
+    return x.append(key);
+  }
+
+  std::string path() const {
+    std::string x;
+    for (const auto& f : stack_) {
+      if (f.what->kind == node_kind::list) {
+        x += '[' + std::to_string(f.what->items.size()) + ']';
+      } else if (f.key) {
+        if (!x.empty())
+          x += '.';
+        x += f.key->text;
+      }
+    }
+    return x;
+  }
+
+  yaml_tree& into_;
+  const line_index& lines_;
+  std::vector<const node*> anchors_;
+  std::vector<frame> stack_;
+  const node* root_ = nullptr;
+  std::size_t expanded_ = 0;
+};
+
+void parse(std::string_view text, yaml_tree& into) {
+  line_index lines(text);
+  tree_builder builder(into, lines);
+  try {
+    text_buffer buffer(text);
+    std::istream in(&buffer);
+    YAML::Parser parser(in);
+    while (parser.HandleNextDocument(builder)) {
+      const node* root = builder.root();
+      // The same place twice: the parser stands before a token that it never takes.
+      if (root && !into.documents.empty() && root->kind == node_kind::null
+          && root->at.line == into.documents.back()->at.line
+          && root->at.column == into.documents.back()->at.column)
+        throw broken{root->at, "", "something out of place", "a map"};
+      if (root)
+        into.documents.push_back(root);
+    }
+  } catch (const broken& x) {
+    into.errors.push_back(x);
+  } catch (const YAML::Exception& x) {
+    into.errors.push_back(
+        {lines.at(x.mark.line, x.mark.column), "", "no YAML: " + x.msg, "YAML or JSON"});
+  } catch (const std::exception& x) {
+    into.errors.push_back({{}, "", std::string("no YAML: ") + x.what(), "YAML or JSON"});
+  }
+}
+
+} // namespace
+
+yaml_tree read_tree(const std::string& text) {
+  yaml_tree x;
+  if (text.size() > largest_file) {
+    x.errors.push_back(
+        {{}, "", std::to_string(text.size()) + " bytes", "at most 1 MiB (1048576 bytes) a file"});
+    return x;
+  }
+  std::string_view body = text;
+  if (body.substr(0, 3) == "\xEF\xBB\xBF")
+    body.remove_prefix(3);
+  check_characters(body, x.errors);
+  if (x.errors.empty())
+    parse(body, x);
+  return x;
+}
+
+} // namespace legion::manifest
