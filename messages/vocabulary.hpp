@@ -45,4 +45,10 @@ inline constexpr std::uint32_t message_kind = 0;
 LEGION_REMOTE_MESSAGES(LEGION_KIND)
 #undef LEGION_KIND
 
+/// Kinds that bridges exchange without a body. `watch`: tell me when the actor at this path ends;
+/// `ended`: it has. `done`: the answer of an actor that answers with nothing.
+inline constexpr std::uint32_t kind_done = 0;
+inline constexpr std::uint32_t kind_watch = 5;
+inline constexpr std::uint32_t kind_ended = 6;
+
 } // namespace legion

@@ -1,0 +1,208 @@
+#include "actors/bridge/wire.hpp"
+
+namespace legion::bridge {
+namespace {
+
+// Protobuf's wire format: a tag is (field << 3 | type); types are 0 varint, 1 eight bytes, 2 length
+// and bytes, 5 four bytes. https://protobuf.dev/programming-guides/encoding/
+enum wire_type : std::uint32_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
+
+void append_varint(std::string& out, std::uint64_t x) {
+  char buffer[10];
+  std::size_t n = 0;
+  while (x >= 0x80) {
+    buffer[n++] = static_cast<char>(x | 0x80);
+    x >>= 7;
+  }
+  buffer[n++] = static_cast<char>(x);
+  out.append(buffer, n);
+}
+
+void append_number(std::string& out, std::uint32_t field, std::uint64_t x) {
+  if (x == 0)
+    return;
+  append_varint(out, field << 3 | varint);
+  append_varint(out, x);
+}
+
+void append_bytes(std::string& out, std::uint32_t field, std::string_view x) {
+  if (x.empty())
+    return;
+  append_varint(out, field << 3 | bytes);
+  append_varint(out, x.size());
+  out.append(x);
+}
+
+std::size_t varint_size(std::uint64_t x) {
+  std::size_t n = 1;
+  for (; x >= 0x80; x >>= 7)
+    ++n;
+  return n;
+}
+
+std::size_t number_size(std::uint64_t x) {
+  return x == 0 ? 0 : 1 + varint_size(x);
+}
+
+std::size_t bytes_size(std::string_view x) {
+  return x.empty() ? 0 : 1 + varint_size(x.size()) + x.size();
+}
+
+/// Walks over the fields of one serialised message.
+class fields {
+public:
+  explicit fields(std::string_view rest) : rest_(rest) {}
+
+  /// The next field, or false at the end and on damage; `damaged` tells which.
+  bool next() {
+    if (rest_.empty())
+      return false;
+    std::uint64_t tag = 0;
+    if (!read(tag) || tag >> 3 == 0 || tag >> 32 != 0)
+      return fail();
+    field = static_cast<std::uint32_t>(tag >> 3);
+    type = static_cast<std::uint32_t>(tag & 7);
+    switch (type) {
+      case varint:
+        return read(number) || fail();
+      case fixed64:
+        return skip(8) || fail();
+      case fixed32:
+        return skip(4) || fail();
+      case bytes: {
+        std::uint64_t length = 0;
+        if (!read(length) || length > rest_.size())
+          return fail();
+        text = rest_.substr(0, length);
+        rest_.remove_prefix(length);
+        return true;
+      }
+      default:
+        return fail(); // groups are not of proto3
+    }
+  }
+
+  bool damaged = false;
+  std::uint32_t field = 0;
+  std::uint32_t type = 0;
+  std::uint64_t number = 0;
+  std::string_view text;
+
+private:
+  bool fail() {
+    damaged = true;
+    return false;
+  }
+
+  bool skip(std::size_t n) {
+    if (rest_.size() < n)
+      return false;
+    rest_.remove_prefix(n);
+    return true;
+  }
+
+  bool read(std::uint64_t& x) {
+    x = 0;
+    for (std::size_t i = 0; i < rest_.size() && i < 10; ++i) {
+      auto byte = static_cast<unsigned char>(rest_[i]);
+      x |= static_cast<std::uint64_t>(byte & 0x7f) << (7 * i);
+      if (byte < 0x80) {
+        rest_.remove_prefix(i + 1);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::string_view rest_;
+};
+
+bool read_envelope(std::string_view from, envelope_view& x) {
+  fields f{from};
+  while (f.next()) {
+    auto is = [&](std::uint32_t field, wire_type type) {
+      return f.field == field && f.type == type;
+    };
+    if (is(1, varint))
+      x.sequence = f.number;
+    else if (is(2, bytes))
+      x.to = f.text;
+    else if (is(3, varint))
+      x.kind = static_cast<std::uint32_t>(f.number);
+    else if (is(4, bytes))
+      x.body = f.text;
+    else if (is(5, varint))
+      x.request = f.number;
+    else if (is(6, varint))
+      x.reply_to = f.number;
+    else if (is(7, varint))
+      x.failure = failure_IsValid(static_cast<int>(f.number)) ? static_cast<failure>(f.number)
+                                                              : failure_refused;
+    else if (is(8, bytes))
+      x.detail = f.text;
+    else if (is(9, varint))
+      x.to_start = f.number;
+    else if (is(10, varint))
+      x.deadline_ms = static_cast<std::uint32_t>(f.number);
+    else if (is(11, varint))
+      x.code = static_cast<std::uint32_t>(f.number);
+  }
+  return !f.damaged;
+}
+
+} // namespace
+
+std::size_t size_bound(const envelope_view& x) {
+  return 64 + x.to.size() + x.body.size() + x.detail.size();
+}
+
+void append_header(std::string& out, std::string_view cluster, std::uint64_t start) {
+  append_number(out, 1, wire_version);
+  append_bytes(out, 2, cluster);
+  append_number(out, 3, start);
+}
+
+void append_envelope(std::string& out, const envelope_view& x) {
+  auto failure = static_cast<std::uint64_t>(x.failure);
+  auto size = number_size(x.sequence) + bytes_size(x.to) + number_size(x.kind) + bytes_size(x.body)
+              + number_size(x.request) + number_size(x.reply_to) + number_size(failure)
+              + bytes_size(x.detail) + number_size(x.to_start) + number_size(x.deadline_ms)
+              + number_size(x.code);
+  append_varint(out, 4 << 3 | bytes);
+  append_varint(out, size);
+  append_number(out, 1, x.sequence);
+  append_bytes(out, 2, x.to);
+  append_number(out, 3, x.kind);
+  append_bytes(out, 4, x.body);
+  append_number(out, 5, x.request);
+  append_number(out, 6, x.reply_to);
+  append_number(out, 7, failure);
+  append_bytes(out, 8, x.detail);
+  append_number(out, 9, x.to_start);
+  append_number(out, 10, x.deadline_ms);
+  append_number(out, 11, x.code);
+}
+
+std::optional<frame_view> read_frame(std::string_view from) {
+  frame_view result;
+  fields f{from};
+  while (f.next()) {
+    if (f.field == 1 && f.type == varint)
+      result.version = static_cast<std::uint32_t>(f.number);
+    else if (f.field == 2 && f.type == bytes)
+      result.cluster = f.text;
+    else if (f.field == 3 && f.type == varint)
+      result.start = f.number;
+    else if (f.field == 4 && f.type == bytes) {
+      envelope_view x;
+      if (!read_envelope(f.text, x))
+        return std::nullopt;
+      result.messages.push_back(x);
+    }
+  }
+  if (f.damaged)
+    return std::nullopt;
+  return result;
+}
+
+} // namespace legion::bridge
