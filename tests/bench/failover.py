@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""How fast lost replicas run elsewhere, and what three idle nodes cost. Real processes, on a quiet machine.
+
+Usage: failover.py --bin build [--trials 20] [--idle-seconds 60]
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "lab"))
+from cluster import Cluster, node_of, wait_for  # noqa: E402
+
+manifest = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: httpd
+          command: ["/bin/sh", "-c"]
+          args: ['echo hello > index.html; exec busybox httpd -f -p "$PORT_HTTP"']
+          ports: [{name: http, containerPort: 80}]
+          readinessProbe: {httpGet: {path: /index.html, port: http}, periodSeconds: 1}
+"""
+
+
+def keeper_of(cluster):
+    text = cluster.nodes[0].ctl("describe", "deployment", "web").stdout
+    line = next(x for x in text.splitlines() if x.strip().lower().startswith("keeper"))
+    return next(n for n in cluster.nodes if n.name in line.replace(",", " ").split())
+
+
+def failover(bin_folder, trials):
+    times = []
+    with Cluster(bin_folder) as c:
+        c.nodes[0].ctl("apply", "-f", "-", "--wait", "--timeout", "30s", text_input=manifest)
+        keeper = keeper_of(c)
+        for trial in range(trials):
+            wait_for("three ready on three nodes", lambda: len(c.ready_pods(keeper)) == 3, 60)
+            victim = next((n for n in c.nodes if n is not keeper
+                           and any(node_of(p) == n.name for p in c.pods(keeper).values())), None)
+            if victim is None:
+                # All replicas are on the keeper by now: spread them again.
+                c.nodes[0].ctl("scale", "deployment", "web", "--replicas", "0")
+                wait_for("none", lambda: not c.pods(keeper), 30)
+                c.nodes[0].ctl("scale", "deployment", "web", "--replicas", "3")
+                wait_for("three ready", lambda: len(c.ready_pods(keeper)) == 3, 30)
+                victim = next(n for n in c.nodes if n is not keeper
+                              and any(node_of(p) == n.name for p in c.pods(keeper).values()))
+            begin = time.monotonic()
+            victim.kill()
+            wait_for("three ready elsewhere", lambda: len(p := c.ready_pods(keeper)) == 3
+                     and not any(node_of(x) == victim.name for x in p.values()), 30)
+            times.append(time.monotonic() - begin)
+            print(f"  trial {trial + 1}: {times[-1]:.2f} s", flush=True)
+            victim.start().await_up()
+            wait_for("three nodes", lambda: all(c.ready(n) == 3 for n in c.nodes), 30)
+    times.sort()
+    print(f"failover: {trials} trials, median {statistics.median(times):.2f} s, worst {times[-1]:.2f} s; "
+          f"to reach: every one within 5 s")
+
+
+def ticks(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def memory_kib(pid, key):
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1])
+    return 0
+
+
+def idle(bin_folder, seconds):
+    with Cluster(bin_folder) as c:
+        end = time.monotonic() + 10
+        wait_for("the start to be over", lambda: time.monotonic() > end, 15)
+        pids = {n.name: [n.process.pid, n.supervisor_pid()] for n in c.nodes}
+        before = {k: sum(ticks(p) for p in v if p) for k, v in pids.items()}
+        begin = time.monotonic()
+        wait_for("the measured time", lambda: time.monotonic() - begin >= seconds, seconds + 5)
+        for name, mine in pids.items():
+            used = sum(ticks(p) for p in mine if p) - before[name]
+            share = used / os.sysconf("SC_CLK_TCK") / (time.monotonic() - begin) * 100
+            rss = sum(memory_kib(p, "Rss") for p in mine if p) / 1024
+            pss = sum(memory_kib(p, "Pss") for p in mine if p) / 1024
+            print(f"idle: {name} with its supervisor: {share:.2f} % of a core, {rss:.1f} MB resident "
+                  f"({pss:.1f} MB with shared pages split); to reach: 0.2 % and 20 MB")
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--bin", default="build")
+parser.add_argument("--trials", type=int, default=20)
+parser.add_argument("--idle-seconds", type=int, default=60)
+given = parser.parse_args()
+idle(given.bin, given.idle_seconds)
+failover(given.bin, given.trials)

@@ -1,0 +1,408 @@
+#!/usr/bin/env python3
+"""Real legion-node processes, real workloads, real sockets, kill -9 and a full disk.
+
+Usage: lab.py --bin build [NAME ...]
+The last line is `lab: N passed, N failed, N skipped`. A test that this machine forbids is skipped with a plain word.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from cluster import (Cluster, LabFailure, alive, host_ports, is_ready, node_of, pid_of, processes_in,  # noqa: E402
+                     wait_for)
+
+tests = []
+
+
+class Skip(Exception):
+    pass
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def check(condition, what):
+    if not condition:
+        raise LabFailure(what)
+
+
+def web(replicas, name="web", extra=""):
+    return f"""apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+spec:
+  replicas: {replicas}
+  template:
+    metadata:
+      labels: {{app: {name}}}
+    spec:
+      terminationGracePeriodSeconds: 2
+      containers:
+        - name: httpd
+          command: ["/bin/sh", "-c"]
+          args: ['echo "hello from $POD" > index.html; echo started $POD; exec busybox httpd -f -p "$PORT_HTTP"']
+          env:
+            - name: POD
+              valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}
+          ports: [{{name: http, containerPort: 80}}]
+          resources: {{requests: {{cpu: 10m, memory: 8Mi}}}}
+          readinessProbe: {{httpGet: {{path: /index.html, port: http}}, periodSeconds: 1}}
+{extra}"""
+
+
+def apply(node, text, *words):
+    return node.ctl("apply", "-f", "-", *words, text_input=text)
+
+
+def applied(cluster, replicas, name="web", node=None):
+    apply(node or cluster.nodes[0], web(replicas, name), "--wait", "--timeout", "30s")
+    return wait_for(f"{replicas} ready", lambda: exactly(cluster.ready_pods(node), replicas, name))
+
+
+def exactly(pods, count, name="web"):
+    mine = {k: v for k, v in pods.items() if k.startswith(name + "-")}
+    return mine if len(mine) == count else None
+
+
+def keeper_of(cluster, name="web"):
+    """The node that keeps a Deployment, as `describe` says."""
+    text = cluster.nodes[0].ctl("describe", "deployment", name).stdout
+    for line in text.splitlines():
+        if line.strip().lower().startswith("keeper"):
+            for node in cluster.nodes:
+                if node.name in line.replace(",", " ").split():
+                    return node
+    raise LabFailure("describe names no keeper:\n" + text)
+
+
+def fetch(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html", timeout=5) as answer:
+        return answer.read().decode()
+
+
+def other_than(cluster, *nodes):
+    return next(n for n in cluster.nodes if n not in nodes)
+
+
+@test
+def a_deployment_runs_on_three_nodes_and_answers(bin_folder):
+    with Cluster(bin_folder) as c:
+        pods = applied(c, 3)
+        check(len({node_of(p) for p in pods.values()}) == 3, "the replicas are not spread over the three nodes")
+        for name, pod in pods.items():
+            check(name in fetch(host_ports(pod)[0]), f"{name} answers with another's page")
+        again = apply(c.nodes[1], web(3))
+        check("unchanged" in again.stdout, "an unchanged file is not called unchanged: " + again.stdout)
+        check(set(c.pods()) == set(pods), "an unchanged file changed the replicas")
+        name = sorted(pods)[0]
+        check("started " + name in c.nodes[2].ctl("logs", name).stdout, "logs lack what the replica printed")
+        check("offer" in c.nodes[1].ctl("why", name).stdout.lower(), "why names no offer")
+        c.nodes[2].ctl("scale", "deployment", "web", "--replicas", "5")
+        wait_for("5 ready", lambda: exactly(c.ready_pods(), 5))
+        c.nodes[0].ctl("delete", "deployment", "web")
+        wait_for("no replicas", lambda: not c.pods())
+        wait_for("no processes", lambda: not any("httpd" in line for _, line in processes_in(c.folder)))
+
+
+@test
+def a_node_that_dies_is_replaced_and_ends_its_old_replicas_when_it_returns(bin_folder):
+    with Cluster(bin_folder) as c:
+        pods = applied(c, 3)
+        keeper = keeper_of(c)
+        victim = other_than(c, keeper)
+        mine = {k for k, p in pods.items() if node_of(p) == victim.name}
+        check(mine, "the victim runs nothing")
+        begin = time.monotonic()
+        victim.kill()
+        wait_for("3 ready elsewhere", lambda: (lambda p: p and not any(node_of(x) == victim.name for x in p.values()))(
+            exactly(c.ready_pods(keeper), 3)), 15)
+        print(f"    replaced after {time.monotonic() - begin:.2f} s")
+        victim.start()
+        wait_for("the replaced replicas have ended", lambda: not mine & set(c.pods(keeper))
+                 and not any("httpd" in line for _, line in processes_in(victim.data)), 15)
+        check(exactly(c.ready_pods(keeper), 3), "not three replicas after the return")
+
+
+@test
+def a_node_that_restarts_adopts_its_workloads(bin_folder):
+    with Cluster(bin_folder) as c:
+        pods = applied(c, 3)
+        for how in ("kill -9", "SIGTERM"):
+            victim = c.nodes[1]
+            name, pod = next((k, p) for k, p in pods.items() if node_of(p) == victim.name)
+            pid = pid_of(pod)
+            victim.kill() if how == "kill -9" else victim.terminate()
+            check(alive(pid), f"the workload ended with its node after {how}")
+            victim.start().await_up()
+            back = wait_for(f"{name} adopted after {how}", lambda: c.ready_pods().get(name))
+            check(pid_of(back) == pid, f"after {how}: pid {pid_of(back)}, expected {pid}")
+            check(alive(pid), f"the workload ended at its node's start after {how}")
+
+
+@test
+def the_keepers_death_is_said_and_repair_resumes_when_it_returns(bin_folder):
+    with Cluster(bin_folder) as c:
+        applied(c, 3)
+        keeper = keeper_of(c)
+        asked = other_than(c, keeper)
+        keeper.kill()
+        wait_for("get says that the keeper is down",
+                 lambda: keeper.name in (d := asked.ctl("get", "deployments", check=False)).stdout + d.stderr
+                 and "down" in d.stdout + d.stderr, 15)
+        survivor = next(p for p in c.pods(asked).values() if node_of(p) != keeper.name)
+        os.kill(pid_of(survivor), signal.SIGKILL)
+        keeper.start().await_up()
+        wait_for("3 ready again", lambda: exactly(c.ready_pods(asked), 3), 30)
+
+
+@test
+def what_was_acknowledged_survives_kill_9_of_all(bin_folder):
+    with Cluster(bin_folder) as c:
+        applied(c, 3)
+        for i in range(5):
+            apply(c.nodes[i % 3], web(1, f"extra{i}"))
+        for node in c.nodes:
+            node.kill()
+        for node in c.nodes:
+            node.start()
+        for node in c.nodes:
+            node.await_up()
+        names = lambda: c.nodes[0].ctl("get", "deployments", check=False).stdout
+        wait_for("all six deployments are known", lambda: all(n in names() for n in
+                                                               ["web", *(f"extra{i}" for i in range(5))]), 30)
+        wait_for("all replicas ready", lambda: len(c.ready_pods()) == 8, 30)
+
+
+@test
+def a_changed_template_replaces_replicas_new_ready_before_old_stops(bin_folder):
+    with Cluster(bin_folder) as c:
+        old = set(applied(c, 3))
+        apply(c.nodes[0], web(3).replace("started $POD", "begun $POD"))
+        fewest = 3
+        end = time.monotonic() + 40
+        while True:
+            ready = exactly_name(c.ready_pods(), "web")
+            fewest = min(fewest, len(ready))
+            if len(ready) == 3 and not set(ready) & old and len(c.pods()) == 3:
+                break
+            check(time.monotonic() < end, "the rollout did not end: " + c.nodes[0].ctl("get", "pods").stdout)
+        check(fewest == 3, f"only {fewest} replicas were ready during the rollout")
+
+
+def exactly_name(pods, name):
+    return {k: v for k, v in pods.items() if k.startswith(name + "-")}
+
+
+@test
+def a_crashing_workload_backs_off_and_keeps_its_exit_code_and_output(bin_folder):
+    with Cluster(bin_folder, 1) as c:
+        apply(c.nodes[0], """apiVersion: v1
+kind: Pod
+metadata: {name: crasher}
+spec:
+  containers:
+    - name: main
+      command: ["/bin/sh", "-c", "echo last words; exit 3"]
+""")
+        wait_for("two lives and a back-off", lambda: "CrashLoopBackOff" in c.nodes[0].ctl("get", "pods").stdout, 30)
+        check("last words" in c.nodes[0].ctl("logs", "crasher", "--previous").stdout, "the last life's output is lost")
+        check("3" in c.nodes[0].ctl("describe", "pod", "crasher").stdout, "describe lacks the exit code")
+
+
+@test
+def out_of_memory_is_recognised(bin_folder):
+    if os.geteuid() != 0:
+        raise Skip("needs root for memory limits")
+    with Cluster(bin_folder, 1) as c:
+        apply(c.nodes[0], """apiVersion: v1
+kind: Pod
+metadata: {name: glutton}
+spec:
+  restartPolicy: Never
+  containers:
+    - name: main
+      command: ["/bin/sh", "-c", "x=x; while :; do x=$x$x; done"]
+      resources: {limits: {memory: 16Mi}}
+""")
+        wait_for("OOMKilled", lambda: "OOMKilled" in c.nodes[0].ctl("describe", "pod", "glutton").stdout, 30)
+
+
+@test
+def a_killed_supervisor_is_replaced_and_workloads_come_back(bin_folder):
+    with Cluster(bin_folder) as c:
+        applied(c, 3)
+        victim = c.nodes[1]
+        pid = victim.supervisor_pid()
+        check(pid, "the node has no supervisor")
+        os.kill(pid, signal.SIGKILL)
+        wait_for("another supervisor", lambda: victim.supervisor_pid() not in (0, pid), 20)
+        wait_for("3 ready again", lambda: exactly(c.ready_pods(), 3), 40)
+
+
+@test
+def a_stopped_node_is_replaced_and_ends_what_was_replaced_when_it_goes_on(bin_folder):
+    with Cluster(bin_folder) as c:
+        pods = applied(c, 3)
+        keeper = keeper_of(c)
+        victim = other_than(c, keeper)
+        mine = {k for k, p in pods.items() if node_of(p) == victim.name}
+        os.kill(victim.process.pid, signal.SIGSTOP)
+        begin = time.monotonic()
+        wait_for("3 ready elsewhere", lambda: (lambda p: p and not mine & set(p))(exactly(c.ready_pods(keeper), 3)), 25)
+        wait_for("20 s have passed", lambda: time.monotonic() - begin > 20, 25)
+        os.kill(victim.process.pid, signal.SIGCONT)
+        woken = time.monotonic()
+        wait_for("the replaced replicas have ended", lambda: not mine & set(c.pods(keeper)), 10)
+        print(f"    ended {time.monotonic() - woken:.2f} s after SIGCONT")
+        check(exactly(c.ready_pods(keeper), 3), "not three replicas after the return")
+
+
+@test
+def a_second_node_on_the_same_folder_and_a_taken_port_are_refused(bin_folder):
+    with Cluster(bin_folder, 1) as c:
+        second = subprocess.run(c.nodes[0].command(), capture_output=True, text=True, timeout=20)
+        check(second.returncode == 1 and "in use by process" in second.stderr, "second node: " + second.stderr)
+        command = c.nodes[0].command()
+        command[command.index("--data") + 1] = str(c.folder / "other")
+        taken = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        check(taken.returncode == 1 and str(c.nodes[0].listen) in taken.stderr, "taken port: " + taken.stderr)
+        check(c.ready(c.nodes[0]) == 1, "the first node no longer answers")
+
+
+@test
+def garbage_and_half_messages_on_every_port_stop_nothing(bin_folder):
+    rng = random.Random(7)
+    with Cluster(bin_folder) as c:
+        applied(c, 3)
+        with contextlib.ExitStack() as open_sockets:
+            for node in c.nodes:
+                for port in (node.listen, node.api):
+                    for size in (0, 1, 3, 10, 64, 5000, 100000):
+                        s = open_sockets.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+                        with contextlib.suppress(OSError):
+                            s.sendall(rng.randbytes(size))
+                    s = open_sockets.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+                    with contextlib.suppress(OSError):
+                        s.sendall(b"\x00\x00\x10\x00half")
+            for node in c.nodes:
+                check(c.ready(node) == 3, f"{node.name} does not see three nodes while garbage waits on its ports")
+        check(exactly(c.ready_pods(), 3), "the replicas suffered")
+
+
+@test
+def a_manifest_of_another_tool_is_refused_with_its_place(bin_folder):
+    with Cluster(bin_folder, 1) as c:
+        done = c.nodes[0].ctl("apply", "-f", "-", text_input="services:\n  web:\n    image: nginx\n", check=False)
+        check(done.returncode == 1 and ":1:1" in done.stdout + done.stderr, f"exit {done.returncode}: {done.stderr}")
+        check("deployment" not in c.nodes[0].ctl("get", "deployments").stdout, "something was applied")
+
+
+@test
+def a_full_data_folder_is_said_plainly_and_loses_nothing(bin_folder):
+    if os.geteuid() != 0:
+        raise Skip("needs root for a small file system")
+    with Cluster(bin_folder, 1) as c:
+        node = c.nodes[0]
+        node.ctl("get", "nodes")
+        node.terminate()
+        subprocess.run([str(c.bin / "legion-node"), "--drain", "--data", str(node.data)], capture_output=True, timeout=30)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "legion-lab", str(node.data)], check=True)
+        try:
+            node.start().await_up()
+            kept = []
+            refused = None
+            for i in range(400):
+                text = web(0, f"d{i}", "") .replace("labels: {app:", f"annotations: {{pad: {'x' * 20000}}}\n      labels: {{app:")
+                done = node.ctl("apply", "-f", "-", text_input=text, check=False)
+                if done.returncode != 0:
+                    refused = done
+                    break
+                kept.append(f"d{i}")
+            check(refused is not None, "the disk never filled")
+            check(refused.returncode == 1 and "full" in (refused.stdout + refused.stderr).lower(),
+                  f"exit {refused.returncode}: {refused.stdout}{refused.stderr}")
+            node.kill()
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(node.data / "padding")
+            subprocess.run(["mount", "-o", "remount,size=64m", str(node.data)], check=True)
+            node.start().await_up()
+            listed = wait_for("the deployments are back",
+                              lambda: (t := node.ctl("get", "deployments", check=False)).returncode == 0
+                              and len(t.stdout.splitlines()) > len(kept) and t.stdout)
+            lost = [n for n in kept if n not in listed.split()]
+            check(not lost, f"acknowledged and lost: {lost}")
+        finally:
+            node.terminate()
+            subprocess.run([str(c.bin / "legion-node"), "--drain", "--data", str(node.data)], capture_output=True,
+                           timeout=30)
+            subprocess.run(["umount", "-l", str(node.data)], check=True)
+
+
+@test
+def drain_ends_the_workloads_and_leaves_nothing(bin_folder):
+    with Cluster(bin_folder) as c:
+        pods = applied(c, 3)
+        victim = next(n for n in c.nodes if n is not keeper_of(c))
+        pid = next(pid_of(p) for p in pods.values() if node_of(p) == victim.name)
+        done = subprocess.run([str(c.bin / "legion-node"), "--drain", "--data", str(victim.data)], capture_output=True,
+                              text=True, timeout=60)
+        check(done.returncode == 0, "drain: " + done.stderr)
+        check(not alive(pid), "a workload outlived the drain")
+        check(not processes_in(victim.data), f"left: {processes_in(victim.data)}")
+        victim.process.wait(10)
+
+
+def cgroups():
+    found = set()
+    for folder, names, _ in os.walk("/sys/fs/cgroup"):
+        found.update(os.path.join(folder, n) for n in names if "legion" in os.path.join(folder, n))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", default="build")
+    parser.add_argument("names", nargs="*")
+    given = parser.parse_args()
+    passed = failed = skipped = 0
+    before = cgroups()
+    for function in tests:
+        if given.names and function.__name__ not in given.names:
+            continue
+        title = function.__name__.replace("_", " ")
+        begin = time.monotonic()
+        try:
+            function(given.bin)
+            passed += 1
+            print(f"  passed  {title} ({time.monotonic() - begin:.1f} s)", flush=True)
+        except Skip as why:
+            skipped += 1
+            print(f"  skipped {title}: {why}", flush=True)
+        except Exception as why:
+            failed += 1
+            print(f"  FAILED  {title}: {why}", flush=True)
+            if not isinstance(why, LabFailure):
+                traceback.print_exc()
+    left = cgroups() - before
+    if left:
+        failed += 1
+        print(f"  FAILED  cgroups left behind: {sorted(left)[:5]}")
+    print(f"lab: {passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+sys.exit(main())
