@@ -1,0 +1,57 @@
+#include "runtime/node/journal_start.hpp"
+
+#include <future>
+
+#include "messages/journal.pb.h"
+#include "messages/membership.pb.h"
+
+namespace legion::node_process {
+
+namespace {
+
+/// Waits for the one batch that is written before the actors.
+class first_write : public store::sink {
+public:
+  void written(std::uint64_t) override { done_.set_value({}); }
+  void failed(std::uint64_t, fault why) override { done_.set_value(std::move(why)); }
+  result<void> wait() { return done_.get_future().get(); }
+
+private:
+  std::promise<result<void>> done_;
+};
+
+} // namespace
+
+result<journal_start> begin_start(const store::opened& journal, const node_id& self) {
+  journal_start result;
+  start_record last;
+  known_members known;
+  for (const auto& x : journal.records) {
+    if (x.key() == "start")
+      last.ParseFromString(x.value());
+    else if (x.key() == "members")
+      known.ParseFromString(x.value());
+  }
+  for (const auto& bytes : known.members()) {
+    member who;
+    if (who.ParseFromString(bytes) && node_id::from_bytes(who.id()) != self)
+      result.contacts.push_back({node_id::from_bytes(who.id()), who.endpoint(), who.public_key()});
+  }
+  result.cluster = last.cluster();
+  last.set_start(last.start() + 1);
+  last.set_binary_version(LEGION_VERSION);
+  result.start = start_number{last.start()};
+
+  record_batch batch;
+  auto& mine = *batch.add_records();
+  mine.set_key("start");
+  mine.set_value(last.SerializeAsString());
+  first_write done;
+  auto writer = journal.start(done);
+  writer->append(1, std::move(batch));
+  if (auto written = done.wait(); !written)
+    return written.why();
+  return result;
+}
+
+} // namespace legion::node_process

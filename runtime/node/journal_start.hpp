@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "messages/ids.hpp"
+#include "runtime/store/store.hpp"
+#include "runtime/transport/transport.hpp"
+
+namespace legion::node_process {
+
+/// What a node learns of itself from its journal before its first actor lives.
+struct journal_start {
+  start_number start{};
+  std::string cluster;                   // empty: it never belonged to one
+  std::vector<transport::peer> contacts; // members it knew, without itself
+};
+
+/// Counts this start and syncs it, so that no two lives of a node share a number.
+///
+/// Errors: those of the store.
+result<journal_start> begin_start(const store::opened& journal, const node_id& self);
+
+} // namespace legion::node_process

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "messages/negotiation.pb.h"
+
+namespace legion::node_process {
+
+/// What this process may use of its machine, cgroup limits included.
+///
+/// Units:  thousandths of a core, bytes.
+/// Source: sched_getaffinity(2), /proc/meminfo, and cpu and memory limits of this process's cgroup
+/// and those above
+///         it, in whichever of the v1, hybrid and v2 layouts is mounted.
+struct machine {
+  std::int64_t cpu_millis = 0;
+  std::int64_t memory_bytes = 0;
+};
+
+/// `root` is "/" but for tests, which lay out a /proc and a /sys of their own.
+machine measure_machine(const std::string& root = "/");
+
+} // namespace legion::node_process
