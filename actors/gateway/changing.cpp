@@ -1,0 +1,192 @@
+#include "actors/gateway/changing.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "actors/group/whereabouts.hpp"
+#include "messages/manifest/manifest.hpp"
+
+namespace legion::gateway {
+
+namespace {
+
+constexpr std::size_t most_under_way = 16;
+constexpr int most_replicas = 100'000;
+
+/// The same for the same part of the same request, so that a repeated one is recognised.
+std::string part_id(std::string request_id, std::size_t part) {
+  request_id.resize(16);
+  for (std::size_t i = 0; i < 4; ++i)
+    request_id[15 - i] = static_cast<char>(request_id[15 - i] ^ static_cast<char>(part >> (8 * i)));
+  return request_id;
+}
+
+bool by_default(const resource& x) {
+  const auto& spec = x.has_deployment() ? x.deployment().template_().spec() : x.pod();
+  return spec.runtime_class_name().empty();
+}
+
+} // namespace
+
+changing::changing(api_request what) : what_(std::move(what)) {}
+
+effects changing::start(const surroundings& at) {
+  if (auto ended = plan())
+    return *ended;
+  return advance(at);
+}
+
+std::optional<effects> changing::plan() {
+  if (what_.has_scale()) {
+    const auto& scale = what_.scale();
+    if (scale.replicas() < 0 || scale.replicas() > most_replicas)
+      return refuse(refusal_invalid, "replicas: found " + std::to_string(scale.replicas())
+                                         + ", allowed 0 to " + std::to_string(most_replicas));
+    if (kind_of(scale.name().kind()) != "Deployment")
+      return refuse(refusal_unsupported,
+                    "only deployments can be scaled, not a " + scale.name().kind());
+    auto name = make_name("Deployment", scale.name().namespace_(), scale.name().name());
+    group_request request;
+    *request.mutable_scale()->mutable_name() = name;
+    request.mutable_scale()->set_replicas(scale.replicas());
+    add(name, std::move(request));
+    return {};
+  }
+  if (what_.has_delete_())
+    for (const auto& x : what_.delete_().names()) {
+      if (kind_of(x.kind()).empty())
+        return refuse(refusal_unsupported,
+                      "a " + x.kind() + " cannot be deleted: deployments and pods can");
+      auto name = make_name(kind_of(x.kind()), x.namespace_(), x.name());
+      group_request request;
+      *request.mutable_remove()->mutable_name() = name;
+      add(name, std::move(request));
+    }
+  if (auto ended = read_files())
+    return ended;
+  std::set<std::string> seen;
+  for (const auto& x : entries_)
+    if (!seen.insert(shown(x.name)).second)
+      return refuse(refusal_invalid, shown(x.name) + " is named twice: once is allowed");
+  if (entries_.empty() && !(what_.has_apply() && what_.apply().dry_run()))
+    return refuse(refusal_invalid, "nothing is named: no document holds a resource");
+  return {};
+}
+
+std::optional<effects> changing::read_files() {
+  auto deletes = what_.has_delete_();
+  const auto& files = deletes ? what_.delete_().files() : what_.apply().files();
+  if (files.empty())
+    return {};
+  const auto& ns = deletes ? what_.delete_().namespace_() : what_.apply().namespace_();
+  std::vector<manifest::source> sources;
+  for (const auto& x : files)
+    sources.push_back({x.name(), x.text()});
+  manifest::options how;
+  how.strict = what_.apply().strict();
+  how.default_namespace = ns.empty() ? "default" : ns;
+  auto parsed = manifest::read(sources, how);
+  // What is to be deleted need not be perfect, but it must be readable.
+  if (!deletes || manifest::refused(parsed))
+    for (auto& x : parsed.diagnostics)
+      *reply_.add_diagnostics() = std::move(x);
+  if (manifest::refused(parsed)) {
+    reply_.set_last(true);
+    *reply_.mutable_refused() =
+        make_refusal(refusal_invalid, deletes ? "nothing was deleted" : "nothing was applied");
+    return effects{say{std::move(reply_)}};
+  }
+  auto noted = false;
+  for (auto& x : parsed.resources) {
+    auto name = name_of(x);
+    group_request request;
+    if (deletes)
+      *request.mutable_remove()->mutable_name() = name;
+    else
+      *request.mutable_put()->mutable_what() = x;
+    if (!deletes && by_default(x) && !std::exchange(noted, true))
+      reply_.add_notes("runs as processes: the container driver does not exist yet");
+    add(name, std::move(request));
+  }
+  return {};
+}
+
+void changing::add(const resource_name& name, group_request what) {
+  what.set_group(value(group::group_of(name)));
+  what.set_request_id(part_id(what_.request_id(), entries_.size()));
+  auto id = ids_.next();
+  by_id_[id] = entries_.size();
+  entries_.push_back({name, errand{id, std::move(what), shown(name)}});
+}
+
+effects changing::advance(const surroundings& at) {
+  if (what_.apply().dry_run()) {
+    for (const auto& x : entries_) {
+      auto& result = *reply_.add_results();
+      *result.mutable_name() = x.name;
+      result.set_action("valid (dry run)");
+    }
+    reply_.set_last(true);
+    return {say{std::move(reply_)}};
+  }
+  effects out;
+  while (next_ < entries_.size() && under_way_ < most_under_way) {
+    auto& x = entries_[next_++].work;
+    append(out, x.start(at));
+    if (!x.done())
+      ++under_way_;
+  }
+  if (under_way_ == 0)
+    append(out, finish());
+  return out;
+}
+
+effects changing::on(std::uint64_t id, const answer& what, const surroundings& at) {
+  auto i = by_id_.find(id);
+  if (i == by_id_.end() || entries_[i->second].work.done())
+    return {};
+  auto& x = entries_[i->second].work;
+  auto out = x.on(what, at);
+  if (x.done()) {
+    --under_way_;
+    append(out, advance(at));
+  }
+  return out;
+}
+
+effects changing::on_wake(std::uint64_t id, const surroundings& at) {
+  auto i = by_id_.find(id);
+  if (i == by_id_.end() || entries_[i->second].work.done())
+    return {};
+  auto& x = entries_[i->second].work;
+  auto out = x.on_wake(at);
+  if (x.done()) {
+    --under_way_;
+    append(out, advance(at));
+  }
+  return out;
+}
+
+effects changing::finish() {
+  for (const auto& x : entries_) {
+    const auto& answer = x.work.reply();
+    auto& result = *reply_.add_results();
+    result = answer.done();
+    *result.mutable_name() = x.name;
+    if (answer.has_done())
+      continue;
+    auto why = answer.has_refused() ? answer.refused()
+                                    : make_refusal(refusal_unknown, "the keeper's answer makes no "
+                                                                    "sense");
+    // What is unknown outweighs what was refused: the user must look.
+    auto graver = !reply_.has_refused()
+                  || (why.code() == refusal_deadline && reply_.refused().code() != why.code());
+    if (graver)
+      *reply_.mutable_refused() = why;
+    *result.mutable_refused() = std::move(why);
+  }
+  reply_.set_last(true);
+  return {say{std::move(reply_)}};
+}
+
+} // namespace legion::gateway

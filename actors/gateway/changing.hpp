@@ -1,0 +1,47 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/gateway/errand.hpp"
+#include "actors/gateway/inquiry.hpp"
+
+namespace legion::gateway {
+
+/// apply, delete and scale: nothing is sent before the whole request is valid; then one errand per
+/// resource, each answered for itself.
+///
+/// Shape:  results in the order of the documents; at most 16 errands at a time.
+/// Errors: `diagnostics` for files; a resource that was refused has `refused` in its result, and
+/// the first of them is the reply's.
+class changing : public inquiry {
+public:
+  explicit changing(api_request what);
+
+  effects start(const surroundings& at) override;
+  effects on(std::uint64_t id, const answer& what, const surroundings& at) override;
+  effects on_wake(std::uint64_t id, const surroundings& at) override;
+
+private:
+  std::optional<effects> plan();
+  std::optional<effects> read_files();
+  void add(const resource_name& name, group_request what);
+  effects advance(const surroundings& at);
+  effects finish();
+
+  api_request what_;
+  id_sequence ids_;
+  api_reply reply_;
+  struct entry {
+    resource_name name;
+    errand work;
+  };
+  std::vector<entry> entries_;
+  std::map<std::uint64_t, std::size_t> by_id_;
+  std::size_t next_ = 0; // the first that was not started
+  std::size_t under_way_ = 0;
+};
+
+} // namespace legion::gateway

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "actors/gateway/inquiry.hpp"
+
+namespace legion::gateway {
+
+/// One request to the keeper of one group: finds it, follows `elsewhere`, tries again what was not
+/// answered, under the same request id.
+///
+/// Units:  a try takes at most 4 s for a change and 1.5 s for a read; all tries 12 s and 3 s.
+/// Errors: `refusal_unreachable` when nothing was sent, because the keeper is down;
+/// `refusal_deadline` when something was sent and what became of it is unknown; `refusal_elsewhere`
+/// after 3 hops.
+class errand {
+public:
+  /// `subject` names what it is about in messages, as in "deployment default/web".
+  errand(std::uint64_t id, group_request what, std::string subject);
+
+  effects start(const surroundings& at);
+  effects on(const answer& what, const surroundings& at);
+  effects on_wake(const surroundings& at);
+
+  std::uint64_t id() const { return id_; }
+  bool done() const { return done_; }
+  /// Once done: what the keeper said, or why nobody did.
+  const group_reply& reply() const { return reply_; }
+  /// Who was asked last.
+  const node_id& keeper() const { return keeper_; }
+  /// The keeper could not be asked or did not answer.
+  bool unanswered() const;
+  const group_request& request() const { return what_; }
+
+private:
+  bool changes() const;
+  effects attempt(const node_id& whom, const surroundings& at);
+  effects again_later(milliseconds after, const surroundings& at);
+  effects finish(refusal_code code, std::string detail);
+  effects on_reply(const group_reply& x, const surroundings& at);
+  effects give_up(const surroundings& at);
+
+  std::uint64_t id_;
+  group_request what_;
+  std::string subject_;
+  time_point until_{};
+  node_id keeper_;
+  int hops_ = 0;
+  bool sent_in_vain_ = false; // a try ended without an answer: what it did is unknown
+  bool done_ = false;
+  group_reply reply_;
+  std::string why_; // of the last failure
+};
+
+} // namespace legion::gateway

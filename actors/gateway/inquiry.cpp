@@ -1,0 +1,129 @@
+#include "actors/gateway/inquiry.hpp"
+
+#include <array>
+
+#include "actors/gateway/changing.hpp"
+#include "actors/gateway/cordoning.hpp"
+#include "actors/gateway/explaining.hpp"
+#include "actors/gateway/getting.hpp"
+#include "actors/gateway/reading_logs.hpp"
+
+namespace legion::gateway {
+
+namespace {
+
+/// Answers at once.
+class answered : public inquiry {
+public:
+  explicit answered(api_reply what) : what_(std::move(what)) {}
+  effects start(const surroundings& at) override {
+    what_.set_version(at.version);
+    what_.set_last(true);
+    return {say{what_}};
+  }
+  effects on(std::uint64_t, const answer&, const surroundings&) override { return {}; }
+
+private:
+  api_reply what_;
+};
+
+std::unique_ptr<inquiry> refused_at_once(refusal_code code, std::string detail) {
+  api_reply reply;
+  *reply.mutable_refused() = make_refusal(code, std::move(detail));
+  return std::make_unique<answered>(std::move(reply));
+}
+
+} // namespace
+
+effects inquiry::on_wake(std::uint64_t, const surroundings&) {
+  return {};
+}
+
+std::unique_ptr<inquiry> make_inquiry(const api_request& what) {
+  if (what.version() != 1)
+    return refused_at_once(refusal_unsupported, "the request speaks version "
+                                                    + std::to_string(what.version())
+                                                    + " of the API, this node speaks version 1");
+  switch (what.what_case()) {
+    case api_request::kApply:
+    case api_request::kDelete:
+    case api_request::kScale:
+      return std::make_unique<changing>(what);
+    case api_request::kGet:
+      return std::make_unique<getting>(what.get());
+    case api_request::kLogs:
+      return std::make_unique<reading_logs>(what.logs());
+    case api_request::kWhy:
+      return std::make_unique<explaining>(what.why());
+    case api_request::kVersionOf:
+      return std::make_unique<answered>(api_reply{});
+    case api_request::kCordon:
+      return std::make_unique<cordoning>(what.cordon());
+    case api_request::WHAT_NOT_SET:
+      break;
+  }
+  return refused_at_once(refusal_unsupported, "this node does not know what is asked of it: its "
+                                              "version may be older than legionctl's");
+}
+
+refusal make_refusal(refusal_code code, std::string detail) {
+  refusal x;
+  x.set_code(code);
+  x.set_detail(std::move(detail));
+  return x;
+}
+
+effects refuse(refusal_code code, std::string detail) {
+  api_reply reply;
+  reply.set_last(true);
+  *reply.mutable_refused() = make_refusal(code, std::move(detail));
+  return {say{std::move(reply)}};
+}
+
+void append(effects& to, effects more) {
+  to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+std::string shown(const resource_name& x) {
+  auto kind = x.kind() == "Deployment" ? std::string{"deployment"}
+              : x.kind() == "Pod"      ? std::string{"pod"}
+                                       : x.kind();
+  return kind + " " + x.namespace_() + "/" + x.name();
+}
+
+resource_name name_of(const resource& x) {
+  return make_name(x.kind(), x.metadata().namespace_(), x.metadata().name());
+}
+
+resource_name make_name(std::string kind, std::string ns, std::string name) {
+  resource_name x;
+  x.set_kind(std::move(kind));
+  x.set_namespace_(ns.empty() ? "default" : std::move(ns));
+  x.set_name(std::move(name));
+  return x;
+}
+
+std::string kind_of(std::string_view word) {
+  constexpr std::array<std::string_view, 4> deployments{"deployments", "deployment", "deploy",
+                                                        "Deployment"};
+  constexpr std::array<std::string_view, 4> pods{"pods", "pod", "po", "Pod"};
+  for (auto x : deployments)
+    if (word == x)
+      return "Deployment";
+  for (auto x : pods)
+    if (word == x)
+      return "Pod";
+  return {};
+}
+
+std::vector<resource_name> owners_of_pod(const std::string& ns, const std::string& pod) {
+  std::vector<resource_name> result;
+  auto last = pod.rfind('-');
+  auto before = last == std::string::npos || last == 0 ? last : pod.rfind('-', last - 1);
+  if (last != std::string::npos && last != 0 && before != std::string::npos && before != 0)
+    result.push_back(make_name("Deployment", ns, pod.substr(0, before)));
+  result.push_back(make_name("Pod", ns, pod));
+  return result;
+}
+
+} // namespace legion::gateway

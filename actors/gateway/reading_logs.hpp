@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "actors/gateway/inquiry.hpp"
+#include "actors/gateway/survey.hpp"
+
+namespace legion::gateway {
+
+/// logs: finds the pod's node, then reads one life's output from it piece by piece; when following,
+/// until that life ends.
+///
+/// Units: asks every 300 ms while lines flow, every second after 3 s of silence.
+class reading_logs : public inquiry {
+public:
+  explicit reading_logs(logs_request what) : what_(std::move(what)) {}
+
+  effects start(const surroundings& at) override;
+  effects on(std::uint64_t id, const answer& what, const surroundings& at) override;
+  effects on_wake(std::uint64_t id, const surroundings& at) override;
+
+private:
+  effects found(const surroundings& at);
+  effects choose_container(const resource& of, std::string& note);
+  effects ask_on();
+  effects on_lines(const log_lines& x);
+  effects on_fault(const fault& x, const surroundings& at);
+
+  logs_request what_;
+  id_sequence ids_;
+  std::optional<survey> survey_;
+  node_id node_;
+  int silent_rounds_ = 0;
+  int failures_ = 0;
+  std::string note_; // for the next reply
+};
+
+} // namespace legion::gateway

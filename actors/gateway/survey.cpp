@@ -1,0 +1,244 @@
+#include "actors/gateway/survey.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "actors/group/whereabouts.hpp"
+
+namespace legion::gateway {
+
+namespace {
+
+constexpr milliseconds node_timeout{2'000};
+
+auto key(const resource_name& x) {
+  return std::make_tuple(x.kind(), x.namespace_(), x.name());
+}
+
+} // namespace
+
+survey::survey(question what, id_sequence& ids) : what_(std::move(what)), ids_(ids) {}
+
+effects survey::start(const surroundings& at) {
+  effects out;
+  if (what_.resources || !what_.named.empty())
+    append(out, ask_groups(at));
+  if (what_.nodes)
+    append(out, ask_nodes(what_.assessments, false, at));
+  append(out, step(at));
+  return out;
+}
+
+effects survey::ask_groups(const surroundings& at) {
+  effects out;
+  auto read = [&](group_id group, std::string name, std::string subject) {
+    group_request request;
+    request.set_group(value(group));
+    auto& what = *request.mutable_read();
+    what.set_kind(what_.kind);
+    what.set_namespace_(what_.ns);
+    what.set_all_namespaces(what_.ns.empty());
+    what.set_name(std::move(name));
+    what.set_events(what_.events);
+    auto id = ids_.next();
+    auto& x =
+        errands_.emplace(id, errand{id, std::move(request), std::move(subject)}).first->second;
+    append(out, x.start(at));
+    if (x.done())
+      take(x, at);
+  };
+  if (what_.named.empty()) {
+    for (auto group : at.zone.kept_groups())
+      read(group, {}, "group " + std::to_string(value(group)));
+    return out;
+  }
+  for (const auto& x : what_.named)
+    read(group::group_of(x), x.name(), shown(x));
+  return out;
+}
+
+effects survey::ask_nodes(bool assessments, bool resources, const surroundings& at) {
+  effects out;
+  for (const auto& who : at.zone.living()) {
+    node_request request;
+    request.set_assessments(assessments);
+    request.set_resources(resources);
+    auto id = ids_.next();
+    asked_.emplace(id, who);
+    out.push_back(ask{id, who, request, node_timeout});
+  }
+  return out;
+}
+
+bool survey::on(std::uint64_t id, const answer& what, const surroundings& at, effects& out) {
+  if (auto i = errands_.find(id); i != errands_.end()) {
+    if (i->second.done())
+      return true;
+    append(out, i->second.on(what, at));
+    if (i->second.done())
+      take(i->second, at);
+    append(out, step(at));
+    return true;
+  }
+  auto i = asked_.find(id);
+  if (i == asked_.end())
+    return false;
+  auto who = i->second;
+  asked_.erase(i);
+  if (const auto* view = std::get_if<node_view>(&what)) {
+    auto& mine = answered_[who] = *view;
+    mine.set_answered(true);
+  } else {
+    silent_nodes_.insert(who);
+  }
+  append(out, step(at));
+  return true;
+}
+
+bool survey::on_wake(std::uint64_t id, const surroundings& at, effects& out) {
+  auto i = errands_.find(id);
+  if (i == errands_.end())
+    return false;
+  append(out, i->second.on_wake(at));
+  if (i->second.done())
+    take(i->second, at);
+  append(out, step(at));
+  return true;
+}
+
+bool survey::wanted(const resource_name& x) const {
+  if (!what_.kind.empty() && x.kind() != what_.kind)
+    return false;
+  if (!what_.ns.empty() && x.namespace_() != what_.ns)
+    return false;
+  if (what_.named.empty())
+    return true;
+  return std::any_of(what_.named.begin(), what_.named.end(),
+                     [&](const resource_name& y) { return key(x) == key(y); });
+}
+
+void survey::take(const errand& x, const surroundings& at) {
+  auto group = group_id{x.request().group()};
+  if (x.unanswered()) {
+    silent_groups_.emplace(group, x.keeper());
+    return;
+  }
+  // A refusal such as not-found is an answer: there is nothing of that name.
+  for (const auto& view : x.reply().views().views()) {
+    if (!wanted(name_of(view.what())))
+      continue;
+    auto& mine = resources.emplace_back(view);
+    if (mine.keeper().empty()) {
+      mine.set_keeper(x.keeper().bytes());
+      mine.set_group(value(group));
+    }
+    if (mine.keeper_name().empty())
+      mine.set_keeper_name(at.zone.name_of(x.keeper()));
+  }
+}
+
+effects survey::step(const surroundings& at) {
+  if (done_)
+    return {};
+  for (const auto& [id, x] : errands_)
+    if (!x.done())
+      return {};
+  if (!asked_.empty())
+    return {};
+  if (!silent_groups_.empty() && !promises_asked_) {
+    promises_asked_ = true;
+    if (auto more = ask_nodes(true, true, at); !more.empty())
+      return more;
+  }
+  finish(at);
+  return {};
+}
+
+void survey::rebuild(const surroundings& at) {
+  std::vector<node_view> all;
+  for (const auto& [id, x] : answered_)
+    all.push_back(x);
+  for (auto& view : views_from_promises(all)) {
+    auto name = name_of(view.what());
+    auto i = silent_groups_.find(group::group_of(name));
+    if (i == silent_groups_.end() || !wanted(name))
+      continue;
+    view.set_keeper(i->second.bytes());
+    view.set_keeper_name(at.zone.name_of(i->second));
+    view.set_group(value(i->first));
+    notes.push_back(name.name() + ": its keeper " + at.zone.with_state(i->second, at.now)
+                    + (at.zone.find(i->second) && at.zone.find(i->second)->down()
+                           ? ": not repaired until it returns"
+                           : ", does not answer"));
+    resources.push_back(std::move(view));
+  }
+}
+
+void survey::finish(const surroundings& at) {
+  done_ = true;
+  rebuild(at);
+  std::set<node_id> silent_keepers;
+  for (const auto& [group, keeper] : silent_groups_)
+    silent_keepers.insert(keeper);
+  for (const auto& keeper : silent_keepers)
+    notes.push_back("resources kept by " + at.zone.with_state(keeper, at.now)
+                    + (at.zone.find(keeper) && at.zone.find(keeper)->down() ? "" : " and silent")
+                    + ", are shown from the promises that other nodes hold: one without any is "
+                      "missing here");
+  for (const auto& who : silent_nodes_)
+    notes.push_back(at.zone.with_state(who, at.now)
+                    + " did not answer in time: what it would say is missing");
+  complete = silent_groups_.empty() && silent_nodes_.empty();
+  std::stable_sort(resources.begin(), resources.end(), [](const auto& a, const auto& b) {
+    return key(name_of(a.what())) < key(name_of(b.what()));
+  });
+  if (!what_.nodes)
+    return;
+  for (const auto& row : at.zone.rows()) {
+    auto i = answered_.find(row.id());
+    auto& view = nodes.emplace_back(i == answered_.end() ? node_view{} : i->second);
+    *view.mutable_member() = row.who;
+    view.set_state(row.state);
+  }
+  std::stable_sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) {
+    return a.member().name() < b.member().name();
+  });
+}
+
+std::vector<resource_view> views_from_promises(const std::vector<node_view>& nodes) {
+  std::map<std::tuple<std::string, std::string, std::string>, resource_view> found;
+  for (const auto& node : nodes)
+    for (const auto& x : node.resources()) {
+      auto& view = found[key(name_of(x))];
+      if (!view.has_what()
+          || view.what().metadata().resource_version() < x.metadata().resource_version())
+        *view.mutable_what() = x;
+    }
+  for (const auto& node : nodes)
+    for (const auto& x : node.assessments()) {
+      auto i = found.find(key(x.of()));
+      if (i == found.end())
+        continue;
+      auto& view = i->second;
+      auto& pod = *view.add_pods();
+      *pod.mutable_slot() = x.slot();
+      *pod.mutable_of() = x.of();
+      pod.set_state(x.phase() == "Terminating" ? "ending" : "bound");
+      pod.set_node(x.node());
+      pod.set_node_name(x.node_name());
+      pod.set_created_ms(x.started_ms());
+      *pod.mutable_assessment() = x;
+      view.set_ready(view.ready() + (x.ready() ? 1 : 0));
+      view.set_available(view.ready());
+    }
+  std::vector<resource_view> result;
+  for (auto& [name, view] : found) {
+    view.set_keeper_dead(true);
+    const auto& what = view.what();
+    view.set_wanted(what.has_deployment() ? what.deployment().replicas() : 1);
+    result.push_back(std::move(view));
+  }
+  return result;
+}
+
+} // namespace legion::gateway

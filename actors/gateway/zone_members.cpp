@@ -1,0 +1,131 @@
+#include "actors/gateway/zone_members.hpp"
+
+#include "actors/group/whereabouts.hpp"
+
+namespace legion::gateway {
+
+namespace {
+
+std::uint64_t bit(group_id group) {
+  return std::uint64_t{1} << (value(group) % groups_per_zone);
+}
+
+} // namespace
+
+std::string ago(std::chrono::milliseconds x) {
+  using namespace std::chrono;
+  auto s = duration_cast<seconds>(x).count();
+  if (s < 120)
+    return std::to_string(s) + " s";
+  if (s < 2 * 3600)
+    return std::to_string(s / 60) + " min";
+  if (s < 48 * 3600)
+    return std::to_string(s / 3600) + " h";
+  return std::to_string(s / 86400) + " d";
+}
+
+void zone_members::on(const member& who, member_state state, time_point now) {
+  auto [i, fresh] = rows_.try_emplace(node_id::from_bytes(who.id()));
+  auto& x = i->second;
+  if (fresh || x.state != state || x.who.start() != who.start())
+    x.since = now;
+  x.who = who;
+  x.state = state;
+}
+
+void zone_members::learn_kept(const node_id& node, group_id group) {
+  const auto* x = find(node);
+  if (!x)
+    return;
+  auto& entry = learned_[node];
+  if (entry.start != x->who.start())
+    entry = {x->who.start(), 0};
+  entry.keeps |= bit(group);
+}
+
+std::uint64_t zone_members::keeps(const row& x) const {
+  auto i = learned_.find(x.id());
+  auto more = i != learned_.end() && i->second.start == x.who.start() ? i->second.keeps : 0;
+  return x.who.keeps() | more;
+}
+
+std::vector<zone_members::row> zone_members::rows() const {
+  std::vector<row> result;
+  for (const auto& [id, x] : rows_)
+    result.push_back(x);
+  return result;
+}
+
+const zone_members::row* zone_members::find(const node_id& who) const {
+  auto i = rows_.find(who);
+  return i == rows_.end() ? nullptr : &i->second;
+}
+
+const zone_members::row* zone_members::named(std::string_view text) const {
+  constexpr std::size_t fewest_digits = 8;
+  const row* found = nullptr;
+  for (const auto& [id, x] : rows_) {
+    auto matches =
+        x.who.name() == text || (text.size() >= fewest_digits && id.text().starts_with(text));
+    if (!matches)
+      continue;
+    // A node that was wiped and named again leaves its dead record behind.
+    if (found && found->down() == x.down())
+      return nullptr;
+    if (!found || found->down())
+      found = &x;
+  }
+  return found;
+}
+
+std::vector<node_id> zone_members::living() const {
+  std::vector<node_id> result;
+  for (const auto& [id, x] : rows_)
+    if (!x.down())
+      result.push_back(id);
+  return result;
+}
+
+std::optional<node_id> zone_members::keeper_of(group_id group) const {
+  std::vector<group::candidate_keeper> candidates;
+  for (const auto& [id, x] : rows_)
+    if (x.state != member_left)
+      candidates.push_back({id, !x.down(), keeps(x)});
+  return group::keeper_of(group, candidates);
+}
+
+std::vector<group_id> zone_members::kept_groups() const {
+  std::uint64_t all = 0;
+  for (const auto& [id, x] : rows_)
+    if (x.state != member_left)
+      all |= keeps(x);
+  std::vector<group_id> result;
+  for (std::uint32_t g = 0; g < groups_per_zone; ++g)
+    if (all & bit(group_id{g}))
+      result.push_back(group_id{g});
+  return result;
+}
+
+std::string zone_members::name_of(const node_id& who) const {
+  const auto* x = find(who);
+  return x && !x->who.name().empty() ? x->who.name() : who.short_text();
+}
+
+std::string zone_members::with_state(const node_id& who, time_point now) const {
+  const auto* x = find(who);
+  if (!x)
+    return who.short_text() + ", which is not a member";
+  auto since = std::chrono::duration_cast<milliseconds>(now - x->since);
+  switch (x->state) {
+    case member_dead:
+      return name_of(who) + ", which is down since " + ago(since);
+    case member_left:
+      return name_of(who) + ", which left " + ago(since) + " ago";
+    case member_suspect:
+      return name_of(who) + ", which is suspected to be down";
+    default:
+      return name_of(who);
+  }
+}
+
+} // namespace legion::gateway

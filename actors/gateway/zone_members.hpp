@@ -1,0 +1,63 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/ids.hpp"
+#include "messages/membership.pb.h"
+#include "messages/time.hpp"
+
+namespace legion::gateway {
+
+/// The zone as this gateway knows it: who is there, since when, and who keeps what.
+///
+/// Shape: one row per member, the dead included, sorted by id.
+class zone_members {
+public:
+  struct row {
+    member who;
+    member_state state = member_alive;
+    time_point since{}; // of this state, as this node saw it
+
+    node_id id() const { return node_id::from_bytes(who.id()); }
+    bool down() const { return state == member_dead || state == member_left; }
+  };
+
+  void on(const member& who, member_state state, time_point now);
+
+  /// A node proved that it keeps a group; its own record will say so a moment later.
+  void learn_kept(const node_id& node, group_id group);
+
+  std::vector<row> rows() const;
+  const row* find(const node_id& who) const;
+  /// By name, by id, or by at least 8 digits of the id; nothing if none or several match.
+  const row* named(std::string_view text) const;
+  /// Members that can be asked: alive or suspected.
+  std::vector<node_id> living() const;
+  std::optional<node_id> keeper_of(group_id group) const;
+  /// The groups that somebody, dead or alive, says to keep.
+  std::vector<group_id> kept_groups() const;
+  /// For messages: its name, else the first digits of its id.
+  std::string name_of(const node_id& who) const;
+  /// For messages: "legion-2, which is down since 12 s".
+  std::string with_state(const node_id& who, time_point now) const;
+
+private:
+  struct learned {
+    std::uint64_t start = 0;
+    std::uint64_t keeps = 0;
+  };
+
+  std::uint64_t keeps(const row& x) const;
+
+  std::map<node_id, row> rows_;
+  std::map<node_id, learned> learned_;
+};
+
+/// "12 s", "3 min", "5 h", "2 d".
+std::string ago(std::chrono::milliseconds x);
+
+} // namespace legion::gateway
