@@ -9,6 +9,10 @@ namespace {
 constexpr unsigned most = 1000;
 }
 
+bool complaints::full() const {
+  return errors_ > most;
+}
+
 diagnostic& complaints::add(place at, const std::string& field) {
   auto& d = all_.emplace_back();
   d.set_file(file_);
@@ -46,12 +50,13 @@ std::vector<diagnostic> complaints::take() {
   std::stable_sort(all_.begin(), all_.end(), [](const diagnostic& a, const diagnostic& b) {
     return std::tuple(a.line(), a.column()) < std::tuple(b.line(), b.column());
   });
-  for (auto [count, name] : {std::pair{errors_, "errors"}, {warnings_, "warnings"}})
-    if (count > most) {
+  for (bool warning : {false, true})
+    if ((warning ? warnings_ : errors_) > most) {
       auto& d = all_.emplace_back();
       d.set_file(file_);
-      d.set_warning(count == warnings_);
-      d.set_text(file_ + ": " + std::to_string(count - most) + " more " + name);
+      d.set_warning(warning);
+      d.set_text(file_ + ": more " + (warning ? "warnings" : "errors") + " than the "
+                 + std::to_string(most) + " told");
     }
   return std::move(all_);
 }

@@ -1,6 +1,8 @@
 /// Gathers what is wrong with one file, and words it.
 ///
-/// Limits: 1,000 errors and 1,000 warnings; one more says that there are more.
+/// Limits: 1,000 errors and 1,000 warnings; one more says that there are more. `full` tells a
+/// reader
+///         to stop.
 #pragma once
 
 #include <string>
@@ -23,6 +25,7 @@ public:
   void warning(place at, const std::string& field, const std::string& text);
 
   unsigned errors() const { return errors_; }
+  bool full() const;
 
   /// Sorted by place.
   std::vector<diagnostic> take();

@@ -38,7 +38,7 @@ public:
     file_ = from.name;
     if (tree.errors.empty())
       for (const auto* document : tree.documents)
-        if (document->kind != node_kind::null)
+        if (document->kind != node_kind::null && !to.full())
           this->document({document, ""}, in, into);
     for (auto& d : to.take())
       into.diagnostics.push_back(std::move(d));

@@ -3,7 +3,7 @@
 /// Shape:  all or nothing. One error in one file, and there are no resources.
 /// Units:  lines and columns count from 1; a column is a character, not a byte.
 /// Errors: diagnostics, sorted by file, line and column; each says what was found and what is
-/// allowed. Limits: 1 MiB and 1,000 diagnostics of each sort a file, 64 levels, 1 MiB added by
+/// allowed. Limits: 1 MiB and 1,000 diagnostics of each sort a file, 63 levels, 1 MiB added by
 /// aliases. Source: Kubernetes API 1.34; fields.tsv says which fields are honoured and which come
 /// later.
 #pragma once

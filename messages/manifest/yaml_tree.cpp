@@ -1,5 +1,5 @@
 // How a stranger's text is kept from hurting us. yaml-cpp descends once per level, so the handler
-// below throws at level 65, long before the stack is in danger; text is checked to be UTF-8 without
+// below throws at level 64, long before the stack is in danger; text is checked to be UTF-8 without
 // control characters first, because yaml-cpp takes 0x04 for the end of the file and guesses UTF-16
 // and UTF-32 from zero bytes. Aliases share their node, and each adds its node's whole weight to a
 // bounded sum, so that whoever walks the tree later (the check, the JSON copy) does bounded work
@@ -45,6 +45,18 @@ public:
     for (std::size_t i = 0; i < text.size(); ++i)
       if (text[i] == '\n')
         starts_.push_back(i + 1);
+  }
+
+  /// The byte that yaml-cpp means.
+  std::size_t offset(const YAML::Mark& mark) const {
+    auto row = std::min(static_cast<std::size_t>(std::max(mark.line, 0)), starts_.size() - 1);
+    return std::min(text_.size(),
+                    starts_[row] + static_cast<std::size_t>(std::max(mark.column, 0)));
+  }
+
+  place end() const {
+    return at(static_cast<int>(starts_.size() - 1),
+              static_cast<int>(text_.size() - starts_.back()));
   }
 
   place at(int line, int byte_column) const {
@@ -150,6 +162,7 @@ public:
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     auto& x = make(mark, node_kind::string);
+    last_scalar_ = {lines_.offset(mark), x.at};
     x.text = text;
     x.weight = 1 + text.size();
     resolve(x, tag);
@@ -167,7 +180,7 @@ public:
         throw broken{at, path(), "an alias inside its own anchor",
                      "an alias after what it stands for"};
     if (stack_.size() + x->height > deepest)
-      throw broken{at, path(), "an alias that leads deeper than 64 levels", "at most 64 levels"};
+      throw broken{at, path(), "an alias that leads 64 levels deep or deeper", "at most 63 levels"};
     expanded_ += x->weight;
     if (expanded_ > largest_expansion)
       throw broken{at, path(), "aliases that add more than 1 MiB to this file", "at most 1 MiB"};
@@ -191,6 +204,34 @@ public:
   }
 
   const node* root() const { return root_; }
+
+  /// yaml-cpp takes the end of the file for a closing quote. Only the last scalar can end so.
+  void check_last_quote(std::string_view text) const {
+    auto [i, at] = last_scalar_;
+    while (i < text.size() && (text[i] == '!' || text[i] == '&')) // its tag and anchor
+      i = text.find_first_not_of(" \t\r\n",
+                                 std::min(text.find_first_of(" \t\r\n", i), text.size()));
+    if (i >= text.size() || (text[i] != '"' && text[i] != '\''))
+      return;
+    char quote = text[i];
+    for (++i; i < text.size(); ++i) {
+      bool doubled = quote == '\'' && text.substr(i, 2) == "''";
+      if (doubled || (quote == '"' && text[i] == '\\'))
+        ++i;
+      else if (text[i] == quote)
+        return;
+    }
+    throw broken{at, "", "a quote that is never closed", std::string("a closing ") + quote};
+  }
+
+  /// Where the innermost list or map that is still open began.
+  std::string still_open() const {
+    if (stack_.empty())
+      return "";
+    const auto& at = stack_.back().what->at;
+    return " for the one opened in line " + std::to_string(at.line) + ", column "
+           + std::to_string(at.column);
+  }
 
 private:
   struct frame {
@@ -246,7 +287,7 @@ private:
             YAML::anchor_t anchor) {
     auto at = lines_.at(mark.line, mark.column);
     if (stack_.size() >= deepest)
-      throw broken{at, "", "more than 64 levels of nesting", "at most 64 levels"};
+      throw broken{at, "", "nesting 64 levels deep", "at most 63 levels"};
     if (!tag.empty() && tag != "?" && tag != "!" && tag != std::string(core) + name)
       throw broken{at, path(), "the tag " + tag, "no tag"};
     auto& x = make(mark, kind);
@@ -354,6 +395,7 @@ private:
   std::vector<const node*> anchors_;
   std::vector<frame> stack_;
   const node* root_ = nullptr;
+  std::pair<std::size_t, place> last_scalar_{0, {}};
   std::size_t expanded_ = 0;
 };
 
@@ -374,13 +416,17 @@ void parse(std::string_view text, yaml_tree& into) {
       if (root)
         into.documents.push_back(root);
     }
+    builder.check_last_quote(text);
   } catch (const broken& x) {
     into.errors.push_back(x);
   } catch (const YAML::Exception& x) {
-    into.errors.push_back(
-        {lines.at(x.mark.line, x.mark.column), "", "no YAML: " + x.msg, "YAML or JSON"});
+    bool open = x.msg.starts_with("end of ");
+    bool no_mark = x.mark.line <= 0 && x.mark.column <= 0;
+    auto at = no_mark && open ? lines.end() : lines.at(x.mark.line, x.mark.column);
+    auto what = x.msg + (open ? builder.still_open() : "");
+    into.errors.push_back({at, "", "broken YAML (" + what + ")", "YAML or JSON"});
   } catch (const std::exception& x) {
-    into.errors.push_back({{}, "", std::string("no YAML: ") + x.what(), "YAML or JSON"});
+    into.errors.push_back({{}, "", std::string("broken YAML (") + x.what() + ")", "YAML or JSON"});
   }
 }
 

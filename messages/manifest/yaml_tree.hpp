@@ -2,7 +2,7 @@
 ///
 /// Shape:  scalars are resolved as Kubernetes reads them, except that only `true` and `false` are
 ///         booleans. Aliases are shared nodes; merge keys (`<<`) are already merged.
-/// Limits: 1 MiB of text, 64 levels, 1 MiB added by aliases; checked before the parser could
+/// Limits: 1 MiB of text, 63 levels, 1 MiB added by aliases; checked before the parser could
 /// suffer. Errors: places and words; yaml-cpp's own exceptions included, none gets out. Source:
 /// YAML 1.2, through yaml-cpp's events: its YAML::Load accepts duplicate keys and bad UTF-8.
 #pragma once
@@ -17,7 +17,7 @@
 namespace legion::manifest {
 
 inline constexpr std::size_t largest_file = 1 << 20;
-inline constexpr unsigned deepest = 64;
+inline constexpr unsigned deepest = 63;
 inline constexpr std::size_t largest_expansion = 1 << 20;
 
 /// From 1; a column counts characters.
