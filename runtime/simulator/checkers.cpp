@@ -1,0 +1,209 @@
+#include "runtime/simulator/checkers.hpp"
+
+#include <algorithm>
+
+#include "messages/vocabulary.hpp"
+
+namespace legion::simulator {
+
+void checkers::amount::add(const amount& x, std::int64_t times) {
+  cpu_millis += x.cpu_millis * times;
+  memory_bytes += x.memory_bytes * times;
+  ports += x.ports * times;
+  pods += x.pods * times;
+}
+
+checkers::checkers(std::vector<known_node> nodes, runs machine_runs)
+    : nodes_(std::move(nodes)), runs_(std::move(machine_runs)), promises_(nodes_.size()),
+      holds_(nodes_.size()) {}
+
+void checkers::tell(microseconds now, const char* checker, std::string what) {
+  if (told_.insert(std::string(checker) + what).second)
+    found_.push_back({now, checker, std::move(what)});
+}
+
+checkers::amount checkers::amount_of(const pod_spec& what) {
+  amount result;
+  result.pods = 1;
+  for (auto& x : what.containers()) {
+    result.ports += x.ports_size();
+    // What ends by itself gives back all but its ports; what really runs is checked apart.
+    if (what.restart_policy() == "Never" || what.restart_policy() == "OnFailure")
+      continue;
+    result.cpu_millis += x.requests().cpu_millis();
+    result.memory_bytes += x.requests().memory_bytes();
+  }
+  return result;
+}
+
+const pod_spec& checkers::spec_of(const resource& what) {
+  return what.has_pod() ? what.pod() : what.deployment().template_().spec();
+}
+
+void checkers::on_durable(std::uint32_t node, const record_batch& batch, microseconds now) {
+  for (auto& x : batch.records()) {
+    std::string_view key = x.key();
+    if (key.starts_with("promise/"))
+      on_promise(node, std::string(key.substr(8)), x.value(), now);
+    group_entry entry;
+    if (key.starts_with("group/") && key.find("/entry/") != key.npos && !x.value().empty()
+        && entry.ParseFromString(x.value()))
+      on_entry(entry, now);
+  }
+  check_sum(node, now);
+}
+
+void checkers::on_promise(std::uint32_t node, const std::string& uid, const std::string& value,
+                          microseconds now) {
+  promise_record record;
+  if (value.empty() || !record.ParseFromString(value)) {
+    promises_[node].erase(uid);
+    return;
+  }
+  auto number = order{record.slot().order().incarnation(), record.slot().order().index()};
+  promises_[node][uid] = {amount_of(spec_of(record.what())), number, record.slot().pod(),
+                          record.ending()};
+  auto [i, fresh] = orders_.emplace(std::pair{uid, number}, node);
+  if (!fresh && i->second != node)
+    tell(now, "order",
+         "pod " + record.slot().pod() + " is bound on " + nodes_[i->second].name + " and on "
+             + nodes_[node].name + " under order " + std::to_string(number.incarnation) + "."
+             + std::to_string(number.index));
+}
+
+void checkers::on_entry(const group_entry& x, microseconds now) {
+  if (x.has_accepted())
+    for (auto& slot : x.accepted().slots()) {
+      auto number = order{x.incarnation(), x.index()};
+      accepts_[{slot.uid(), number}] = {x.accepted().node(), slot.pod(), now, false};
+    }
+  if (x.has_ended())
+    end_accepts(x.ended().slots());
+  if (x.has_gone())
+    end_accepts(x.gone().slots());
+}
+
+void checkers::end_accepts(const google::protobuf::RepeatedPtrField<slot>& slots) {
+  for (auto& slot : slots)
+    for (auto i = accepts_.lower_bound({slot.uid(), {}});
+         i != accepts_.end() && i->first.first == slot.uid(); ++i)
+      i->second.over = true;
+}
+
+void checkers::on_sent(std::uint32_t from, std::uint32_t to, const frame& what, microseconds now) {
+  for (auto& x : what.messages()) {
+    if (x.kind() == message_kind<call>) {
+      call body;
+      if (body.ParseFromString(x.body()))
+        calls_[{body.keeper(), body.id()}] = amount_of(body.template_().spec());
+    } else if (x.kind() == message_kind<call_reply>) {
+      call_reply body;
+      if (!body.ParseFromString(x.body()) || !body.has_offer())
+        continue;
+      auto& offer = body.offer();
+      auto asked = calls_.find({nodes_[to].id, body.call()}); // who is answered is the keeper
+      if (asked == calls_.end())
+        continue;
+      holds_[from][offer.id()] = {asked->second, offer.count(),
+                                  now + milliseconds{offer.expires_ms()}};
+      ++holds_seen_;
+      check_sum(from, now);
+    }
+  }
+}
+
+void checkers::on_delivered(std::uint32_t, std::uint32_t to, const frame& what, microseconds) {
+  for (auto& x : what.messages()) {
+    if (x.kind() == message_kind<accept>) {
+      accept body;
+      if (body.ParseFromString(x.body()))
+        holds_[to].erase(body.offer());
+    } else if (x.kind() == message_kind<release>) {
+      release body;
+      if (body.ParseFromString(x.body()))
+        holds_[to].erase(body.offer());
+    }
+  }
+}
+
+void checkers::on_down(std::uint32_t node) {
+  holds_[node].clear();
+}
+
+void checkers::check_sum(std::uint32_t node, microseconds now) {
+  amount used;
+  for (auto& [uid, x] : promises_[node])
+    if (!x.ending || runs_(node, uid))
+      used.add(x.what);
+  std::erase_if(holds_[node], [&](const auto& x) { return x.second.expires <= now; });
+  for (auto& [offer, x] : holds_[node])
+    used.add(x.each, x.count);
+  exceed(node, used, "held + bound + stopping", now);
+}
+
+void checkers::exceed(std::uint32_t node, const amount& used, const char* how, microseconds now) {
+  auto& has = nodes_[node].has;
+  auto one = [&](const char* what, std::int64_t uses, std::int64_t most) {
+    if (uses > most)
+      tell(now, "capacity",
+           nodes_[node].name + " has " + std::to_string(most) + " " + what + ", " + how + " is "
+               + std::to_string(uses));
+  };
+  one("cpu_millis", used.cpu_millis, has.cpu_millis());
+  one("memory_bytes", used.memory_bytes, has.memory_bytes());
+  one("ports", used.ports, has.ports());
+  one("pods", used.pods, has.pods());
+}
+
+void checkers::check_machine(std::uint32_t node,
+                             const std::vector<drivers::fake::process>& processes,
+                             microseconds now) {
+  amount used;
+  std::set<std::string> pods;
+  for (auto& x : processes) {
+    if (x.status.state() == "exited")
+      continue;
+    used.cpu_millis += x.cpu_millis;
+    used.memory_bytes += x.memory_bytes;
+    pods.insert(x.status.workload());
+  }
+  used.pods = static_cast<std::int64_t>(pods.size());
+  exceed(node, used, "what runs", now);
+  check_sum(node, now);
+}
+
+void checkers::check_accepts(microseconds now) {
+  for (auto& [name, x] : accepts_) {
+    if (x.over)
+      continue;
+    auto i = orders_.find(name);
+    if (i == orders_.end())
+      tell(now, "accepts",
+           "pod " + x.pod + " accepted under order " + std::to_string(name.second.incarnation) + "."
+               + std::to_string(name.second.index)
+               + " is neither bound nor regretted nor released");
+  }
+}
+
+void checkers::check_replicas(const std::string& of, std::int64_t wanted, std::int64_t running,
+                              microseconds now) {
+  if (wanted != running)
+    tell(now, "replicas",
+         of + " wants " + std::to_string(wanted) + " replicas, " + std::to_string(running)
+             + " run");
+}
+
+void checkers::check_members(std::uint32_t node, const std::set<std::string>& known,
+                             const std::set<std::string>& running, microseconds now) {
+  std::string wrong;
+  for (auto& x : known)
+    if (running.count(x) == 0)
+      wrong += " knows " + x + " which does not run;";
+  for (auto& x : running)
+    if (known.count(x) == 0)
+      wrong += " does not know " + x + ";";
+  if (!wrong.empty())
+    tell(now, "members", nodes_[node].name + wrong);
+}
+
+} // namespace legion::simulator

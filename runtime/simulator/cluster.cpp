@@ -1,0 +1,416 @@
+#include "runtime/simulator/cluster.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <sodium.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
+
+#include "actors/census/census.hpp"
+#include "messages/check.hpp"
+
+namespace legion::simulator {
+
+namespace {
+
+using std::chrono::microseconds;
+
+/// 2025-01-01T00:00:00Z: when every simulation begins.
+constexpr wall_ms first_wall_ms = 1735689600000;
+
+/// Hands what actors log to the event log; virtual time replaces the real one.
+class log_sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+public:
+  using receiver = std::function<void(int level, std::string_view text)>;
+  explicit log_sink(receiver x) : receiver_(std::move(x)) {}
+
+protected:
+  void sink_it_(const spdlog::details::log_msg& x) override {
+    receiver_(x.level, {x.payload.data(), x.payload.size()});
+  }
+  void flush_() override {}
+
+private:
+  receiver receiver_;
+};
+
+std::string bytes_of(std::uint64_t seed, std::string_view what, std::uint32_t number,
+                     std::size_t size) {
+  auto text = std::to_string(seed) + "/" + std::string(what) + "/" + std::to_string(number);
+  std::string result(size, '\0');
+  crypto_generichash(reinterpret_cast<unsigned char*>(result.data()), size,
+                     reinterpret_cast<const unsigned char*>(text.data()), text.size(), nullptr, 0);
+  return result;
+}
+
+/// As node.key would give it: the id is the hash of the public key.
+node_id id_of(const std::string& public_key) {
+  unsigned char hash[32];
+  crypto_generichash(hash, sizeof(hash), reinterpret_cast<const unsigned char*>(public_key.data()),
+                     public_key.size(), nullptr, 0);
+  return node_id::from_bytes({reinterpret_cast<const char*>(hash), node_id::size});
+}
+
+} // namespace
+
+cluster::cluster(cluster_options options)
+    : options_(options), random_(options.seed), system_(random_()),
+      network_(random_(), system_.time().as_run_later()) {
+  LEGION_CHECK(options_.nodes > 0 && options_.zone_size > 0);
+  take_logger();
+  for (std::uint32_t i = 0; i < options_.nodes; ++i)
+    make_node(i);
+  watch_network();
+}
+
+void cluster::watch_network() {
+  network_.set_tamper([this](const node_id& from, const node_id& to, std::string& frame) {
+    auto a = index_of(from), b = index_of(to);
+    return !watcher_.sent || !a || !b || watcher_.sent(*a, *b, frame);
+  });
+  network_.set_tap([this](const node_id& from, const node_id& to, const std::string& frame) {
+    auto a = index_of(from), b = index_of(to);
+    if (!a || !b)
+      return;
+    if (options_.log_frames)
+      note(*b, "frame from=" + nodes_[*a].self.name + " bytes=" + std::to_string(frame.size()));
+    log_.digest(now(), frame);
+    if (watcher_.delivered)
+      watcher_.delivered(*a, *b, frame);
+  });
+}
+
+cluster::~cluster() {
+  for (std::uint32_t i = 0; i < size(); ++i)
+    crash(i);
+  spdlog::set_default_logger(logger_before_);
+}
+
+void cluster::take_logger() {
+  logger_before_ = spdlog::default_logger();
+  auto sink = std::make_shared<log_sink>(
+      [this](int level, std::string_view text) { on_actor_log(level, text); });
+  auto logger = std::make_shared<spdlog::logger>("simulation", std::move(sink));
+  logger->set_level(options_.log_debug    ? spdlog::level::debug
+                    : options_.log_actors ? spdlog::level::info
+                                          : spdlog::level::warn);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void cluster::on_actor_log(int level, std::string_view text) {
+  auto who = system_.running();
+  auto name = who == virtual_system::nobody ? std::string{} : nodes_[who - 1].self.name;
+  constexpr const char* names[] = {"trace ", "debug ", "info ", "warn ", "error ", "critical ", ""};
+  auto line = names[level] + std::string(text);
+  log_.add(now(), name, line);
+  if (level >= spdlog::level::err)
+    errors_.push_back(time_text(now()) + " " + name + " " + line);
+}
+
+void cluster::note(std::uint32_t index, const std::string& event) {
+  log_.add(now(), nodes_[index].self.name, event);
+}
+
+wall_ms cluster::wall_clock() const {
+  return first_wall_ms + now().count() / 1000;
+}
+
+std::uint32_t cluster::zones() const {
+  return (size() + options_.zone_size - 1) / options_.zone_size;
+}
+
+void cluster::make_node(std::uint32_t index) {
+  auto& x = nodes_.emplace_back();
+  auto number = index + 1;
+  x.zone = index / options_.zone_size;
+  if (clusters_.size() <= x.zone * 16)
+    clusters_ += bytes_of(options_.seed, "cluster", x.zone, 16);
+  x.self.public_key = bytes_of(options_.seed, "key", number, 32);
+  x.self.id = id_of(x.self.public_key);
+  numbers_[x.self.id] = index;
+  x.self.name = "node-" + std::to_string(number);
+  x.self.zone =
+      options_.nodes > options_.zone_size ? "zone-" + std::to_string(x.zone + 1) : "local";
+  x.self.endpoint = "10." + std::to_string(number >> 16) + "." + std::to_string(number >> 8 & 255)
+                    + "." + std::to_string(number & 255) + ":7710";
+  x.has.set_cpu_millis(options_.cpu_millis);
+  x.has.set_memory_bytes(options_.memory_bytes);
+  x.has.set_ports(options_.ports);
+  x.has.set_pods(options_.pods);
+  x.offers.total = x.has;
+  x.offers.last_port = x.offers.first_port + options_.ports - 1;
+  auto& hostname = x.offers.labels.emplace_back();
+  hostname.set_key("kubernetes.io/hostname");
+  hostname.set_value(x.self.name);
+  x.disk = std::make_unique<store::memory::disk>(random_(), system_.time().as_run_later());
+  x.machine = std::make_unique<drivers::fake::machine>(
+      random_(),
+      drivers::fake::surroundings{system_.time().as_run_later(), [this] { return now(); },
+                                  [this] { return wall_clock(); }});
+  x.machine->set_habits(options_.habits);
+  x.disk->set_watcher([this, index](const record_batch& batch) {
+    if (watcher_.durable)
+      watcher_.durable(index, batch);
+  });
+  using happening = drivers::fake::machine::happening;
+  x.machine->set_watcher([this, index](happening what, const process_status& status) {
+    const char* names[] = {"launched", "exited", "removed"};
+    note(index, std::string("workload ") + names[static_cast<int>(what)] + " pod=" + status.pod()
+                    + " container=" + status.container() + " life=" + std::to_string(status.life())
+                    + " signal=" + std::to_string(status.signal()));
+  });
+}
+
+std::optional<std::uint32_t> cluster::index_of(const node_id& id) const {
+  auto i = numbers_.find(id);
+  return i == numbers_.end() ? std::nullopt : std::optional{i->second};
+}
+
+std::vector<transport::peer> cluster::contacts_of(std::uint32_t index) {
+  auto first = nodes_[index].zone * options_.zone_size;
+  auto count = std::min(size(), first + options_.zone_size) - first;
+  std::vector<transport::peer> result;
+  auto add = [&](std::uint32_t i) {
+    auto& x = nodes_[i].self;
+    auto same = [&](auto& y) { return y.id == x.id; };
+    if (i != index && std::none_of(result.begin(), result.end(), same))
+      result.push_back({x.id, x.endpoint, x.public_key});
+  };
+  if (!nodes_[index].joined) {
+    if (index != first)
+      add(first);
+    return result;
+  }
+  for (int i = 0; i < 3; ++i)
+    add(first + static_cast<std::uint32_t>(random_() % count));
+  add(first);
+  add(first + (index - first + 1) % count);
+  return result;
+}
+
+void cluster::start_all(microseconds spread) {
+  for (std::uint32_t zone = 0; zone < zones(); ++zone)
+    start(zone * options_.zone_size);
+  for (std::uint32_t i = 0; i < size(); ++i)
+    if (i % options_.zone_size != 0)
+      system_.time().later(
+          milliseconds{10} + microseconds{random_() % std::max<std::uint64_t>(1, spread.count())},
+          [this, i] { start(i); });
+}
+
+void cluster::start(std::uint32_t index) {
+  auto& x = nodes_[index];
+  if (x.actors)
+    return;
+  x.self.start = start_number{value(x.self.start) + 1};
+  node_context context;
+  context.self = x.self;
+  context.offers = x.offers;
+  context.seed = random_();
+  context.wall_clock = [this] { return wall_clock(); };
+  context.join = contacts_of(index);
+  if (x.joined || context.join.empty())
+    context.cluster = clusters_.substr(x.zone * 16, 16);
+  auto journal = x.disk->open();
+  context.replayed = std::move(journal.records);
+  context.make_store = std::move(journal.start);
+  context.make_transport = network_.attach(x.self.id);
+  context.make_driver = x.machine->attach();
+  note(index, "start number=" + std::to_string(value(x.self.start)));
+  system_.run_as(owner_of(index), [&] {
+    auto started = start_node(system_.actors(), std::move(context));
+    if (started)
+      x.actors = std::move(*started);
+    else
+      note(index, "start failed: " + started.why().detail);
+  });
+  x.joined = true;
+}
+
+void cluster::crash(std::uint32_t index) {
+  auto& x = nodes_[index];
+  if (!x.actors)
+    return;
+  note(index, "crash");
+  x.paused = false;
+  network_.crash(x.self.id);
+  x.disk->crash();
+  x.machine->crash();
+  std::vector<caf::strong_actor_ptr> actors;
+  for (auto& row : x.actors->context->census->rows())
+    if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(row.who))
+      actors.push_back(std::move(strong));
+  x.actors.reset();
+  system_.kill(owner_of(index), actors);
+  if (watcher_.down)
+    watcher_.down(index);
+}
+
+void cluster::stop(std::uint32_t index) {
+  auto& x = nodes_[index];
+  if (!x.actors)
+    return;
+  resume(index);
+  note(index, "stop");
+  system_.run_as(owner_of(index), [&] { stop_node(system_.actors(), *x.actors); });
+  system_.time().later(milliseconds{50}, [this, index, life = x.self.start] {
+    if (nodes_[index].self.start == life)
+      crash(index); // the process ends
+  });
+}
+
+void cluster::pause(std::uint32_t index) {
+  auto& x = nodes_[index];
+  if (!x.actors || x.paused)
+    return;
+  x.paused = true;
+  network_.pause(x.self.id);
+  system_.pause(owner_of(index));
+}
+
+void cluster::resume(std::uint32_t index) {
+  auto& x = nodes_[index];
+  if (!x.paused)
+    return;
+  x.paused = false;
+  system_.resume(owner_of(index));
+  network_.resume(x.self.id);
+}
+
+void cluster::apply(const disturbance& x) {
+  log_.add(now(), "", text_of(x));
+  using kind = disturbance::kind;
+  auto ids = [&](const std::vector<std::uint32_t>& nodes) {
+    std::vector<node_id> result;
+    for (auto i : nodes)
+      result.push_back(nodes_[i].self.id);
+    return result;
+  };
+  auto weather = network_.present_conditions();
+  switch (x.what) {
+    case kind::partition: {
+      std::vector<std::vector<node_id>> sides;
+      for (auto& side : x.sides)
+        sides.push_back(ids(side));
+      network_.partition(sides);
+      return;
+    }
+    case kind::cut:
+      network_.cut(nodes_[x.nodes.at(0)].self.id, nodes_[x.nodes.at(1)].self.id);
+      return;
+    case kind::heal:
+      network_.heal();
+      return;
+    case kind::loss:
+      weather.loss = x.fraction;
+      break;
+    case kind::duplication:
+      weather.duplication = x.fraction;
+      break;
+    case kind::reordering:
+      weather.reordering = x.fraction;
+      break;
+    case kind::delay:
+      weather.least_delay = x.least;
+      weather.most_delay = x.most;
+      break;
+    default:
+      for (auto i : x.nodes)
+        apply_to_node(x.what, i);
+      return;
+  }
+  network_.set_conditions(weather);
+}
+
+void cluster::apply_to_node(disturbance::kind what, std::uint32_t index) {
+  using kind = disturbance::kind;
+  auto& x = nodes_[index];
+  switch (what) {
+    case kind::crash:
+      return crash(index);
+    case kind::restart:
+      return start(index);
+    case kind::stop:
+      return stop(index);
+    case kind::pause:
+      return pause(index);
+    case kind::resume:
+      return resume(index);
+    case kind::disk_full:
+      return x.disk->set_full(true);
+    case kind::disk_free:
+      return x.disk->set_full(false);
+    case kind::kill:
+      for (auto& p : x.machine->processes())
+        x.machine->kill(p.status.workload());
+      return;
+    case kind::supervisor:
+      return x.machine->lose_supervisor();
+    default:
+      return;
+  }
+}
+
+void cluster::schedule(const std::vector<disturbance>& all) {
+  for (auto& x : all)
+    system_.time().later(x.at, [this, x] { apply(x); });
+}
+
+bool cluster::run_until(const std::function<bool()>& what, microseconds most, microseconds step) {
+  auto end = now() + most;
+  while (!what()) {
+    if (now() >= end)
+      return false;
+    run_for(step);
+  }
+  return true;
+}
+
+template <class Reply, class Handle, class Message>
+std::optional<result<Reply>> cluster::ask_actor(const Handle& who, Message what,
+                                                microseconds patience) {
+  auto answer = std::make_shared<std::optional<result<Reply>>>();
+  system_.run_as(virtual_system::nobody, [&] {
+    system_.actors().spawn([=](caf::event_based_actor* self) {
+      self->request(who, patience, what)
+          .then([=](Reply& x) { *answer = std::move(x); },
+                [=](const caf::error& why) { *answer = fault_of(why); });
+    });
+  });
+  run_until([&] { return answer->has_value(); }, patience + milliseconds{10}, milliseconds{5});
+  return *answer;
+}
+
+result<api_reply> cluster::ask(std::uint32_t index, api_request what, microseconds patience) {
+  if (!nodes_[index].actors)
+    return fault{errc::unreachable, nodes_[index].self.name + " does not run"};
+  auto answer = ask_actor<api_reply>(nodes_[index].actors->gateway, std::move(what), patience);
+  if (!answer)
+    return fault{errc::deadline, "no answer of " + nodes_[index].self.name};
+  return std::move(*answer);
+}
+
+std::optional<members_known> cluster::members(std::uint32_t index) {
+  if (!nodes_[index].actors)
+    return std::nullopt;
+  auto answer =
+      ask_actor<members_known>(nodes_[index].actors->membership, list_members{}, seconds{1});
+  if (!answer || !*answer)
+    return std::nullopt;
+  return std::move(**answer);
+}
+
+std::optional<node_view> cluster::view(std::uint32_t index) {
+  if (!nodes_[index].actors)
+    return std::nullopt;
+  auto answer = ask_actor<node_view>(nodes_[index].actors->node, node_request{}, seconds{1});
+  if (!answer || !*answer)
+    return std::nullopt;
+  return std::move(**answer);
+}
+
+} // namespace legion::simulator

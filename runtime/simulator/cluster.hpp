@@ -1,0 +1,144 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "actors/node/cluster_node.hpp"
+#include "runtime/drivers/fake/machine.hpp"
+#include "runtime/simulator/disturbance.hpp"
+#include "runtime/simulator/event_log.hpp"
+#include "runtime/simulator/virtual_system.hpp"
+#include "runtime/store/memory/disk.hpp"
+#include "runtime/transport/simulated/network.hpp"
+
+namespace spdlog {
+class logger;
+}
+
+namespace legion::simulator {
+
+struct cluster_options {
+  std::uint64_t seed = 1;
+  std::uint32_t nodes = 3;
+  std::uint32_t zone_size = 125; // more nodes make more zones, independent of each other
+  std::int64_t cpu_millis = 4000;
+  std::int64_t memory_bytes = 8ll << 30;
+  int ports = 1000;
+  int pods = 110;
+  drivers::fake::habits habits;
+  bool log_frames = false; // each frame is a line, else it counts in the digest only
+  bool log_debug = false;  // what actors log at level debug, too
+  bool log_actors = true;  // what actors log at level info, else warnings and errors only
+};
+
+/// What a watcher of a cluster sees. Nodes by index.
+struct watch_cluster {
+  /// A frame as it is sent; it may be changed, and false loses it.
+  std::function<bool(std::uint32_t from, std::uint32_t to, std::string& frame)> sent;
+  std::function<void(std::uint32_t from, std::uint32_t to, const std::string& frame)> delivered;
+  std::function<void(std::uint32_t node, const record_batch& batch)> durable;
+  std::function<void(std::uint32_t node)> down; // its process ended
+};
+
+/// One simulated node: what of it outlives its process, and its actors while it runs.
+struct virtual_node {
+  identity self;
+  offering offers; // what it says that it has
+  capacity has;    // what it really has
+  std::uint32_t zone = 0;
+  std::unique_ptr<store::memory::disk> disk;
+  std::unique_ptr<drivers::fake::machine> machine;
+  std::optional<cluster_node> actors; // while its process runs
+  bool joined = false;                // it was started before
+  bool paused = false;
+};
+
+/// Whole nodes in one process, under virtual time, with a simulated network, disks and machines.
+///
+/// Shape:     same options, same calls: same event log. Nodes are named by their index from 0;
+/// their
+///            names count from 1.
+/// Errors:    `start` reports what `start_node` reports.
+/// Threading: one thread, and one cluster at a time: it takes spdlog's default logger for itself.
+class cluster {
+public:
+  explicit cluster(cluster_options options);
+  ~cluster();
+
+  std::uint32_t size() const { return static_cast<std::uint32_t>(nodes_.size()); }
+  const virtual_node& node(std::uint32_t index) const { return nodes_[index]; }
+  virtual_node& node(std::uint32_t index) { return nodes_[index]; }
+  std::optional<std::uint32_t> index_of(const node_id& id) const;
+  std::uint32_t zones() const;
+
+  virtual_system& system() { return system_; }
+  transport::simulated::network& network() { return network_; }
+  event_log& log() { return log_; }
+  std::chrono::microseconds now() const { return system_.now(); }
+  wall_ms wall_clock() const;
+
+  void set_watcher(watch_cluster x) { watcher_ = std::move(x); }
+
+  /// Starts every node: the first of each zone founds it, the others join within `spread`.
+  void start_all(std::chrono::microseconds spread = seconds{2});
+  void start(std::uint32_t index);
+  void crash(std::uint32_t index);
+  /// As SIGTERM: actors are told to end; workloads stay.
+  void stop(std::uint32_t index);
+  void apply(const disturbance& x);
+  /// All of them at their times, counted from now.
+  void schedule(const std::vector<disturbance>& all);
+
+  void run_for(std::chrono::microseconds time) { system_.run_until(now() + time); }
+  /// Runs until it is true, asked every `step`; false: it never was until `most` had passed.
+  bool run_until(const std::function<bool()>& what, std::chrono::microseconds most,
+                 std::chrono::microseconds step = milliseconds{50});
+
+  /// Asks the gateway of a node that runs, and runs until it answers or the time is over.
+  result<api_reply> ask(std::uint32_t index, api_request what,
+                        std::chrono::microseconds patience = seconds{30});
+  /// The zone's members as this node knows them; nothing if it does not run or does not answer.
+  std::optional<members_known> members(std::uint32_t index);
+  /// What the node says of itself, asked of its node actor; nothing if it does not answer.
+  std::optional<node_view> view(std::uint32_t index);
+
+  /// Errors that actors logged: a person would have had to act.
+  const std::vector<std::string>& errors() const { return errors_; }
+
+private:
+  void make_node(std::uint32_t index);
+  void watch_network();
+  void note(std::uint32_t index, const std::string& event);
+  void take_logger();
+  void on_actor_log(int level, std::string_view text);
+  virtual_system::owner owner_of(std::uint32_t index) const { return index + 1; }
+  std::vector<transport::peer> contacts_of(std::uint32_t index);
+  void apply_to_node(disturbance::kind what, std::uint32_t index);
+  void pause(std::uint32_t index);
+  void resume(std::uint32_t index);
+  template <class Reply, class Handle, class Message>
+  std::optional<result<Reply>> ask_actor(const Handle& who, Message what,
+                                         std::chrono::microseconds patience);
+
+  cluster_options options_;
+  std::mt19937_64 random_;
+  watch_cluster watcher_;
+  event_log log_;
+  virtual_system system_;
+  transport::simulated::network network_;
+  std::string clusters_; // 16 bytes a zone
+  std::deque<virtual_node> nodes_;
+  std::map<node_id, std::uint32_t> numbers_;
+  std::vector<std::string> errors_;
+  std::shared_ptr<spdlog::logger> logger_before_;
+};
+
+} // namespace legion::simulator

@@ -1,0 +1,89 @@
+#include <doctest/doctest.h>
+
+#include "runtime/simulator/disturbance.hpp"
+
+namespace {
+
+using namespace legion;
+using namespace legion::simulator;
+using namespace std::chrono_literals;
+
+std::string lines_of(const std::vector<disturbance>& all) {
+  std::string result;
+  for (auto& x : all)
+    result += std::to_string(x.at.count() / 1000) + " " + text_of(x) + "\n";
+  return result;
+}
+
+std::string error_of(const std::string& text) {
+  auto x = read_disturbances("f.yaml", text, 5);
+  return x ? "no error" : x.why().detail;
+}
+
+TEST_SUITE("simulator/disturbance") {
+  TEST_CASE("a faults file names what happens when, in any order") {
+    auto x = read_disturbances("f.yaml",
+                               "- {at: 12s, restart: node-3}\n"
+                               "- at: 1500ms\n"
+                               "  crash: [node-3, node-1]\n"
+                               "- {at: 20s, partition: [[node-1, node-2], [node-3]]}\n"
+                               "- {at: 0.5m, heal: }\n"
+                               "- {at: 0s, loss: 1.5%}\n"
+                               "- {at: 1s, delay: 1ms-20ms}\n"
+                               "- {at: 2s, cut: {from: node-1, to: node-2}}\n",
+                               5);
+    REQUIRE(x);
+    CHECK(lines_of(*x)
+          == "0 loss permille=15\n"
+             "1000 delay least_us=1000 most_us=20000\n"
+             "1500 crash nodes=node-3,node-1\n"
+             "2000 cut nodes=node-1,node-2\n"
+             "12000 restart nodes=node-3\n"
+             "20000 partition side=node-1,node-2 side=node-3\n"
+             "30000 heal\n");
+  }
+
+  TEST_CASE("errors name line and column, what was found and what is allowed") {
+    CHECK(error_of("a: 1")
+          == "f.yaml:1:1: a faults file is a list, each entry with `at` and a fault");
+    CHECK(error_of("- {at: 5s, crash: node-9}")
+          == "f.yaml:1:19: `node-9` is no node; there are node-1 to node-5");
+    CHECK(error_of("- {at: 5s, crash: web}")
+          == "f.yaml:1:19: `web` is no node; there are node-1 to node-5");
+    CHECK(error_of("- {crash: node-1}")
+          == "f.yaml:1:3: `at` is missing: when it happens, as in `at: 5s`");
+    CHECK(error_of("- {at: 5, crash: node-1}")
+          == "f.yaml:1:8: `5` is no time; allowed are 250ms, 1.5s, 2m");
+    CHECK(error_of("- at: 5s\n  loss: 1")
+          == "f.yaml:2:9: `1` is no percentage; allowed are 0% to 100%");
+    CHECK(error_of("- at: 5s\n  at: 6s\n  heal:") == "f.yaml:2:3: `at` is here twice");
+    CHECK(error_of("- at: 5s\n  heal:\n  crash: node-1")
+          == "f.yaml:3:3: one fault an entry: `crash` needs its own");
+    CHECK(error_of("- {at: 5s, explode: node-1}").find("f.yaml:1:12: `explode` is no fault") == 0);
+    CHECK(error_of("- [at: 5s").find("f.yaml:") == 0);
+    CHECK(error_of("") == "no error");
+  }
+
+  TEST_CASE("a seed decides the same each time, and mends at the end what it broke") {
+    roughness how;
+    how.nodes = 5;
+    how.end = 30s;
+    how.incidents = 20;
+    auto all = draw_disturbances(4, how);
+    CHECK(lines_of(all) == lines_of(draw_disturbances(4, how)));
+    CHECK(lines_of(all) != lines_of(draw_disturbances(5, how)));
+    using kind = disturbance::kind;
+    REQUIRE(all.size() > 8);
+    std::vector<kind> last;
+    for (auto i = all.size() - 8; i < all.size(); ++i) {
+      CHECK(all[i].at == 30s);
+      last.push_back(all[i].what);
+    }
+    CHECK(last
+          == std::vector<kind>{kind::loss, kind::duplication, kind::reordering, kind::heal,
+                               kind::delay, kind::disk_free, kind::resume, kind::restart});
+    CHECK(all.back().nodes.size() == 5);
+  }
+}
+
+} // namespace
