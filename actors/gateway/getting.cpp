@@ -1,6 +1,7 @@
 #include "actors/gateway/getting.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace legion::gateway {
 
@@ -30,6 +31,18 @@ void remove_if(Repeated& from, Unwanted unwanted) {
 const selector::labels& pod_labels(const resource& x) {
   return x.has_deployment() ? x.deployment().template_().metadata().labels()
                             : x.metadata().labels();
+}
+
+/// The pods that were there before and are not now.
+void add_gone_pods(resource_view& to, const resource_view& before) {
+  std::set<std::string> there;
+  for (const auto& pod : to.pods())
+    there.insert(pod.slot().pod());
+  for (const auto& pod : before.pods())
+    if (!there.contains(pod.slot().pod())) {
+      auto& gone = *to.add_pods() = pod;
+      gone.set_state("gone");
+    }
 }
 
 } // namespace
@@ -232,6 +245,9 @@ bool getting::keep_changes(api_reply& reply, bool complete) {
     now_views[name] = x;
     return !is_news(name, essence(x));
   });
+  for (auto& x : *reply.mutable_resources())
+    if (auto i = shown_views_.find(shown(name_of(x.what()))); complete && i != shown_views_.end())
+      add_gone_pods(x, i->second);
   remove_if(*reply.mutable_nodes(),
             [&](const node_view& x) { return !is_news(x.member().id(), essence(x)); });
   for (const auto& [name, view] : shown_views_) {

@@ -1,0 +1,128 @@
+#include "runtime/console/conversation.hpp"
+
+#include <random>
+
+#include "runtime/api/api.hpp"
+#include "runtime/api/client.hpp"
+#include "runtime/console/words.hpp"
+
+namespace legion::console {
+
+namespace {
+
+constexpr std::chrono::milliseconds connect_timeout{3'000};
+
+/// 16 random bytes: a repeated request is recognised by them.
+std::string random_id() {
+  std::random_device random;
+  std::string id;
+  while (id.size() < 16)
+    id += static_cast<char>(random() & 0xff);
+  return id;
+}
+
+bool changes(const api_request& x) {
+  return x.has_delete_() || x.has_scale() || x.has_cordon()
+         || (x.has_apply() && !x.apply().dry_run());
+}
+
+/// Lines of a stranger, each safe, the line breaks kept.
+std::string plain_lines(const std::string& text) {
+  std::string result;
+  std::size_t from = 0;
+  for (;;) {
+    auto end = text.find('\n', from);
+    result += plain(std::string_view{text}.substr(from, end - from));
+    if (end == std::string::npos)
+      return result;
+    result += '\n';
+    from = end + 1;
+  }
+}
+
+} // namespace
+
+int exit_code_of(refusal_code x) {
+  switch (x) {
+    case refusal_deadline:
+      return exit_unknown;
+    case refusal_unreachable:
+      return exit_unreachable;
+    default:
+      return exit_refused;
+  }
+}
+
+void conversation::print_error(const std::string& text) {
+  with_.err << "error: " << plain_lines(text) << '\n' << std::flush;
+}
+
+void conversation::print_notes(const api_reply& x) {
+  for (const auto& note : x.notes())
+    if (noted_.insert(note).second)
+      with_.err << "note: " << plain(note) << '\n';
+  with_.err << std::flush;
+}
+
+int conversation::ask(api_request what, const listener& heard, bool stream) {
+  what.set_version(api::version);
+  what.set_request_id(random_id());
+  std::string tried;
+  auto code = static_cast<int>(exit_unreachable);
+  for (const auto& address : to_.addresses) {
+    auto result = ask_one(address, what, heard, stream);
+    if (result.why.empty())
+      return result.code;
+    code = result.code;
+    if (!result.try_next) {
+      print_error(result.why);
+      return code;
+    }
+    tried += "\n  " + address + ": " + result.why;
+  }
+  print_error("no node answers (targets from " + to_.named_by + "):" + tried
+              + "\nname one with --target HOST:PORT or --target SOCKET, or start one: legion-node");
+  return code;
+}
+
+conversation::outcome conversation::ask_one(const std::string& address, const api_request& what,
+                                            const listener& heard, bool stream) {
+  auto client = api::client::connect({{address}, {}}, connect_timeout);
+  if (!client) {
+    // The client's own list has this one address in it: its reason is what follows.
+    auto text = client.why().detail;
+    auto reason = text.find(address + ": ");
+    return {exit_unreachable, true,
+            reason == std::string::npos ? text : text.substr(reason + address.size() + 2)};
+  }
+  using clock = api::client::clock;
+  auto failed = [&](const fault& why, bool anything_heard) -> outcome {
+    if (changes(what))
+      return {exit_unknown, false,
+              why.detail
+                  + ": whether it was done is unknown; look with `legionctl get`, or repeat "
+                    "the command, which does no harm"};
+    auto code = why.code == errc::deadline ? exit_unknown : exit_unreachable;
+    return {code, !anything_heard, why.detail};
+  };
+  if (auto sent = client->send(what, clock::now() + timeout_); !sent)
+    return failed(sent.why(), false);
+  for (auto anything_heard = false;; anything_heard = true) {
+    auto endless = stream && anything_heard;
+    auto deadline = endless ? clock::time_point::max() : clock::now() + timeout_;
+    auto reply = client->receive(deadline);
+    if (!reply)
+      return failed(reply.why(), anything_heard);
+    if (reply->refused().code() == refusal_overloaded && !anything_heard && !changes(what))
+      return {exit_refused, true, reply->refused().detail()};
+    auto go_on = heard(*reply);
+    if (reply->has_refused()) {
+      print_error(reply->refused().detail());
+      return {exit_code_of(reply->refused().code()), false, {}};
+    }
+    if (reply->last() || !go_on)
+      return {};
+  }
+}
+
+} // namespace legion::console

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <set>
+#include <string>
+
+#include "messages/api.pb.h"
+#include "runtime/api/target.hpp"
+#include "runtime/console/terminal.hpp"
+
+namespace legion::console {
+
+/// Asks a node, the next one where the first cannot be reached, and turns what goes wrong into
+/// words and an exit code.
+///
+/// Shape:  one connection per request; a request that changes something is sent to one node only.
+/// Units:  `timeout` is from the request to its first reply, and between replies; in a stream there
+/// is no limit between replies.
+class conversation {
+public:
+  /// False: enough was heard.
+  using listener = std::function<bool(const api_reply&)>;
+
+  conversation(api::targets to, std::chrono::milliseconds timeout, terminal& with)
+      : to_(std::move(to)), timeout_(timeout), with_(with) {}
+
+  /// The exit code; `heard` gets every reply, one that refuses included, which is also printed.
+  int ask(api_request what, const listener& heard, bool stream = false);
+
+  terminal& with() { return with_; }
+  /// The same targets, another terminal.
+  conversation speaking_to(terminal& other) const { return {to_, timeout_, other}; }
+  /// Notes are printed once each.
+  void print_notes(const api_reply& x);
+  void print_error(const std::string& text);
+
+private:
+  struct outcome {
+    int code = exit_done;
+    bool try_next = false;
+    std::string why;
+  };
+
+  outcome ask_one(const std::string& address, const api_request& what, const listener& heard,
+                  bool stream);
+
+  api::targets to_;
+  std::chrono::milliseconds timeout_;
+  terminal& with_;
+  std::set<std::string> noted_;
+};
+
+/// What a refusal means for the exit code.
+int exit_code_of(refusal_code x);
+
+} // namespace legion::console

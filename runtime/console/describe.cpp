@@ -1,0 +1,401 @@
+#include "runtime/console/describe.hpp"
+
+#include <algorithm>
+
+#include "messages/ids.hpp"
+#include "runtime/console/table.hpp"
+#include "runtime/console/words.hpp"
+
+namespace legion::console {
+
+namespace {
+
+constexpr int most_events = 20;
+constexpr std::size_t key_width = 14;
+
+/// Lines of `Key:   value`, the values below each other.
+class page {
+public:
+  void line(const std::string& key, const std::string& value, int depth = 0) {
+    text_ += std::string(static_cast<std::size_t>(depth) * 2, ' ') + key + ":";
+    auto used = key.size() + 1 + static_cast<std::size_t>(depth) * 2;
+    text_.append(used < key_width ? key_width - used : 1, ' ');
+    text_ += plain(value) + "\n";
+  }
+  /// The first value beside the key, the others below it.
+  void lines(const std::string& key, const std::vector<std::string>& values, int depth = 0) {
+    line(key, values.empty() ? "<none>" : values.front(), depth);
+    for (std::size_t i = 1; i < values.size(); ++i)
+      text_ += std::string(key_width, ' ') + plain(values[i]) + "\n";
+  }
+  void heading(const std::string& words, int depth = 0) {
+    text_ += std::string(static_cast<std::size_t>(depth) * 2, ' ') + words + ":\n";
+  }
+  void block(const std::string& text, std::size_t indent = 2) {
+    std::size_t from = 0;
+    while (from < text.size()) {
+      auto end = std::min(text.find('\n', from), text.size());
+      text_ += std::string(indent, ' ') + text.substr(from, end - from) + "\n";
+      from = end + 1;
+    }
+  }
+  const std::string& text() const { return text_; }
+
+private:
+  std::string text_;
+};
+
+template <class Labels>
+std::vector<std::string> label_lines(const Labels& x) {
+  std::vector<std::string> result;
+  for (const auto& label : x)
+    result.push_back(label.key() + "=" + label.value());
+  return result;
+}
+
+std::string with_age(wall_ms x, wall_ms now) {
+  return x ? rfc3339(x) + " (" + age(x, now) + " ago)" : "<unknown>";
+}
+
+std::string order_text(const order_number& x) {
+  return std::to_string(x.incarnation()) + "." + std::to_string(x.index());
+}
+
+std::string amounts(const capacity& x) {
+  return cpu(x.cpu_millis()) + " cpu, " + memory_short(x.memory_bytes()) + " memory, "
+         + std::to_string(x.ports()) + " ports, " + std::to_string(x.pods()) + " pods";
+}
+
+std::string amounts(const quantities& x) {
+  std::string result;
+  if (x.has_cpu_millis())
+    result += "cpu " + cpu(x.cpu_millis());
+  if (x.has_memory_bytes())
+    result += (result.empty() ? "memory " : ", memory ") + memory(x.memory_bytes());
+  return or_none(result);
+}
+
+std::string joined(const google::protobuf::RepeatedPtrField<std::string>& words) {
+  std::string result;
+  for (const auto& x : words) {
+    auto quoted = x.empty() || x.find_first_of(" \t\n'\"$;|&") != std::string::npos;
+    result += (result.empty() ? "" : " ") + (quoted ? "'" + x + "'" : x);
+  }
+  return result;
+}
+
+template <class Events>
+void add_events(page& to, const Events& events, const std::string& object, wall_ms now) {
+  std::vector<const event*> chosen;
+  for (const auto& x : events)
+    if (object.empty() || x.object() == object)
+      chosen.push_back(&x);
+  if (chosen.empty())
+    return to.line("Events", "<none>");
+  to.heading("Events");
+  table rows{{"AGE", "TYPE", "REASON", "FROM", "MESSAGE"}};
+  auto first = chosen.size() > most_events ? chosen.size() - most_events : 0;
+  for (auto i = first; i < chosen.size(); ++i) {
+    const auto& x = *chosen[i];
+    auto times = x.count() > 1 ? " (x" + std::to_string(x.count()) + ")" : std::string{};
+    auto about = object.empty() && !x.object().empty() ? x.object() + ": " : std::string{};
+    rows.add(
+        {age(x.time_ms(), now) + times, x.type(), x.reason(), x.source(), about + x.message()});
+  }
+  to.block(rows.text());
+}
+
+std::string probe_text(const probe& x) {
+  auto port = [](const int_or_string& p) {
+    return p.has_text() ? p.text() : std::to_string(p.number());
+  };
+  std::string what = x.has_http_get()
+                         ? "http-get :" + port(x.http_get().port()) + or_none(x.http_get().path())
+                         : "tcp-socket :" + port(x.tcp_socket().port());
+  return what + " delay=" + std::to_string(x.initial_delay_seconds()) + "s timeout="
+         + std::to_string(x.timeout_seconds()) + "s period=" + std::to_string(x.period_seconds())
+         + "s #success=" + std::to_string(x.success_threshold())
+         + " #failure=" + std::to_string(x.failure_threshold());
+}
+
+void add_container(page& to, const container& x) {
+  to.heading(plain(x.name()), 1);
+  if (!x.image().empty())
+    to.line("Image", x.image() + " (kept, not pulled)", 2);
+  if (x.command_size())
+    to.line("Command", joined(x.command()), 2);
+  if (x.args_size())
+    to.line("Args", joined(x.args()), 2);
+  std::string ports;
+  for (const auto& port : x.ports())
+    ports += (ports.empty() ? "" : ", ") + std::to_string(port.container_port())
+             + (port.name().empty() ? "" : " (" + port.name() + ")");
+  if (!ports.empty())
+    to.line("Ports", ports, 2);
+  to.line("Requests", amounts(x.requests()), 2);
+  to.line("Limits", amounts(x.limits()), 2);
+  if (x.has_readiness_probe())
+    to.line("Readiness", probe_text(x.readiness_probe()), 2);
+}
+
+std::string ended_text(int code, int signal, const std::string& reason) {
+  auto how = signal ? "signal " + std::to_string(signal) : "exit code " + std::to_string(code);
+  return reason.empty() ? how : reason + ", " + how;
+}
+
+void add_status(page& to, const container_status& x, wall_ms now) {
+  auto state = x.state();
+  if (state == "running")
+    state += " since " + with_age(x.started_ms(), now) + ", pid " + std::to_string(x.pid());
+  else if (state == "terminated")
+    state += ": " + ended_text(x.exit_code(), x.signal(), x.reason()) + ", "
+             + with_age(x.finished_ms(), now);
+  else if (!x.reason().empty())
+    state += ": " + x.reason();
+  to.line("State", or_none(state), 2);
+  if (!x.message().empty())
+    to.line("Message", x.message(), 2);
+  if (x.last_finished_ms())
+    to.line("Last life",
+            ended_text(x.last_exit_code(), x.last_signal(), x.last_reason()) + ", "
+                + with_age(x.last_finished_ms(), now),
+            2);
+  to.line("Ready", x.ready() ? "true" : "false", 2);
+  to.line("Restarts", std::to_string(x.restarts()), 2);
+}
+
+std::string keeper_text(const resource_view& x) {
+  return x.keeper_name() + ", group " + std::to_string(x.group())
+         + (x.keeper_dead() ? "; down: not repaired until it returns" : "");
+}
+
+std::string taint_text(const taint& x) {
+  return x.key() + (x.value().empty() ? "" : "=" + x.value()) + ":" + x.effect();
+}
+
+} // namespace
+
+std::string describe_node(const node_view& x, wall_ms now) {
+  page to;
+  const auto& who = x.member();
+  to.line("Name", who.name());
+  to.line("Id", node_id::from_bytes(who.id()).text());
+  to.line("Status", node_status(x));
+  to.line("Zone", who.zone());
+  to.line("Address", who.endpoint());
+  to.line("Version", who.binary_version());
+  to.line("Start",
+          std::to_string(who.start()) + (x.answered() ? ", " + with_age(x.started_ms(), now) : ""));
+  to.lines("Labels", label_lines(who.labels()));
+  std::vector<std::string> taints;
+  for (const auto& y : who.taints())
+    taints.push_back(taint_text(y));
+  to.lines("Taints", taints);
+  if (!x.answered()) {
+    to.line("Answered", "no: only its member record is known");
+    return to.text();
+  }
+  to.line("Capacity", amounts(x.total()));
+  to.line("Free", amounts(x.free()));
+  to.lines("Drivers", {x.drivers().begin(), x.drivers().end()});
+  to.lines("Limits", {x.notes().begin(), x.notes().end()});
+  to.line("Keeps", std::to_string(x.kept_resources()) + " resources in "
+                       + std::to_string(x.kept_groups()) + " groups");
+  to.line("Processes",
+          "node " + std::to_string(x.pid()) + ", supervisor " + std::to_string(x.supervisor_pid()));
+  if (x.assessments().empty()) {
+    to.line("Promises", std::to_string(x.promises()));
+    return to.text();
+  }
+  to.heading("Promises (" + std::to_string(x.assessments_size()) + ")");
+  table rows{{"NAMESPACE", "POD", "PHASE", "VERDICT", "AGE"}};
+  for (const auto& y : x.assessments())
+    rows.add({y.of().namespace_(), y.slot().pod(), y.phase(), verdict_word(y.verdict()),
+              age(y.started_ms(), now)});
+  to.block(rows.text());
+  return to.text();
+}
+
+std::string describe_deployment(const resource_view& x, wall_ms now) {
+  page to;
+  const auto& what = x.what();
+  const auto& spec = what.deployment();
+  to.line("Name", what.metadata().name());
+  to.line("Namespace", what.metadata().namespace_());
+  to.line("Created", with_age(what.metadata().created_ms(), now));
+  to.lines("Labels", label_lines(what.metadata().labels()));
+  to.lines("Annotations", label_lines(what.metadata().annotations()));
+  to.lines("Selector", label_lines(spec.match_labels()));
+  to.line("Replicas", std::to_string(x.wanted()) + " wanted, " + std::to_string(x.updated())
+                          + " updated, " + std::to_string(x.ready()) + " ready, "
+                          + std::to_string(x.available()) + " available");
+  to.line("Strategy", or_none(spec.strategy()));
+  to.line("Revision", or_none(x.revision()));
+  to.line("Keeper", keeper_text(x));
+  if (x.deleting())
+    to.line("Deleting", "yes: its replicas are ending");
+  to.heading("Containers");
+  for (const auto& y : spec.template_().spec().containers())
+    add_container(to, y);
+  table rows{{"POD", "STATUS", "RESTARTS", "AGE", "NODE"}};
+  for (const auto& pod : x.pods())
+    rows.add({pod.slot().pod(), pod_status(pod), std::to_string(pod_restarts(pod)),
+              age(pod.created_ms(), now), pod.node_name()});
+  if (rows.empty()) {
+    to.line("Pods", "<none>");
+  } else {
+    to.heading("Pods");
+    to.block(rows.text());
+  }
+  for (const auto& pod : x.pods())
+    if (!pod.note().empty())
+      to.block(plain(pod.slot().pod() + ": " + pod.note()) + "\n");
+  add_events(to, x.events(), {}, now);
+  return to.text();
+}
+
+std::string describe_pod(const pod_view& x, const resource_view& of, wall_ms now) {
+  page to;
+  const auto& what = of.what();
+  const auto& spec = what.has_deployment() ? what.deployment().template_().spec() : what.pod();
+  const auto& seen = x.assessment();
+  const auto& name = x.slot().pod();
+  to.line("Name", name);
+  to.line("Namespace", what.metadata().namespace_());
+  to.line("Uid", x.slot().uid());
+  to.line("Of", kind_name(what.kind()) + "/" + what.metadata().name());
+  to.line("Node", or_none(x.node_name()) + (x.node_dead() ? " (down: what it says is old)" : ""));
+  to.line("Status", pod_status(x));
+  if (!x.note().empty())
+    to.line("Waits", x.note());
+  if (!seen.reason().empty() || !seen.message().empty())
+    to.line("Reason", seen.reason() + (seen.message().empty() ? "" : ": " + seen.message()));
+  to.line("Created", with_age(x.created_ms(), now));
+  to.line("Promise", x.state() + ", order " + order_text(x.slot().order()) + ", "
+                         + verdict_word(seen.verdict())
+                         + (seen.withdrawn() ? ", withdrawn by its node" : ""));
+  to.line("Keeper", keeper_text(of));
+  to.line("Driver", or_none(seen.driver()));
+  to.line("Ports", or_none(ports(seen)));
+  to.heading("Containers");
+  for (const auto& y : spec.containers()) {
+    add_container(to, y);
+    for (const auto& status : seen.containers())
+      if (status.name() == y.name())
+        add_status(to, status, now);
+  }
+  add_events(to, of.events(), what.has_deployment() ? name : "", now);
+  return to.text();
+}
+
+std::string describe_promise(const assessment& x, const api_reply& all, wall_ms now) {
+  page to;
+  auto node = [&](const std::string& id) {
+    for (const auto& y : all.nodes())
+      if (y.member().id() == id)
+        return y.member().name();
+    return node_id::from_bytes(id).text();
+  };
+  to.line("Pod", x.slot().pod());
+  to.line("Namespace", x.of().namespace_());
+  to.line("Uid", x.slot().uid());
+  to.line("Of", kind_name(x.of().kind()) + "/" + x.of().name() + ", revision "
+                    + or_none(x.slot().revision()));
+  to.line("Promiser", node(x.node()));
+  to.line("Promisee", node(x.keeper()) + ", group " + std::to_string(x.group()));
+  to.line("Order", order_text(x.slot().order()));
+  to.line("Verdict", verdict_word(x.verdict()) + (x.withdrawn() ? ", withdrawn" : "")
+                         + (x.reason().empty() ? "" : ": " + x.reason()));
+  if (!x.message().empty())
+    to.line("Message", x.message());
+  to.line("Phase", x.phase() + (x.ready() ? ", ready" : ", not ready"));
+  to.line("Driver", or_none(x.driver()));
+  to.line("Ports", or_none(ports(x)));
+  to.line("Started", with_age(x.started_ms(), now));
+  to.line("Observed", with_age(x.observed_ms(), now));
+  return to.text();
+}
+
+std::string describe(const std::string& kind, const api_reply& x, wall_ms now) {
+  std::vector<std::string> parts;
+  if (kind == "nodes")
+    for (const auto& node : x.nodes())
+      parts.push_back(describe_node(node, now));
+  if (kind == "promises")
+    for (const auto& node : x.nodes())
+      for (const auto& promise : node.assessments())
+        parts.push_back(describe_promise(promise, x, now));
+  for (const auto& view : x.resources()) {
+    if (kind == "deployments")
+      parts.push_back(describe_deployment(view, now));
+    if (kind == "pods")
+      for (const auto& pod : view.pods())
+        parts.push_back(describe_pod(pod, view, now));
+  }
+  std::string result;
+  for (const auto& part : parts)
+    result += (result.empty() ? "" : "\n") + part;
+  return result;
+}
+
+namespace {
+
+std::string decline_word(decline_reason x) {
+  auto word = decline_reason_Name(x);
+  constexpr std::string_view prefix = "decline_";
+  return word.starts_with(prefix) ? word.substr(prefix.size()) : word;
+}
+
+void add_candidate(page& to, const candidate& x, std::size_t name_width) {
+  auto name =
+      plain(x.node_name().empty() ? node_id::from_bytes(x.node()).short_text() : x.node_name());
+  name.resize(std::max(name.size(), name_width), ' ');
+  std::string indent(name_width + 2, ' ');
+  if (x.has_offer()) {
+    const auto& y = x.offer();
+    to.block(name + "  offered " + std::to_string(y.count()) + ", score "
+             + std::to_string(x.score()) + (x.accepted() ? ", accepted" : ", not taken"));
+    if (!x.score_detail().empty())
+      to.block(indent + plain(x.score_detail()));
+    to.block(indent + "free " + amounts(y.free()));
+  } else if (x.decline().reason() == decline_silent) {
+    to.block(name + "  did not answer" + (x.decline().detail().empty() ? "" : ": ")
+             + plain(x.decline().detail()));
+  } else {
+    const auto& detail = x.decline().detail();
+    to.block(name + "  declined: "
+             + (detail.empty() ? decline_word(x.decline().reason()) : plain(detail)));
+  }
+}
+
+} // namespace
+
+std::string explain(const explanation& x, wall_ms now) {
+  page to;
+  const auto& view = x.view();
+  auto where = view.node_name().empty() ? std::string{" on no node"} : " on " + view.node_name();
+  to.block(plain("pod " + x.pod() + ": " + pod_status(view) + where
+                 + (view.assessment().ready() ? ", ready" : "")
+                 + (view.note().empty() ? "" : ": " + view.note())),
+           0);
+  if (x.rounds().empty())
+    to.block("No round of negotiation is remembered: its keeper was started since.", 0);
+  auto number = 0;
+  for (const auto& round : x.rounds()) {
+    std::size_t name_width = 0;
+    for (const auto& y : round.candidates())
+      name_width = std::max(name_width, y.node_name().size());
+    to.block("\nRound " + std::to_string(++number) + ", " + age(round.time_ms(), now)
+                 + " ago: " + std::to_string(round.called_for())
+                 + (round.called_for() == 1 ? " replica" : " replicas") + " called for, "
+                 + std::to_string(round.candidates_size())
+                 + (round.candidates_size() == 1 ? " node" : " nodes") + " asked",
+             0);
+    for (const auto& y : round.candidates())
+      add_candidate(to, y, name_width);
+    to.block("decided: " + or_none(plain(round.decided())), 2);
+  }
+  return to.text();
+}
+
+} // namespace legion::console

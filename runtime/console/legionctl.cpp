@@ -1,0 +1,306 @@
+#include "runtime/console/legionctl.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <iostream>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "runtime/console/completion.hpp"
+#include "runtime/console/verbs.hpp"
+#include "runtime/console/words.hpp"
+
+namespace legion::console {
+
+namespace {
+
+/// All that may be said on a command line.
+struct arguments {
+  std::string target;
+  std::chrono::milliseconds request_timeout{30'000};
+  scope where;
+  apply_options apply;
+  get_options get;
+  std::vector<std::string> things;
+  std::vector<std::string> files;
+  int replicas = -1;
+  logs_request logs;
+  why_request why;
+  std::string node;
+  std::string shell;
+  std::string duration;
+};
+
+/// "90", "90s", "5m", "1h", "500ms".
+std::optional<std::chrono::milliseconds> duration_of(const std::string& text) {
+  std::size_t used = 0;
+  double x = 0;
+  try {
+    x = std::stod(text, &used);
+  } catch (const std::exception&) {
+    return {};
+  }
+  auto unit = text.substr(used);
+  auto factor = unit.empty() || unit == "s" ? 1e3
+                : unit == "ms"              ? 1.0
+                : unit == "m"               ? 60e3
+                : unit == "h"               ? 3600e3
+                                            : 0.0;
+  if (factor == 0 || !(x >= 0) || x * factor > 1e12)
+    return {};
+  return std::chrono::milliseconds{static_cast<std::int64_t>(x * factor)};
+}
+
+void add_duration(CLI::App& to, const char* name, std::chrono::milliseconds& into,
+                  const char* words) {
+  to.add_option_function<std::string>(
+        name,
+        [&into, name](const std::string& text) {
+          auto found = duration_of(text);
+          if (!found)
+            throw CLI::ValidationError(name, "'" + text + "': expected a time such as 30s, 5m, 1h");
+          into = *found;
+        },
+        words)
+      ->type_name("TIME");
+}
+
+void add_namespace(CLI::App& to, arguments& into, bool all) {
+  to.add_option("-n,--namespace", into.where.ns, "the namespace [default]")->type_name("NS");
+  if (all)
+    to.add_flag("-A,--all-namespaces", into.where.all_namespaces, "every namespace");
+}
+
+void add_things(CLI::App& to, arguments& into, const char* words, bool required = true) {
+  auto* option = to.add_option("THINGS", into.things, words);
+  option->type_name(" ");
+  if (required)
+    option->required();
+}
+
+CLI::App* add_apply(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("apply", "make resources as files describe them");
+  x->add_option("-f,--filename", into.apply.files, "a file, a folder, or - for standard input")
+      ->required()
+      ->type_name("FILE");
+  x->add_flag("--wait", into.apply.wait, "wait until all is ready, and show how far it is");
+  add_duration(*x, "--timeout", into.apply.wait_timeout, "how long --wait waits [5m]");
+  x->add_flag("--strict", into.apply.strict, "fields that are not honoured yet are errors");
+  x->add_flag("--dry-run", into.apply.dry_run, "check the files and change nothing");
+  add_namespace(*x, into, false);
+  x->footer("Examples:\n  legionctl apply -f web.yaml --wait\n  legionctl apply -f manifests/ "
+            "--dry-run --strict\n  cat web.yaml | legionctl apply -f -");
+  return x;
+}
+
+CLI::App* add_get(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("get", "show nodes, deployments, pods or promises");
+  add_things(*x, into, "KIND[,KIND...] [NAME...] or KIND/NAME...");
+  add_namespace(*x, into, true);
+  x->add_option("-l,--selector", into.get.selector, "labels: a=b,c!=d,e in (f,g),!h")
+      ->type_name("SELECTOR");
+  x->add_option("-o,--output", into.get.output, "wide, json, yaml or name")
+      ->check(CLI::IsMember({"wide", "json", "yaml", "name"}))
+      ->type_name("FORMAT");
+  x->add_flag("-w,--watch", into.get.watch, "go on, and show what changes");
+  x->add_flag("!--no-headers", into.get.headings, "rows only");
+  x->footer("Examples:\n  legionctl get nodes\n  legionctl get pods -A -o wide\n  legionctl get "
+            "deploy web -o yaml\n  legionctl get po -l app=web -w");
+  return x;
+}
+
+CLI::App* add_describe(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("describe", "show all that is known of a thing, events included");
+  add_things(*x, into, "KIND [NAME...] or KIND/NAME...");
+  add_namespace(*x, into, true);
+  x->footer("Examples:\n  legionctl describe deployment web\n  legionctl describe node/legion-1");
+  return x;
+}
+
+CLI::App* add_delete(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("delete", "end resources and their replicas");
+  add_things(*x, into, "KIND NAME... or KIND/NAME...", false);
+  x->add_option("-f,--filename", into.files, "what these files describe")->type_name("FILE");
+  add_namespace(*x, into, false);
+  x->footer("Examples:\n  legionctl delete -f web.yaml\n  legionctl delete deployment web");
+  return x;
+}
+
+CLI::App* add_scale(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("scale", "change how many replicas a deployment has");
+  add_things(*x, into, "deployment NAME or deployment/NAME");
+  x->add_option("--replicas", into.replicas, "how many")->required()->type_name("N");
+  add_namespace(*x, into, false);
+  x->footer("Examples:\n  legionctl scale deployment web --replicas 5");
+  return x;
+}
+
+CLI::App* add_logs(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("logs", "show what a pod's container wrote");
+  x->add_option_function<std::string>(
+       "POD", [&into](const std::string& text) { into.logs.set_pod(text); }, "the pod")
+      ->required()
+      ->type_name(" ");
+  x->add_flag_function(
+      "-f,--follow", [&into](std::int64_t) { into.logs.set_follow(true); },
+      "go on until the container ends");
+  x->add_flag_function(
+      "-p,--previous", [&into](std::int64_t) { into.logs.set_previous(true); },
+      "of the life before this one");
+  x->add_option_function<std::string>(
+       "-c,--container", [&into](const std::string& text) { into.logs.set_container(text); },
+       "which container")
+      ->type_name("NAME");
+  x->add_option_function<std::int64_t>(
+       "--tail", [&into](std::int64_t n) { into.logs.set_tail_lines(n); }, "the last N lines only")
+      ->type_name("N");
+  add_namespace(*x, into, false);
+  x->footer("Examples:\n  legionctl logs web-6d5f9c7b8d-x2k4z\n  legionctl logs -f "
+            "web-6d5f9c7b8d-x2k4z --tail 20\n  legionctl logs web-6d5f9c7b8d-x2k4z --previous");
+  return x;
+}
+
+CLI::App* add_why(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("why", "show which offers and declines decided where a pod is");
+  x->add_option_function<std::string>(
+       "POD", [&into](const std::string& text) { into.why.set_pod(text); }, "the pod")
+      ->required()
+      ->type_name(" ");
+  add_namespace(*x, into, false);
+  x->footer("Examples:\n  legionctl why web-6d5f9c7b8d-x2k4z");
+  return x;
+}
+
+CLI::App* add_cordon(CLI::App& app, arguments& into, const char* name, const char* words) {
+  auto* x = app.add_subcommand(name, words);
+  x->add_option("NODE", into.node, "the node")->required()->type_name(" ");
+  x->footer(std::string{"Examples:\n  legionctl "} + name + " legion-2");
+  return x;
+}
+
+/// kubectl's habit: `pod/web` is a pod's name too.
+std::string without_kind(const std::string& name, const char* kind) {
+  auto slash = name.find('/');
+  return slash != std::string::npos && kind_word(name.substr(0, slash)) == kind
+             ? name.substr(slash + 1)
+             : name;
+}
+
+int dispatch(const CLI::App& chosen, arguments& from, terminal& with) {
+  auto verb = chosen.get_name();
+  if (verb == "completion") {
+    with.out << completion(from.shell) << std::flush;
+    return exit_done;
+  }
+  auto targets = api::find_targets(api::sources_of_process(from.target));
+  if (!targets) {
+    with.err << "error: " << plain(targets.why().detail) << '\n';
+    return exit_usage;
+  }
+  conversation talk{std::move(*targets), from.request_timeout, with};
+  from.get.what = from.things;
+  if (verb == "apply")
+    return apply(talk, from.apply, from.where);
+  if (verb == "get")
+    return get(talk, from.get, from.where);
+  if (verb == "describe")
+    return describe_things(talk, from.things, from.where);
+  if (verb == "delete")
+    return remove(talk, from.things, from.files, from.where);
+  if (verb == "scale")
+    return scale(talk, from.things, from.replicas, from.where);
+  if (verb == "logs") {
+    from.logs.set_namespace_(from.where.ns);
+    from.logs.set_pod(without_kind(from.logs.pod(), "pods"));
+    return logs(talk, from.logs);
+  }
+  if (verb == "why") {
+    from.why.set_namespace_(from.where.ns);
+    from.why.set_pod(without_kind(from.why.pod(), "pods"));
+    return why(talk, from.why);
+  }
+  if (verb == "cordon" || verb == "uncordon")
+    return cordon(talk, without_kind(from.node, "nodes"), verb == "cordon");
+  return version(talk);
+}
+
+} // namespace
+
+int run(const std::vector<std::string>& words, terminal& with) {
+  arguments from;
+  from.logs.set_tail_lines(-1);
+  CLI::App app{"legionctl: asks a Legion node, any node, to show or change what its cluster runs.",
+               "legionctl"};
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--target", from.target, "nodes to ask, in order: HOST:PORT or a socket, ...")
+      ->type_name("A,B,...");
+  add_duration(app, "--request-timeout", from.request_timeout,
+               "how long to wait for an answer [30s]");
+  add_apply(app, from);
+  add_get(app, from);
+  add_describe(app, from);
+  add_delete(app, from);
+  add_scale(app, from);
+  add_logs(app, from);
+  add_why(app, from);
+  add_cordon(app, from, "cordon", "let a node take on no more replicas");
+  add_cordon(app, from, "uncordon", "let a node take on replicas again");
+  app.add_subcommand("version", "show the version of legionctl and of the node that answers")
+      ->footer("Examples:\n  legionctl version --target 127.0.0.1:7711");
+  auto* completions = app.add_subcommand("completion", "print a script for your shell");
+  completions->add_option("SHELL", from.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->type_name(" ");
+  completions->footer("Examples:\n  source <(legionctl completion bash)");
+  app.footer(
+      "Targets: --target, else $LEGION_TARGET, else ~/.config/legion/context.yaml, else this\n"
+      "machine's node.\n"
+      "Exit codes: 0 done, 1 refused, 2 usage, 3 unreachable, 4 timed out with the state "
+      "unknown.\n"
+      "Examples:\n  legionctl apply -f web.yaml --wait\n  legionctl get pods -o wide\n"
+      "  legionctl COMMAND --help");
+  try {
+    std::vector<std::string> reversed{words.rbegin(), words.rend()}; // as CLI11 wants them
+    app.parse(reversed);
+  } catch (const CLI::ParseError& why) {
+    auto helped = why.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+    app.exit(why, with.out, with.err);
+    return helped ? exit_done : exit_usage;
+  }
+  return dispatch(*app.get_subcommands().front(), from, with);
+}
+
+} // namespace legion::console
+
+namespace legion {
+
+int legionctl(int argc, char** argv, console::simulate_function simulate) {
+  std::signal(SIGPIPE, SIG_IGN); // `legionctl get pods -w | head` ends by the failed write
+  if (simulate && argc > 1 && std::string_view{argv[1]} == "simulate")
+    return simulate(argc - 1, argv + 1);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  console::terminal with{
+      std::cin,
+      std::cout,
+      std::cerr,
+      ::isatty(STDOUT_FILENO) == 1,
+      ::isatty(STDERR_FILENO) == 1,
+      [] {
+        using namespace std::chrono;
+        return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+      }};
+  try {
+    return console::run(words, with);
+  } catch (const std::exception& why) {
+    std::cerr << "error: " << console::plain(why.what()) << '\n';
+    return console::exit_refused;
+  }
+}
+
+} // namespace legion

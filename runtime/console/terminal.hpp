@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <istream>
+#include <ostream>
+
+#include "messages/time.hpp"
+
+namespace legion::console {
+
+/// Where the client reads and writes; strings in tests.
+struct terminal {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+  bool out_is_tty = false;
+  bool err_is_tty = false;
+  std::function<wall_ms()> now;
+};
+
+enum exit_code {
+  exit_done = 0,
+  exit_refused = 1,
+  exit_usage = 2,
+  exit_unreachable = 3,
+  exit_unknown = 4, // timed out: whether it was done is unknown
+};
+
+} // namespace legion::console

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "runtime/console/conversation.hpp"
+
+/// What each command does with its arguments. All return an exit code.
+namespace legion::console {
+
+struct scope {
+  std::string ns = "default";
+  bool all_namespaces = false;
+};
+
+struct apply_options {
+  std::vector<std::string> files;
+  bool strict = false;
+  bool dry_run = false;
+  bool wait = false;
+  std::chrono::milliseconds wait_timeout{300'000};
+};
+int apply(conversation& with, const apply_options& how, const scope& where);
+
+struct get_options {
+  std::vector<std::string> what; // KIND[,KIND...] [NAME...], or KIND/NAME...
+  std::string selector;
+  std::string output; // "", "wide", "json", "yaml" or "name"
+  bool watch = false;
+  bool headings = true;
+};
+int get(conversation& with, const get_options& how, const scope& where);
+
+int describe_things(conversation& with, const std::vector<std::string>& what, const scope& where);
+int remove(conversation& with, const std::vector<std::string>& what,
+           const std::vector<std::string>& files, const scope& where);
+int scale(conversation& with, const std::vector<std::string>& what, int replicas,
+          const scope& where);
+int logs(conversation& with, logs_request what);
+int why(conversation& with, why_request what);
+int cordon(conversation& with, const std::string& node, bool cordoned);
+int version(conversation& with);
+
+// -- parts that are tested alone ------------------------------------------------------------------
+
+/// "nodes", "deployments", "pods" or "promises" for any of kubectl's words; empty: no such kind.
+std::string kind_word(std::string_view word);
+
+/// Things that were named on the command line, one kind each.
+struct named_things {
+  std::string kind;
+  std::vector<std::string> names;
+};
+/// Errors: `invalid`, with what is allowed.
+result<std::vector<named_things>> read_names(const std::vector<std::string>& words);
+
+/// A file, the files of a folder that end in .yaml, .yml or .json, or standard input for "-".
+result<std::vector<source_file>> read_files(const std::vector<std::string>& names,
+                                            std::istream& standard_input);
+
+} // namespace legion::console

@@ -1,0 +1,164 @@
+#include "runtime/console/waiting.hpp"
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include "runtime/console/words.hpp"
+
+namespace legion::console {
+
+namespace {
+
+constexpr std::chrono::milliseconds pause{400};
+
+/// Why a replica is not ready, if it says so.
+std::string reason_of(const pod_view& x) {
+  auto text = x.slot().pod() + " " + pod_status(x);
+  const auto& seen = x.assessment();
+  if (!x.note().empty())
+    return text + ": " + x.note();
+  for (const auto& container : seen.containers())
+    if (!container.ready() && !container.message().empty())
+      return text + ": " + container.message();
+  return seen.message().empty() ? text : text + ": " + seen.message();
+}
+
+std::string reason_of(const resource_view& x) {
+  for (const auto& pod : x.pods())
+    if (!pod.assessment().ready() && pod.state() != "ending" && pod.state() != "gone")
+      return " (" + reason_of(pod) + ")";
+  return {};
+}
+
+class progress {
+public:
+  explicit progress(terminal& to) : to_(to) {}
+  ~progress() { end(); }
+  void show(const std::string& line) {
+    auto safe = plain(line);
+    if (to_.err_is_tty) {
+      constexpr std::size_t columns = 79; // one more, and the line would wrap and stay
+      to_.err << "\r\x1b[K" << safe.substr(0, columns) << std::flush;
+      open_ = true;
+    } else if (safe != last_) {
+      to_.err << safe << '\n' << std::flush;
+    }
+    last_ = std::move(safe);
+  }
+  void end() {
+    if (std::exchange(open_, false))
+      to_.err << "\r\x1b[K" << std::flush;
+  }
+
+private:
+  terminal& to_;
+  std::string last_;
+  bool open_ = false;
+};
+
+using key = std::pair<std::string, std::string>; // kind and namespace
+
+std::string shown(const resource_name& x) {
+  return kind_name(x.kind()) + "/" + x.name();
+}
+
+/// Takes out what is as wanted; true if the node answered.
+bool look_once(conversation& quiet, std::vector<put_result>& left,
+               std::map<std::string, std::string>& missing) {
+  std::map<key, std::vector<std::string>> questions;
+  for (const auto& x : left)
+    questions[{x.name().kind(), x.name().namespace_()}].push_back(x.name().name());
+  auto answered = false;
+  for (const auto& [of, names] : questions) {
+    api_request request;
+    request.mutable_get()->set_kind(of.first == "Pod" ? "pods" : "deployments");
+    request.mutable_get()->set_namespace_(of.second);
+    for (const auto& name : names)
+      request.mutable_get()->add_names(name);
+    quiet.ask(request, [&](const api_reply& reply) {
+      answered = true;
+      for (const auto& view : reply.resources())
+        std::erase_if(left, [&](const put_result& x) {
+          const auto& what = view.what();
+          if (x.name().kind() != what.kind() || x.name().name() != what.metadata().name()
+              || x.name().namespace_() != what.metadata().namespace_())
+            return false;
+          auto text = still_missing(view, x);
+          missing[shown(x.name())] = text;
+          return text.empty();
+        });
+      return true;
+    });
+  }
+  return answered;
+}
+
+} // namespace
+
+std::string still_missing(const resource_view& x, const put_result& applied) {
+  if (x.what().metadata().generation() < applied.generation())
+    return "the change is not seen yet";
+  if (!x.what().has_deployment()) {
+    for (const auto& pod : x.pods())
+      if (pod.assessment().ready() || pod.assessment().phase() == "Succeeded")
+        return {};
+    return "not ready" + reason_of(x);
+  }
+  auto of = " of " + std::to_string(x.wanted()) + " ";
+  auto living = std::count_if(x.pods().begin(), x.pods().end(), [](const pod_view& y) {
+    return y.state() == "missing" || y.state() == "accepted" || y.state() == "bound";
+  });
+  if (x.updated() < x.wanted())
+    return std::to_string(x.updated()) + of + "updated, " + std::to_string(x.ready()) + " ready"
+           + reason_of(x);
+  if (x.available() < x.wanted())
+    return std::to_string(x.available()) + of + "ready" + reason_of(x);
+  if (living > x.wanted())
+    return std::to_string(living - x.wanted()) + " old replicas are ending";
+  return {};
+}
+
+int wait_for(conversation& with, const std::vector<put_result>& applied,
+             std::chrono::milliseconds timeout) {
+  using clock = std::chrono::steady_clock;
+  auto until = clock::now() + timeout;
+  auto began = clock::now();
+  std::vector<put_result> left;
+  for (const auto& x : applied)
+    if (!x.has_refused())
+      left.push_back(x);
+  std::istringstream nothing;
+  std::ostringstream unheard;
+  terminal silence{nothing, unheard, unheard, false, false, with.with().now};
+  auto quiet = with.speaking_to(silence);
+  progress line{with.with()};
+  std::map<std::string, std::string> missing;
+  for (;;) {
+    auto answered = look_once(quiet, left, missing);
+    if (left.empty())
+      break;
+    if (clock::now() + pause >= until) {
+      line.end();
+      auto s = std::chrono::duration_cast<std::chrono::seconds>(timeout).count();
+      std::string text = "not ready after " + std::to_string(s) + " s; it goes on:";
+      for (const auto& x : left)
+        text += "\n  " + shown(x.name()) + ": " + missing[shown(x.name())];
+      with.print_error(answered ? text : text + "\n  no node answered at last");
+      return exit_unknown;
+    }
+    auto more = left.size() > 1 ? " (and " + std::to_string(left.size() - 1) + " more)" : "";
+    auto first = shown(left.front().name());
+    line.show(answered ? first + ": " + missing[first] + more : "no node answers; trying again");
+    std::this_thread::sleep_for(pause);
+  }
+  line.end();
+  auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began).count();
+  char took[32];
+  std::snprintf(took, sizeof(took), "%.1f s", static_cast<double>(ms) / 1000);
+  with.with().out << "all ready after " << took << '\n' << std::flush;
+  return exit_done;
+}
+
+} // namespace legion::console
