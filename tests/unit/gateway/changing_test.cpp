@@ -1,0 +1,254 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/gateway/play.hpp"
+
+using namespace legion;
+using namespace legion::gateway;
+
+namespace {
+
+constexpr const char* web = R"(
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, command: [httpd]}]}
+)";
+
+api_request apply_of(std::vector<std::string> texts) {
+  auto x = request_of();
+  auto i = 0;
+  x.mutable_apply();
+  for (auto& text : texts) {
+    auto& file = *x.mutable_apply()->add_files();
+    file.set_name("file" + std::to_string(++i) + ".yaml");
+    file.set_text(std::move(text));
+  }
+  return x;
+}
+
+api_request scale_of(int replicas) {
+  auto x = request_of();
+  *x.mutable_scale()->mutable_name() = make_name("Deployment", "", "web");
+  x.mutable_scale()->set_replicas(replicas);
+  return x;
+}
+
+const auto web_name = make_name("Deployment", "default", "web");
+
+} // namespace
+
+TEST_SUITE("gateway/changing") {
+
+  TEST_CASE(
+      "apply puts each resource where its name is kept, and reports in the documents' order") {
+    auto pod = std::string{"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+                           "spec: {containers: [{name: c, command: [x]}]}\n"};
+    play it{apply_of({pod + "---" + web})};
+    it.keeps(2, web_name);
+    it.keeps(3, make_name("Pod", "default", "p"));
+    it.start();
+    auto asks = it.asked();
+    REQUIRE(asks.size() == 2);
+    CHECK(play::whom(asks[0]) == "legion-3");
+    CHECK(play::whom(asks[1]) == "legion-2");
+    const auto& first = std::get<group_request>(asks[0].what);
+    const auto& second = std::get<group_request>(asks[1].what);
+    CHECK(second.group() == value(group::group_of(web_name)));
+    CHECK(second.put().what().metadata().name() == "web");
+    CHECK(first.request_id().size() == 16);
+    CHECK(first.request_id() != second.request_id());
+    it.answer(asks[1], done_reply("unchanged"));
+    CHECK(it.said.empty());
+    it.answer(asks[0], done_reply("created"));
+    REQUIRE(it.ended());
+    const auto& said = it.last_said();
+    REQUIRE(said.results_size() == 2);
+    CHECK(said.results(0).name().name() == "p");
+    CHECK(said.results(0).action() == "created");
+    CHECK(said.results(1).action() == "unchanged");
+    REQUIRE(said.notes_size() == 1);
+    CHECK(said.notes(0) == "runs as processes: the container driver does not exist yet");
+    CHECK_FALSE(said.has_refused());
+  }
+
+  TEST_CASE("one bad document, and nothing is sent") {
+    play it{apply_of({web, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bad}\n"})};
+    it.start();
+    CHECK(it.asked().empty());
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().detail() == "nothing was applied");
+    CHECK(it.last_said().diagnostics_size() > 0);
+    CHECK(it.last_said().diagnostics(0).file() == "file2.yaml");
+  }
+
+  TEST_CASE("the same resource twice is refused") {
+    play it{apply_of({web, web})};
+    it.start();
+    CHECK(it.asked().empty());
+    CHECK(it.last_said().refused().detail()
+          == "deployment default/web is named twice: once is allowed");
+  }
+
+  TEST_CASE("a dry run sends nothing") {
+    auto what = apply_of({web});
+    what.mutable_apply()->set_dry_run(true);
+    play it{what};
+    it.start();
+    CHECK(it.asked().empty());
+    REQUIRE(it.ended());
+    CHECK(it.last_said().results(0).action() == "valid (dry run)");
+  }
+
+  TEST_CASE("an empty file is an error") {
+    play it{apply_of({"# nothing\n"})};
+    it.start();
+    REQUIRE(it.ended());
+    CHECK(it.last_said().has_refused());
+  }
+
+  TEST_CASE("scale: `elsewhere` is followed, under the same request id") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.start();
+    auto first = it.one_ask();
+    CHECK(play::whom(first) == "legion-2");
+    it.answer(first, refused_reply(refusal_elsewhere, "", 4));
+    auto second = it.one_ask();
+    CHECK(play::whom(second) == "legion-4");
+    CHECK(std::get<group_request>(second.what).request_id()
+          == std::get<group_request>(first.what).request_id());
+    it.answer(second, done_reply("scaled"));
+    REQUIRE(it.ended());
+    CHECK(it.last_said().results(0).action() == "scaled");
+  }
+
+  TEST_CASE("nodes that point at each other end after three hops") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.start();
+    auto hops = 0;
+    while (!it.ended() && hops < 10) {
+      auto x = it.one_ask();
+      it.answer(x, refused_reply(refusal_elsewhere, "", play::whom(x) == "legion-2" ? 3 : 2));
+      ++hops;
+    }
+    CHECK(hops == 4);
+    CHECK(it.last_said().refused().code() == refusal_elsewhere);
+  }
+
+  TEST_CASE("a keeper that is down: refused at once, and nothing was changed") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.keeps(2, web_name, member_dead);
+    it.now += std::chrono::seconds{12};
+    it.start();
+    CHECK(it.asked().empty());
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(it.last_said().refused().detail()
+          == "deployment default/web: its keeper is legion-2, which is down since 12 s; nothing "
+             "was changed: try again once it is back");
+  }
+
+  TEST_CASE(
+      "a keeper that never answers: tried again with the same id, then the state is unknown") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.start();
+    auto tries = 0;
+    while (!it.ended() && tries < 20) {
+      auto x = it.one_ask();
+      ++tries;
+      it.now += x.timeout;
+      it.fail(x, errc::deadline);
+      it.ring();
+    }
+    CHECK(tries == 3);
+    CHECK(it.last_said().refused().code() == refusal_deadline);
+    CHECK(it.last_said().refused().detail().find("whether it was changed is unknown")
+          != std::string::npos);
+    CHECK(it.last_said().results(0).refused().code() == refusal_deadline);
+  }
+
+  TEST_CASE("a keeper that was overloaded was not reached: the state is known") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.start();
+    auto tries = 0;
+    while (!it.ended() && ++tries < 100) {
+      it.fail(it.one_ask(), errc::overloaded);
+      it.ring();
+    }
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(it.last_said().refused().detail().find("nothing was changed") != std::string::npos);
+  }
+
+  TEST_CASE("a keeper's refusal is the answer") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.start();
+    it.answer(it.one_ask(), refused_reply(refusal_not_found, "no deployment web"));
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_not_found);
+    CHECK(it.last_said().refused().detail() == "no deployment web");
+  }
+
+  TEST_CASE("scale: what cannot be") {
+    for (auto n : {-1, 100'001}) {
+      play it{scale_of(n)};
+      it.start();
+      CHECK(it.last_said().refused().code() == refusal_invalid);
+    }
+    auto pod = scale_of(1);
+    pod.mutable_scale()->mutable_name()->set_kind("Pod");
+    play it{pod};
+    it.start();
+    CHECK(it.last_said().refused().code() == refusal_unsupported);
+  }
+
+  TEST_CASE("many resources: at most 16 at a time, all answered") {
+    std::string text;
+    for (auto i = 0; i < 40; ++i)
+      text += "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p" + std::to_string(i)
+              + "}\nspec: {containers: [{name: c, command: [x]}]}\n";
+    play it{apply_of({text})};
+    it.start();
+    std::size_t most = 0, all = 0;
+    std::vector<ask> open = it.asked();
+    while (!open.empty()) {
+      most = std::max(most, open.size());
+      auto x = open.front();
+      open.erase(open.begin());
+      ++all;
+      it.answer(x, done_reply("created"));
+      for (auto& more : it.asked())
+        open.push_back(more);
+    }
+    CHECK(most == 16);
+    CHECK(all == 40);
+    REQUIRE(it.ended());
+    CHECK(it.last_said().results_size() == 40);
+    CHECK(it.last_said().results(39).name().name() == "p39");
+  }
+
+  TEST_CASE("a request of another version, or of no kind, is refused in words") {
+    auto x = request_of();
+    play unknown{x};
+    unknown.start();
+    CHECK(unknown.last_said().refused().code() == refusal_unsupported);
+    x.mutable_version_of();
+    x.set_version(2);
+    play later{x};
+    later.start();
+    CHECK(later.last_said().refused().detail()
+          == "the request speaks version 2 of the API, this node speaks version 1");
+    x.set_version(1);
+    play good{x};
+    good.start();
+    CHECK(good.last_said().version() == "1.2.3");
+  }
+
+} // TEST_SUITE

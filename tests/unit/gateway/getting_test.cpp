@@ -1,0 +1,248 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/gateway/play.hpp"
+
+using namespace legion;
+using namespace legion::gateway;
+
+namespace {
+
+api_request get_of(std::string kind, std::vector<std::string> names = {}) {
+  auto x = request_of();
+  x.mutable_get()->set_kind(std::move(kind));
+  for (auto& name : names)
+    x.mutable_get()->add_names(std::move(name));
+  return x;
+}
+
+group_reply views_reply(std::vector<resource_view> views) {
+  group_reply x;
+  x.mutable_views();
+  for (auto& view : views)
+    *x.mutable_views()->add_views() = std::move(view);
+  return x;
+}
+
+/// A node that holds the promises of a deployment's pods, as it would tell of them.
+node_view holder(int node, const resource_view& of, const std::string& pod, bool ready = true) {
+  node_view x;
+  *x.add_resources() = of.what();
+  auto& promise = *x.add_assessments();
+  promise.mutable_slot()->set_pod(pod);
+  *promise.mutable_of() = name_of(of.what());
+  promise.set_node(id_of(node));
+  promise.set_phase("Running");
+  promise.set_ready(ready);
+  return x;
+}
+
+const auto web_name = make_name("Deployment", "default", "web");
+const auto api_name = make_name("Deployment", "default", "api");
+
+} // namespace
+
+TEST_SUITE("gateway/getting") {
+
+  TEST_CASE("deployments: every kept group is asked once, and the answers are sorted") {
+    play it{get_of("deployments")};
+    it.keeps(2, web_name);
+    it.keeps(3, api_name);
+    it.start();
+    auto asks = it.asked();
+    REQUIRE(asks.size() == 2);
+    for (const auto& x : asks) {
+      const auto& read = std::get<group_request>(x.what).read();
+      CHECK(read.kind() == "Deployment");
+      CHECK(read.namespace_() == "default");
+      auto mine = play::whom(x) == "legion-2";
+      it.answer(x, views_reply({view_of(mine ? "web" : "api", {1, 2})}));
+    }
+    REQUIRE(it.ended());
+    REQUIRE(it.last_said().resources_size() == 2);
+    CHECK(it.last_said().resources(0).what().metadata().name() == "api");
+    CHECK(it.last_said().resources(1).keeper_name() == "legion-2");
+  }
+
+  TEST_CASE("by name: only the group of that name is asked; what is missing is refused") {
+    play it{get_of("deployments", {"web"})};
+    it.keeps(2, web_name);
+    it.keeps(3, api_name);
+    it.start();
+    auto x = it.one_ask();
+    CHECK(play::whom(x) == "legion-2");
+    CHECK(std::get<group_request>(x.what).read().name() == "web");
+    it.answer(x, refused_reply(refusal_not_found, "nothing"));
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_not_found);
+    CHECK(it.last_said().refused().detail() == "no deployment web in namespace default");
+  }
+
+  TEST_CASE("pods: labels are those of the template, names those of pods") {
+    auto request = get_of("pods");
+    request.mutable_get()->set_selector("app=web");
+    play it{request};
+    it.keeps(2, web_name);
+    it.keeps(2, api_name);
+    it.start();
+    auto asks = it.asked();
+    REQUIRE(asks.size() == 2);
+    it.answer(asks[0], views_reply({view_of("web", {1, 2})}));
+    it.answer(asks[1], views_reply({view_of("api", {1})}));
+    REQUIRE(it.ended());
+    REQUIRE(it.last_said().resources_size() == 1);
+    CHECK(it.last_said().resources(0).pods_size() == 2);
+
+    play named{get_of("pods", {"web-abc-2", "web-abc-9"})};
+    named.keeps(2, web_name);
+    named.start();
+    for (const auto& x : named.asked()) {
+      auto about = std::get<group_request>(x.what).read().name() == "web";
+      named.answer(x, about ? views_reply({view_of("web", {1, 2})}) : views_reply({}));
+    }
+    REQUIRE(named.ended());
+    REQUIRE(named.last_said().resources_size() == 1);
+    CHECK(named.last_said().resources(0).pods_size() == 1);
+    CHECK(named.last_said().refused().detail() == "no pod web-abc-9 in namespace default");
+  }
+
+  TEST_CASE("a keeper that is down: its resources are put together from the nodes' promises") {
+    play it{get_of("deployments")};
+    auto view = view_of("web", {1, 3});
+    it.keeps(2, web_name);
+    it.keeps(2, web_name, member_dead);
+    it.now += std::chrono::seconds{12};
+    it.start();
+    auto asks = it.asked();
+    REQUIRE(asks.size() == 3); // the living
+    for (const auto& x : asks) {
+      CHECK(std::get<node_request>(x.what).resources());
+      auto node = x.whom.bytes().back() - '0';
+      if (node == 4)
+        it.fail(x, errc::deadline);
+      else
+        it.answer(x, holder(node, view, "web-abc-" + std::to_string(node)));
+    }
+    REQUIRE(it.ended());
+    const auto& said = it.last_said();
+    REQUIRE(said.resources_size() == 1);
+    const auto& web = said.resources(0);
+    CHECK(web.keeper_dead());
+    CHECK(web.keeper_name() == "legion-2");
+    CHECK(web.pods_size() == 2);
+    CHECK(web.ready() == 2);
+    CHECK(web.wanted() == 2);
+    REQUIRE(said.notes_size() == 3);
+    CHECK(said.notes(0)
+          == "web: its keeper legion-2, which is down since 12 s: not repaired until "
+             "it returns");
+    CHECK(said.notes(1).rfind("resources kept by legion-2, which is down since 12 s, are shown", 0)
+          == 0);
+    CHECK(said.notes(2) == "legion-4 did not answer in time: what it would say is missing");
+  }
+
+  TEST_CASE("a keeper that does not answer in time is stood in for, too") {
+    play it{get_of("deployments")};
+    it.keeps(2, web_name);
+    it.start();
+    auto rounds = 0;
+    while (!it.ended() && ++rounds < 20) {
+      for (const auto& x : it.asked())
+        if (std::holds_alternative<group_request>(x.what)) {
+          it.now += x.timeout;
+          it.fail(x, errc::deadline);
+        } else {
+          it.answer(x, holder(1, view_of("web", {1}), "web-abc-1"));
+        }
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.last_said().resources(0).keeper_dead());
+    CHECK(it.last_said().notes(0) == "web: its keeper legion-2, does not answer");
+  }
+
+  TEST_CASE("nodes: a silent one is shown by its member record") {
+    play it{get_of("nodes")};
+    it.set_member(3, member_dead);
+    it.start();
+    auto asks = it.asked();
+    REQUIRE(asks.size() == 3);
+    for (const auto& x : asks) {
+      node_view view;
+      view.set_promises(7);
+      if (play::whom(x) == "legion-4")
+        it.fail(x, errc::unreachable);
+      else
+        it.answer(x, view);
+    }
+    REQUIRE(it.ended());
+    const auto& said = it.last_said();
+    REQUIRE(said.nodes_size() == 4);
+    CHECK(said.nodes(0).answered());
+    CHECK(said.nodes(0).promises() == 7);
+    CHECK(said.nodes(2).state() == member_dead);
+    CHECK_FALSE(said.nodes(2).answered());
+    CHECK_FALSE(said.nodes(3).answered());
+    CHECK(said.nodes(3).member().name() == "legion-4");
+  }
+
+  TEST_CASE("promises: of the namespace only, unless all are asked for") {
+    auto other = view_of("web", {1});
+    other.mutable_what()->mutable_metadata()->set_namespace_("other");
+    for (auto all : {false, true}) {
+      auto request = get_of("promises");
+      request.mutable_get()->set_all_namespaces(all);
+      play it{request};
+      it.start();
+      for (const auto& x : it.asked())
+        it.answer(x, holder(1, play::whom(x) == "legion-1" ? other : view_of("web", {1}), "p"));
+      REQUIRE(it.ended());
+      auto promises = 0;
+      for (const auto& x : it.last_said().nodes())
+        promises += x.assessments_size();
+      CHECK(promises == (all ? 4 : 3));
+    }
+  }
+
+  TEST_CASE("a watch tells what changed, once, and what is gone") {
+    auto request = get_of("deployments");
+    request.mutable_get()->set_watch(true);
+    play it{request};
+    it.keeps(2, web_name);
+    auto round = [&](std::vector<resource_view> views) {
+      it.said.clear();
+      it.answer(it.one_ask(), views_reply(std::move(views)));
+      auto said = it.said.size();
+      it.ring();
+      return said;
+    };
+    it.start();
+    auto view = view_of("web", {1, 2});
+    CHECK(round({view}) == 1);
+    CHECK_FALSE(it.ended());
+    CHECK(round({view}) == 0);
+    view.mutable_pods(0)->mutable_assessment()->set_observed_ms(5); // no news
+    CHECK(round({view}) == 0);
+    view.mutable_pods()->DeleteSubrange(1, 1);
+    CHECK(round({view}) == 1);
+    REQUIRE(it.last_said().resources(0).pods_size() == 2);
+    CHECK(it.last_said().resources(0).pods(1).state() == "gone");
+    CHECK(round({view}) == 0);
+    CHECK(round({}) == 1);
+    CHECK(it.last_said().resources(0).deleting());
+    CHECK(round({}) == 0);
+  }
+
+  TEST_CASE("nonsense is refused at once") {
+    play kind{get_of("secrets")};
+    kind.start();
+    CHECK(kind.last_said().refused().detail()
+          == "there is no kind 'secrets': nodes, deployments, pods or promises");
+    auto request = get_of("pods");
+    request.mutable_get()->set_selector("a b");
+    play selector{request};
+    selector.start();
+    CHECK(selector.last_said().refused().code() == refusal_invalid);
+    CHECK(selector.asked().empty());
+  }
+
+} // TEST_SUITE

@@ -1,0 +1,170 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/gateway/play.hpp"
+
+using namespace legion;
+using namespace legion::gateway;
+
+namespace {
+
+const auto web_name = make_name("Deployment", "default", "web");
+
+api_request logs_of(bool follow = false) {
+  auto x = request_of();
+  x.mutable_logs()->set_pod("web-abc-1");
+  x.mutable_logs()->set_follow(follow);
+  x.mutable_logs()->set_tail_lines(-1);
+  return x;
+}
+
+/// Answers the search for the pod with one deployment.
+void find(play& it, const resource_view& view) {
+  it.start();
+  for (const auto& x : it.asked()) {
+    group_reply reply;
+    reply.mutable_views();
+    if (std::get<group_request>(x.what).read().name() == "web")
+      *reply.mutable_views()->add_views() = view;
+    it.answer(x, reply);
+  }
+}
+
+log_lines lines(std::string text, std::int64_t next, bool end = false) {
+  log_lines x;
+  x.set_text(std::move(text));
+  x.set_next_offset(next);
+  x.set_end_of_life(end);
+  x.set_life(3);
+  return x;
+}
+
+} // namespace
+
+TEST_SUITE("gateway/reading_logs") {
+
+  TEST_CASE("logs are read from the pod's node, piece by piece, until what is there was read") {
+    play it{logs_of()};
+    find(it, view_of("web", {2, 1}));
+    auto first = it.one_ask();
+    CHECK(play::whom(first) == "legion-2");
+    CHECK(std::get<logs_request>(first.what).container() == "main");
+    CHECK_FALSE(std::get<logs_request>(first.what).life_given());
+    it.answer(first, lines(std::string(64 * 1024, 'x'), 65536));
+    CHECK_FALSE(it.ended());
+    auto second = it.one_ask();
+    const auto& what = std::get<logs_request>(second.what);
+    CHECK(what.offset() == 65536);
+    CHECK(what.life_given());
+    CHECK(what.life() == 3);
+    it.answer(second, lines("the end", 65543));
+    REQUIRE(it.ended());
+    CHECK(it.last_said().log().text() == "the end");
+  }
+
+  TEST_CASE("following asks again, slower when nothing comes, and ends with the life") {
+    play it{logs_of(true)};
+    find(it, view_of("web", {2}));
+    it.answer(it.one_ask(), lines("a", 1));
+    CHECK(it.wakes.front().after == milliseconds{300});
+    for (auto i = 0; i < 12; ++i) {
+      it.ring();
+      it.answer(it.one_ask(), lines("", 1));
+    }
+    CHECK(it.said.size() == 1);
+    CHECK(it.wakes.front().after == milliseconds{1000});
+    it.ring();
+    it.answer(it.one_ask(), lines("b", 2));
+    CHECK(it.wakes.front().after == milliseconds{300});
+    it.ring();
+    it.answer(it.one_ask(), lines("", 2, true));
+    CHECK(it.ended());
+    CHECK_FALSE(it.last_said().has_refused());
+  }
+
+  TEST_CASE("a pod without a node, with a dead one, or of no such name is told apart") {
+    play pending{logs_of()};
+    auto view = view_of("web", {0});
+    view.mutable_pods(0)->set_note("cpu: needs 9, the most free is 2");
+    find(pending, view);
+    CHECK(pending.last_said().refused().detail()
+          == "pod web-abc-1 has no node yet: cpu: needs 9, the most free is 2; `legionctl why "
+             "web-abc-1` says why");
+    play dead{logs_of()};
+    dead.set_member(2, member_dead);
+    find(dead, view_of("web", {2}));
+    CHECK(dead.last_said().refused().code() == refusal_unreachable);
+    play missing{logs_of()};
+    find(missing, view_of("web", {}));
+    CHECK(missing.last_said().refused().code() == refusal_not_found);
+  }
+
+  TEST_CASE("several containers: the first, with a note; a wrong name lists them") {
+    auto view = view_of("web", {2});
+    auto& spec = *view.mutable_what()->mutable_deployment()->mutable_template_()->mutable_spec();
+    spec.add_containers()->set_name("side");
+    play it{logs_of()};
+    find(it, view);
+    it.answer(it.one_ask(), lines("x", 1));
+    CHECK(it.last_said().notes(0) == "showing container main of main, side: choose with -c");
+    auto request = logs_of();
+    request.mutable_logs()->set_container("other");
+    play wrong{request};
+    find(wrong, view);
+    CHECK(wrong.last_said().refused().detail()
+          == "pod web-abc-1 has no container other: main, side");
+  }
+
+  TEST_CASE("a node that dies under a follower ends it in words") {
+    play it{logs_of(true)};
+    find(it, view_of("web", {2}));
+    auto x = it.one_ask();
+    it.set_member(2, member_dead);
+    it.fail(x, errc::unreachable);
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+  }
+
+  TEST_CASE("why: whoever knows the pod explains it") {
+    auto request = request_of();
+    request.mutable_why()->set_pod("web-abc-1");
+    for (auto known : {true, false}) {
+      play it{request};
+      it.keeps(2, web_name);
+      it.start();
+      auto asks = it.asked();
+      REQUIRE(asks.size() == 2); // the deployment's keeper, and a bare pod's
+      group_reply reply;
+      reply.mutable_explanation()->set_pod("web-abc-1");
+      it.answer(asks[0], known ? reply : refused_reply(refusal_not_found, ""));
+      CHECK_FALSE(it.ended());
+      it.answer(asks[1], refused_reply(refusal_not_found, ""));
+      REQUIRE(it.ended());
+      CHECK(it.last_said().has_explanation() == known);
+      CHECK(it.last_said().has_refused() != known);
+    }
+  }
+
+  TEST_CASE("cordon goes to the node itself, by its name or the start of its id") {
+    auto request = request_of();
+    request.mutable_cordon()->set_node("legion-3");
+    request.mutable_cordon()->set_cordoned(true);
+    play it{request};
+    it.start();
+    auto x = it.one_ask();
+    CHECK(play::whom(x) == "legion-3");
+    node_view view;
+    view.mutable_member()->set_cordoned(true);
+    it.answer(x, view);
+    CHECK(it.last_said().nodes(0).member().cordoned());
+    request.mutable_cordon()->set_node("legion-9");
+    play unknown{request};
+    unknown.start();
+    CHECK(unknown.last_said().refused().code() == refusal_not_found);
+    request.mutable_cordon()->set_node("legion-3");
+    play dead{request};
+    dead.set_member(3, member_dead);
+    dead.start();
+    CHECK(dead.last_said().refused().code() == refusal_unreachable);
+  }
+
+} // TEST_SUITE
