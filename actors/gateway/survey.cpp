@@ -52,8 +52,10 @@ effects survey::ask_groups(const surroundings& at) {
       read(group, {}, "group " + std::to_string(value(group)));
     return out;
   }
+  std::set<std::string> once; // two pods of one deployment are one question
   for (const auto& x : what_.named)
-    read(group::group_of(x), x.name(), shown(x));
+    if (once.insert(shown(x)).second)
+      read(group::group_of(x), x.name(), shown(x));
   return out;
 }
 

@@ -85,10 +85,17 @@ TEST_SUITE("gateway/changing") {
   }
 
   TEST_CASE("the same resource twice is refused") {
-    play it{apply_of({web, web})};
-    it.start();
-    CHECK(it.asked().empty());
-    CHECK(it.last_said().refused().detail()
+    play files{apply_of({web, web})};
+    files.start();
+    CHECK(files.asked().empty());
+    CHECK(files.last_said().diagnostics_size() > 0);
+    auto request = request_of();
+    for (auto i = 0; i < 2; ++i)
+      *request.mutable_delete_()->add_names() = web_name;
+    play names{request};
+    names.start();
+    CHECK(names.asked().empty());
+    CHECK(names.last_said().refused().detail()
           == "deployment default/web is named twice: once is allowed");
   }
 
