@@ -28,7 +28,12 @@ void arm_tick(bridge_pointer self) {
 bridge_actor_handle::behavior_type bridge_actor(bridge_pointer self,
                                                 std::shared_ptr<exchange> shared) {
   self->state.shared = shared;
-  self->attach_functor([shared](const caf::error&) { shared->stop(); });
+  // Before the monitors hear of it: a node may start again at the same address then.
+  self->set_exit_handler([self](caf::exit_msg& x) {
+    self->state.shared->stop();
+    self->quit(std::move(x.reason));
+  });
+  self->attach_functor([shared](const caf::error&) { shared->stop(); }); // killed
   self->set_default_handler(
       [](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> {
         spdlog::debug("bridge unexpected_message");

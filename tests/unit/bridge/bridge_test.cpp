@@ -269,7 +269,7 @@ TEST_SUITE("bridge/bridge_actor") {
     join.mutable_who()->set_id(a.keys.who.id.bytes()); // who speaks for another is refused
     CHECK(code(ask<join_reply>(x.system, door, join)) == errc::refused);
     caf::anon_send(c.handle, cluster_known{cluster_b});
-    CHECK(code(ask_call(x.system, from_c)) == errc::none);
+    CHECK(nodes::until([&] { return code(ask_call(x.system, from_c)) == errc::none; }));
     caf::anon_send_exit(server, caf::exit_reason::kill);
     caf::anon_send_exit(host, caf::exit_reason::kill);
   }
