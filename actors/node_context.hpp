@@ -21,6 +21,9 @@ namespace legion {
 
 class directory;
 class census;
+namespace membership {
+class record_pool;
+}
 
 /// Who this node is, for as long as this process lives.
 struct identity {
@@ -62,6 +65,8 @@ struct node_context {
 
   std::shared_ptr<legion::directory> directory; // local and remote actors by address
   std::shared_ptr<legion::census> census;       // every actor enrols at its spawn
+  // One copy of equal member records for all nodes of a process; may be empty.
+  std::shared_ptr<membership::record_pool> records;
 
   /// The seed of one actor's own generator: the same node seed and path, the same choices.
   std::uint64_t seed_for(std::string_view actor_path) const;

@@ -41,6 +41,9 @@ struct connection_hint {
   bool up = false;
 };
 
+/// This node leaves the zone for good, or until it starts again: `node remove`.
+struct leave_zone {};
+
 } // namespace legion
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::member_change)
@@ -49,6 +52,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::list_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::members_known)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_self)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::connection_hint)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::leave_zone)
 
 namespace legion {
 
@@ -59,9 +63,12 @@ using membership_handle = caf::typed_actor<caf::reacts_to<swim_packet>,         
                                            caf::replies_to<list_members>::with<members_known>, //
                                            caf::reacts_to<subscribe_members>,                  //
                                            caf::reacts_to<describe_self>,                      //
-                                           caf::reacts_to<connection_hint>>;
+                                           caf::reacts_to<connection_hint>,                    //
+                                           caf::reacts_to<leave_zone>>;
 
-/// Joins through `context.join`, or founds a cluster, and keeps the zone's member list.
+/// Joins through `context.join`, or founds a cluster, and keeps the zone's member list. Owned by
+/// the node's wiring. Tells the bridge, found under this node's own path "bridge", of contacts and
+/// of the cluster; the bridge learns of members as any subscriber does.
 membership_handle spawn_membership(caf::actor_system& system, const context_ptr& context);
 
 } // namespace legion

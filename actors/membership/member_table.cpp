@@ -1,0 +1,94 @@
+#include "actors/membership/member_table.hpp"
+
+#include <algorithm>
+
+namespace legion::membership {
+
+namespace {
+
+constexpr std::size_t longest_record = 4096;
+constexpr std::size_t longest_name = 253;
+constexpr std::size_t longest_endpoint = 256;
+
+auto by_id = [](const entry& x, const node_id& id) { return x.id < id; };
+
+std::uint64_t mixed(std::uint64_t x) {
+  // splitmix64: the same on every machine.
+  x += 0x9e3779b97f4a7c15ull;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+  return x ^ (x >> 31);
+}
+
+std::uint64_t hash_of(const entry& x) {
+  std::uint64_t hash = 0;
+  for (auto byte : x.id.raw())
+    hash = mixed(hash ^ byte);
+  hash = mixed(hash ^ value(x.start));
+  hash = mixed(hash ^ x.incarnation);
+  hash = mixed(hash ^ (x.living() ? 0u : static_cast<unsigned>(x.state)));
+  hash = mixed(hash ^ x.record->start());
+  return mixed(hash ^ x.record->version());
+}
+
+} // namespace
+
+entry* member_table::find(const node_id& id) {
+  auto i = std::lower_bound(entries_.begin(), entries_.end(), id, by_id);
+  return i != entries_.end() && i->id == id ? &*i : nullptr;
+}
+
+const entry* member_table::find(const node_id& id) const {
+  return const_cast<member_table*>(this)->find(id);
+}
+
+entry& member_table::add(entry x) {
+  auto i = std::lower_bound(entries_.begin(), entries_.end(), x.id, by_id);
+  return *entries_.insert(i, std::move(x));
+}
+
+void member_table::remove(const node_id& id) {
+  auto i = std::lower_bound(entries_.begin(), entries_.end(), id, by_id);
+  if (i != entries_.end() && i->id == id)
+    entries_.erase(i);
+}
+
+std::size_t member_table::living() const {
+  return static_cast<std::size_t>(
+      std::count_if(entries_.begin(), entries_.end(), [](auto& x) { return x.living(); }));
+}
+
+std::uint64_t member_table::digest() const {
+  std::uint64_t result = 1;
+  for (auto& x : entries_)
+    if (x.living() || x.keeps())
+      result ^= hash_of(x);
+  return result;
+}
+
+member_update update_of(const entry& x, bool with_record) {
+  member_update result;
+  result.set_id(x.id.bytes());
+  result.set_start(value(x.start));
+  result.set_incarnation(x.incarnation);
+  result.set_state(x.state);
+  if (x.doubt)
+    result.set_suspected_by(x.doubt->accusers().front().bytes());
+  if (with_record)
+    *result.mutable_record() = *x.record;
+  return result;
+}
+
+member record_of(const entry& x) {
+  auto result = *x.record;
+  result.set_start(value(x.start));
+  return result;
+}
+
+bool acceptable(const member& x) {
+  return x.id().size() == node_id::size && !node_id::from_bytes(x.id()).null()
+         && x.name().size() <= longest_name && x.endpoint().size() <= longest_endpoint
+         && x.public_key().size() <= 64 && x.ByteSizeLong() <= longest_record;
+}
+
+} // namespace legion::membership

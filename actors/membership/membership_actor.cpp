@@ -1,0 +1,228 @@
+#include "actors/membership/membership_actor.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/bridge/bridge_actor.hpp"
+#include "actors/bridge/directory.hpp"
+#include "actors/census/census.hpp"
+#include "actors/membership/swim.hpp"
+
+namespace legion {
+
+namespace {
+
+struct wake {
+  std::uint64_t generation = 0;
+};
+
+} // namespace
+
+} // namespace legion
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::wake)
+
+namespace legion {
+
+namespace {
+
+using inner_handle = membership_handle::extend<caf::reacts_to<wake>>;
+
+struct membership_state {
+  static inline const char* name = "membership";
+  context_ptr context;
+  std::optional<membership::swim> rules;
+  std::vector<caf::strong_actor_ptr> subscribers;
+  std::uint64_t generation = 0;    // of the one wake-up that counts
+  std::optional<time_point> armed; // when it comes
+};
+
+using membership_pointer = inner_handle::stateful_pointer<membership_state>;
+
+constexpr auto list_timeout = std::chrono::seconds{3};
+
+void perform_all(membership_pointer self, membership::effects all);
+
+time_point now(membership_pointer self) {
+  return self->clock().now();
+}
+
+membership_handle member_at(membership_pointer self, const node_id& id) {
+  return self->state.context->directory->at<membership_handle>(id, "membership");
+}
+
+bridge_handle bridge_of(membership_pointer self) {
+  auto& context = *self->state.context;
+  return context.directory->at<bridge_handle>(context.self.id, "bridge");
+}
+
+void perform(membership_pointer self, membership::send_packet& x) {
+  spdlog::debug("membership send_packet to={} kind={} updates={}", x.to.short_text(),
+                static_cast<int>(x.what.what_case()), x.what.updates_size());
+  self->send(member_at(self, x.to), std::move(x.what));
+}
+
+void perform(membership_pointer self, membership::ask_list& x) {
+  spdlog::debug("membership ask_list to={} members={}", x.to.short_text(), x.what.members_size());
+  self->request(member_at(self, x.to), list_timeout, std::move(x.what))
+      .then(
+          [self, to = x.to](const member_list& answer) {
+            spdlog::debug("membership list from={} members={}", to.short_text(),
+                          answer.members_size());
+            perform_all(self, self->state.rules->on_list(to, answer, now(self)));
+          },
+          [to = x.to](const caf::error& why) {
+            spdlog::debug("membership list_failed from={} why={}", to.short_text(),
+                          to_string(fault_of(why).code));
+          });
+}
+
+void perform(membership_pointer self, membership::ask_join& x) {
+  auto& contact = self->state.context->join[x.contact];
+  spdlog::info("membership join through={} endpoint={}", contact.id.short_text(), contact.endpoint);
+  self->send(bridge_of(self), introduce_contact{contact});
+  auto timeout = membership::parameters{}.join_timeout;
+  self->request(member_at(self, contact.id), timeout, std::move(x.what))
+      .then(
+          [self, i = x.contact](const join_reply& answer) {
+            perform_all(self, self->state.rules->on_join_reply(i, answer, now(self)));
+          },
+          [self, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
+            auto why = fault_of(error);
+            spdlog::warn("membership join_failed endpoint={} why=\"{}: {}\"", endpoint,
+                         to_string(why.code), why.detail);
+            perform_all(self, self->state.rules->on_join_failed(i, now(self)));
+          });
+}
+
+void perform(membership_pointer self, membership::tell_change& x) {
+  spdlog::info("membership member name={} id={} start={} version={} state={}", x.who.name(),
+               node_id::from_bytes(x.who.id()).short_text(), x.who.start(), x.who.version(),
+               member_state_Name(x.state));
+  auto message = caf::make_message(member_change{std::move(x.who), x.state});
+  for (auto& who : self->state.subscribers)
+    who->enqueue(self->ctrl(), caf::make_message_id(), message, self->context());
+}
+
+void perform(membership_pointer self, membership::know_cluster& x) {
+  self->send(bridge_of(self), cluster_known{std::move(x.cluster)});
+}
+
+void perform(membership_pointer, membership::note& x) {
+  spdlog::log(x.grave ? spdlog::level::err : spdlog::level::info, "membership {} {}", x.event,
+              x.detail);
+}
+
+void arm(membership_pointer self) {
+  auto& state = self->state;
+  auto due = state.rules->wake_at();
+  if (state.armed && *state.armed <= due)
+    return;
+  state.armed = due;
+  self->delayed_send(caf::actor_cast<inner_handle>(self), due - now(self),
+                     wake{++state.generation});
+}
+
+void perform_all(membership_pointer self, membership::effects all) {
+  for (auto& x : all)
+    std::visit([self](auto& y) { perform(self, y); }, x);
+  arm(self);
+}
+
+membership::swim::setting setting_of(const node_context& context) {
+  membership::swim::setting x;
+  x.self.set_id(context.self.id.bytes());
+  x.self.set_start(value(context.self.start));
+  x.self.set_name(context.self.name);
+  x.self.set_endpoint(context.self.endpoint);
+  x.self.set_public_key(context.self.public_key);
+  x.self.set_zone(context.self.zone);
+  x.self.set_binary_version(LEGION_VERSION);
+  for (auto& label : context.offers.labels)
+    *x.self.add_labels() = label;
+  for (auto& taint : context.offers.taints)
+    *x.self.add_taints() = taint;
+  x.cluster = context.cluster;
+  x.contacts = context.join.size();
+  x.seed = context.seed_for("membership");
+  x.records = context.records;
+  return x;
+}
+
+members_known all_members(membership_pointer self) {
+  members_known result;
+  for (auto& e : self->state.rules->members().all())
+    result.members.push_back({membership::record_of(e), e.state});
+  return result;
+}
+
+void subscribe(membership_pointer self, const subscribe_members& x) {
+  if (!x.who)
+    return;
+  self->monitor(x.who);
+  self->state.subscribers.push_back(x.who);
+  for (auto& change : all_members(self).members)
+    x.who->enqueue(self->ctrl(), caf::make_message_id(), caf::make_message(std::move(change)),
+                   self->context());
+}
+
+inner_handle::behavior_type membership_actor(membership_pointer self, context_ptr context) {
+  self->state.context = context;
+  self->state.rules.emplace(setting_of(*context), now(self));
+  self->set_default_handler([](auto*, auto&) -> caf::result<caf::message> {
+    spdlog::debug("membership unknown_message");
+    return caf::sec::unexpected_message;
+  });
+  self->set_down_handler([self](const caf::down_msg& x) {
+    std::erase_if(self->state.subscribers, [&](auto& who) { return who->address() == x.source; });
+  });
+  context->directory->publish("membership", caf::actor_cast<caf::strong_actor_ptr>(self));
+  self->attach_functor(
+      [directory = context->directory](const caf::error&) { directory->withdraw("membership"); });
+  perform_all(self, self->state.rules->start(now(self)));
+  return {
+      [self](const swim_packet& x) {
+        spdlog::debug("membership packet from={} kind={} updates={}",
+                      node_id::from_bytes(x.from()).short_text(), static_cast<int>(x.what_case()),
+                      x.updates_size());
+        perform_all(self, self->state.rules->on_packet(x, now(self)));
+      },
+      [self](const join_request& x) {
+        membership::effects more;
+        auto reply = self->state.rules->answer_join(x, now(self), more);
+        perform_all(self, std::move(more));
+        return reply;
+      },
+      [self](const member_list& x) {
+        membership::effects more;
+        auto reply = self->state.rules->answer_list(x, now(self), more);
+        perform_all(self, std::move(more));
+        return reply;
+      },
+      [self](list_members) { return all_members(self); },
+      [self](const subscribe_members& x) { subscribe(self, x); },
+      [self](const describe_self& x) {
+        perform_all(self, self->state.rules->describe(x.record, now(self)));
+      },
+      [self](const connection_hint& x) {
+        spdlog::debug("membership connection peer={} up={}", x.peer.short_text(), x.up);
+        perform_all(self, self->state.rules->on_connection(x.peer, x.up, now(self)));
+      },
+      [self](leave_zone) { perform_all(self, self->state.rules->leave(now(self))); },
+      [self](wake x) {
+        if (x.generation != self->state.generation)
+          return; // a later one was armed for an earlier time
+        self->state.armed.reset();
+        perform_all(self, self->state.rules->on_tick(now(self)));
+      },
+  };
+}
+
+} // namespace
+
+membership_handle spawn_membership(caf::actor_system& system, const context_ptr& context) {
+  return spawn_enrolled(system, context, "membership", membership_actor, context);
+}
+
+} // namespace legion

@@ -1,0 +1,61 @@
+#include "actors/membership/news.hpp"
+
+#include <algorithm>
+
+namespace legion::membership {
+
+namespace {
+
+constexpr std::size_t field_bytes = 3; // an update's tag and length in the packet
+
+bool in_already(const swim_packet& packet, const member_update& x) {
+  return std::any_of(packet.updates().begin(), packet.updates().end(), [&](auto& y) {
+    return y.id() == x.id() && y.suspected_by() == x.suspected_by()
+           && y.has_record() >= x.has_record();
+  });
+}
+
+} // namespace
+
+void news::add(const node_id& about, const node_id& accuser, bool with_record) {
+  for (auto& x : pieces_) {
+    if (x.about == about && x.accuser == accuser) {
+      x.sent = 0;
+      x.with_record |= with_record;
+      return;
+    }
+  }
+  pieces_.push_back({about, accuser, with_record});
+}
+
+void news::drop_accusations(const node_id& about) {
+  std::erase_if(pieces_, [&](auto& x) { return x.about == about && !x.accuser.null(); });
+}
+
+void news::pack(swim_packet& into, std::size_t bytes, std::size_t sends,
+                const std::function<member_update(const piece&)>& say) {
+  std::stable_sort(pieces_.begin(), pieces_.end(),
+                   [](auto& a, auto& b) { return a.sent < b.sent; });
+  for (auto& x : pieces_) {
+    auto update = say(x);
+    if (update.id().empty()) {
+      x.sent = sends;
+      continue;
+    }
+    if (in_already(into, update))
+      continue;
+    auto size = update.ByteSizeLong() + field_bytes;
+    if (size > bytes) {
+      // A record too large to ride with others rides alone, lest it never travel.
+      if (into.updates_size() > 0 || size > 5 * 1024)
+        continue;
+      size = bytes;
+    }
+    bytes -= size;
+    ++x.sent;
+    *into.add_updates() = std::move(update);
+  }
+  std::erase_if(pieces_, [&](auto& x) { return x.sent >= sends; });
+}
+
+} // namespace legion::membership

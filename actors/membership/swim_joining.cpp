@@ -1,0 +1,199 @@
+#include "actors/membership/swim.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+/// How a node comes in: it asks its contacts in random order until one accepts, and takes over that
+/// one's whole list.
+
+namespace legion::membership {
+
+namespace {
+
+std::string hex(std::string_view bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string result;
+  for (unsigned char c : bytes.substr(0, 32)) {
+    result += digits[c >> 4];
+    result += digits[c & 15];
+  }
+  return result;
+}
+
+} // namespace
+
+void swim::try_join(time_point now) {
+  if (contacts_left_.empty()) {
+    contacts_left_.resize(contacts_);
+    std::iota(contacts_left_.begin(), contacts_left_.end(), std::size_t{0});
+    for (auto i = contacts_left_.size() - 1; i > 0; --i)
+      std::swap(contacts_left_[i], contacts_left_[random_() % (i + 1)]);
+  }
+  auto contact = contacts_left_.back();
+  contacts_left_.pop_back();
+  join_request request;
+  *request.mutable_who() = *me().record;
+  request.set_cluster(cluster_);
+  join_asked_ = true;
+  next_join_ = now + tuned_.join_timeout;
+  out_.push_back(ask_join{contact, std::move(request)});
+}
+
+effects swim::on_join_failed(std::size_t, time_point now) {
+  awake(now);
+  join_asked_ = false;
+  next_join_ = now;
+  if (contacts_left_.empty()) { // all were asked: wait, at random within the last quarter
+    auto quarter = static_cast<std::uint64_t>(join_backoff_.count() / 4 + 1);
+    next_join_ =
+        now + join_backoff_ - milliseconds{static_cast<milliseconds::rep>(random_() % quarter)};
+    join_backoff_ = std::min(join_backoff_ * 2, tuned_.join_backoff_last);
+  }
+  return done(now);
+}
+
+effects swim::on_join_reply(std::size_t contact, const join_reply& x, time_point now) {
+  if (!joining_)
+    return done(now);
+  if (!x.has_accepted()) {
+    if (x.refused() != last_refusal_)
+      out_.push_back(note{!x.later(), "join_refused", x.refused()});
+    last_refusal_ = x.refused();
+    return on_join_failed(contact, now);
+  }
+  auto& list = x.accepted();
+  if (list.cluster().size() != 16 || (!cluster_.empty() && list.cluster() != cluster_)) {
+    out_.push_back(note{true, "join_wrong_cluster",
+                        "the contact is in cluster " + hex(list.cluster()) + ", this node in "
+                            + (cluster_.empty() ? "none" : hex(cluster_))});
+    return on_join_failed(contact, now);
+  }
+  awake(now);
+  join_asked_ = false;
+  joining_ = false;
+  if (cluster_.empty()) {
+    cluster_ = list.cluster();
+    out_.push_back(know_cluster{cluster_});
+  }
+  for (auto& update : list.members())
+    apply(update, {}, true, now);
+  news_.add(self_, {}, true);
+  next_gossip_ = now;
+  out_.push_back(note{false, "joined", "members=" + std::to_string(table_.living())});
+  return done(now);
+}
+
+std::size_t swim::counted(const node_id& but, time_point now) const {
+  return static_cast<std::size_t>(
+      std::count_if(table_.all().begin(), table_.all().end(), [&](const entry& e) {
+        auto recently_dead = e.state == member_dead && now - e.changed < tuned_.dead_counts_for;
+        return e.id != but && (e.living() || recently_dead || e.keeps());
+      }));
+}
+
+std::string swim::objection(const join_request& x, time_point now) const {
+  auto& who = x.who();
+  auto& mine = *table_.find(self_)->record;
+  if (!acceptable(who) || who.start() == 0)
+    return "the member record makes no sense: an id of 16 bytes, a start number, and at most 4096 "
+           "bytes are needed";
+  if (cluster_.empty())
+    return "this node (" + mine.name() + ") is in no cluster yet";
+  if (who.zone() != mine.zone())
+    return "this is zone '" + mine.zone() + "', you are of zone '" + who.zone() + "'";
+  if (!x.cluster().empty() && x.cluster() != cluster_)
+    return "this is cluster " + hex(cluster_) + ", you are of cluster " + hex(x.cluster());
+  auto id = node_id::from_bytes(who.id());
+  if (id == self_)
+    return "you have this node's own id: two nodes share one key";
+  if (auto* e = table_.find(id)) {
+    if (start_number{who.start()} < e->start)
+      return "your start number is " + std::to_string(who.start()) + ", but the zone has seen "
+             + std::to_string(value(e->start)) + ": this node's journal was lost or is old";
+    if (start_number{who.start()} == e->start && e->state == member_left)
+      return "this life of the node has left the zone: start it again";
+  }
+  if (auto n = counted(id, now); n >= tuned_.zone_limit)
+    return "zone '" + mine.zone() + "' is full: it has " + std::to_string(n) + " members, the "
+           + "limit is " + std::to_string(tuned_.zone_limit);
+  return {};
+}
+
+join_reply swim::answer_join(const join_request& x, time_point now, effects& out) {
+  awake(now);
+  join_reply reply;
+  if (auto why = objection(x, now); !why.empty()) {
+    out_.push_back(note{false, "join_refusal", x.who().name().substr(0, 64) + ": " + why});
+    reply.set_refused(why);
+    reply.set_later(cluster_.empty());
+    out = done(now);
+    return reply;
+  }
+  member_update update;
+  update.set_id(x.who().id());
+  update.set_start(x.who().start());
+  *update.mutable_record() = x.who();
+  apply(update, {}, false, now);
+  *reply.mutable_accepted() = whole_list();
+  out = done(now);
+  return reply;
+}
+
+member_list swim::whole_list() const {
+  member_list result;
+  result.set_cluster(cluster_);
+  result.set_digest(table_.digest());
+  for (auto& e : table_.all())
+    *result.add_members() = update_of(e, true);
+  return result;
+}
+
+member_list swim::answer_list(const member_list& x, time_point now, effects& out) {
+  awake(now);
+  member_list reply;
+  reply.set_cluster(cluster_);
+  if (cluster_.empty() || x.cluster() != cluster_) {
+    out = done(now);
+    return reply;
+  }
+  for (auto& update : x.members())
+    apply(update, {}, true, now);
+  // Members in the question are what we lacked: the comparison is over.
+  if (x.members_size() == 0 && x.digest() != table_.digest())
+    reply = whole_list();
+  reply.set_digest(table_.digest());
+  out = done(now);
+  return reply;
+}
+
+effects swim::on_list(const node_id& from, const member_list& x, time_point now) {
+  awake(now);
+  if (x.cluster() != cluster_ || x.members_size() == 0)
+    return done(now);
+  member_list lacking;
+  std::map<node_id, std::pair<standing, std::uint64_t>> theirs;
+  for (auto& u : x.members())
+    theirs[node_id::from_bytes(u.id())] = {{start_number{u.start()}, u.incarnation(),
+                                            u.state() == member_suspect ? member_alive : u.state()},
+                                           u.record().version()};
+  for (auto& update : x.members())
+    apply(update, from, true, now);
+  for (auto& e : table_.all()) {
+    auto i = theirs.find(e.id);
+    auto mine = standing_of(e);
+    if (mine.state == member_suspect)
+      mine.state = member_alive;
+    auto newer = i == theirs.end() || i->second.first < mine
+                 || (i->second.first.start == mine.start && i->second.second < e.record->version());
+    if (newer && (e.living() || e.keeps() || i != theirs.end()))
+      *lacking.add_members() = update_of(e, true);
+  }
+  if (lacking.members_size() > 0) {
+    lacking.set_cluster(cluster_);
+    lacking.set_digest(table_.digest());
+    out_.push_back(ask_list{from, std::move(lacking)});
+  }
+  return done(now);
+}
+
+} // namespace legion::membership

@@ -1,0 +1,167 @@
+#include "actors/membership/swim.hpp"
+
+#include <algorithm>
+#include <bit>
+
+/// SWIM 3.1: a ping; if no ack comes in time, others are asked to ping; if nobody brings an ack by
+/// the end, the target is suspected. Lifeguard IV-A adds the nack: a helper that hears nothing from
+/// the target says so, and a helper that says nothing at all makes us doubt ourselves.
+
+namespace legion::membership {
+
+namespace {
+constexpr std::size_t most_relays = 64;
+constexpr std::size_t most_urgent = 256;
+constexpr std::uint32_t last_sequence = 0x3fff; // two bytes on the wire
+} // namespace
+
+swim_packet swim::compose(const node_id& to) {
+  swim_packet packet;
+  // Buddy system (Lifeguard IV-C): who is doubted hears it first, and from everyone.
+  if (auto* e = table_.find(to); e && e->state != member_alive)
+    *packet.add_updates() = update_of(*e, false);
+  auto sends = tuned_.sends_per_log2 * static_cast<std::size_t>(std::bit_width(table_.living()));
+  news_.pack(packet, tuned_.update_bytes, sends, [&](const news::piece& x) {
+    auto* e = table_.find(x.about);
+    if (!e)
+      return member_update{};
+    auto update = update_of(*e, x.with_record);
+    if (!x.accuser.null()) {
+      if (!e->doubt)
+        return member_update{};
+      update.set_suspected_by(x.accuser.bytes());
+    }
+    return update;
+  });
+  return packet;
+}
+
+void swim::send(const node_id& to, swim_packet packet) {
+  out_.push_back(send_packet{to, std::move(packet)});
+}
+
+void swim::ping(const node_id& to, std::uint32_t sequence) {
+  auto packet = compose(to);
+  packet.mutable_ping()->set_sequence(sequence);
+  send(to, std::move(packet));
+}
+
+std::uint32_t swim::next_sequence() {
+  sequence_ = sequence_ == last_sequence ? 1 : sequence_ + 1;
+  return sequence_;
+}
+
+void swim::begin_probe(const node_id& target, time_point now) {
+  if (std::any_of(probes_.begin(), probes_.end(), [&](auto& p) { return p.target == target; }))
+    return;
+  probe x;
+  x.target = target;
+  x.sequence = next_sequence();
+  x.indirect_at = now + health_.stretch(tuned_.direct_timeout);
+  x.end = now + health_.stretch(tuned_.probe_timeout);
+  probes_.push_back(x);
+  if (auto* e = table_.find(target); e && e->doubt)
+    e->doubt->probed_here = true;
+  ping(target, x.sequence);
+}
+
+void swim::urge(const node_id& target) {
+  if (urgent_.size() < most_urgent
+      && std::find(urgent_.begin(), urgent_.end(), target) == urgent_.end())
+    urgent_.push_back(target);
+}
+
+void swim::begin_urgent(time_point now) {
+  while (!urgent_.empty() && probes_.size() <= tuned_.urgent_at_once) {
+    auto target = urgent_.front();
+    urgent_.pop_front();
+    if (auto* e = table_.find(target); e && e->living() && target != self_)
+      begin_probe(target, now);
+  }
+}
+
+void swim::run_probes(time_point now) {
+  std::vector<probe> failed;
+  for (auto& x : probes_) {
+    if (!x.asked_others && now >= x.indirect_at)
+      ask_others(x);
+    if (now >= x.end)
+      failed.push_back(x);
+  }
+  std::erase_if(probes_, [&](auto& x) { return now >= x.end; });
+  for (auto& x : failed)
+    probe_failed(x, now);
+  std::erase_if(relays_, [&](auto& x) {
+    if (now < x.nack_at)
+      return false;
+    auto packet = compose(x.requester);
+    packet.mutable_nack()->set_sequence(x.their_sequence);
+    send(x.requester, std::move(packet));
+    return true;
+  });
+}
+
+void swim::ask_others(probe& x) {
+  x.asked_others = true;
+  for (auto& id : some_living(tuned_.indirect_probes, {x.target})) {
+    auto packet = compose(id);
+    packet.mutable_ping_request()->set_sequence(x.sequence);
+    packet.mutable_ping_request()->set_target(x.target.bytes());
+    send(id, std::move(packet));
+    ++x.asked;
+  }
+}
+
+void swim::probe_failed(const probe& x, time_point now) {
+  // Lifeguard IV-A. As in memberlist, helpers that all said nack clear us: the target is to blame.
+  if (x.asked == 0)
+    health_.worsen();
+  else if (x.nacks < x.asked)
+    health_.worsen(static_cast<int>(x.asked - x.nacks));
+  if (auto* e = table_.find(x.target); e && e->living())
+    suspect(*e, self_, self_, now);
+}
+
+void swim::on_ping(const node_id& from, const swim_ping& x) {
+  auto packet = compose(from);
+  packet.mutable_ack()->set_sequence(x.sequence());
+  send(from, std::move(packet));
+}
+
+void swim::on_ack(std::uint32_t sequence) {
+  if (sequence == 0)
+    return;
+  auto mine =
+      std::find_if(probes_.begin(), probes_.end(), [&](auto& x) { return x.sequence == sequence; });
+  if (mine != probes_.end()) {
+    probes_.erase(mine);
+    health_.improve();
+    return;
+  }
+  auto other =
+      std::find_if(relays_.begin(), relays_.end(), [&](auto& x) { return x.sequence == sequence; });
+  if (other == relays_.end())
+    return;
+  auto packet = compose(other->requester);
+  packet.mutable_ack()->set_sequence(other->their_sequence);
+  send(other->requester, std::move(packet));
+  relays_.erase(other);
+}
+
+void swim::on_nack(std::uint32_t sequence) {
+  for (auto& x : probes_)
+    if (x.sequence == sequence && x.nacks < x.asked)
+      ++x.nacks;
+}
+
+void swim::on_ping_request(const node_id& from, const swim_ping_request& x, time_point now) {
+  auto target = node_id::from_bytes(x.target());
+  if (target.null() || target == self_ || !table_.find(target) || relays_.size() >= most_relays)
+    return;
+  // The nack must be back before the requester gives up.
+  auto wait = (tuned_.probe_timeout - tuned_.direct_timeout) * 7 / 10;
+  relays_.push_back({from, x.sequence(), next_sequence(), now + wait});
+  ping(target, relays_.back().sequence);
+}
+
+} // namespace legion::membership
