@@ -10,14 +10,14 @@ namespace legion::membership {
 /// docs/membership.md.
 struct parameters {
   // Probing (SWIM 3.1, 4.3); each is stretched by the local health multiplier.
-  milliseconds probe_interval{800};
-  milliseconds direct_timeout{300}; // then others are asked to ping
-  milliseconds probe_timeout{650};  // then the target is suspected; not above the interval
+  milliseconds probe_interval{700};
+  milliseconds direct_timeout{200}; // then others are asked to ping
+  milliseconds probe_timeout{500};  // then the target is suspected; not above the interval
   std::size_t indirect_probes = 3;
   std::size_t urgent_at_once = 8; // re-probes under way besides the routine one
 
   // Suspicion (Lifeguard IV-B): from `max` down to `min` as accusers come in.
-  milliseconds suspicion_min{1100};
+  milliseconds suspicion_min{1000};
   int suspicion_max_factor = 6;
   std::size_t confirmations = 3; // at most n - 2
   std::size_t reprobers = 4;     // told of a suspicion at once, by each accuser

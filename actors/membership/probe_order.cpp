@@ -6,13 +6,13 @@ namespace legion::membership {
 
 void probe_order::add(const node_id& x, std::mt19937_64& random) {
   auto at = random() % (members_.size() + 1);
-  members_.insert(members_.begin() + static_cast<std::ptrdiff_t>(at), place{x});
+  members_.insert(members_.begin() + static_cast<std::ptrdiff_t>(at), x);
   if (at < next_)
     ++next_;
 }
 
 void probe_order::remove(const node_id& x) {
-  auto i = std::find_if(members_.begin(), members_.end(), [&](auto& m) { return m.id == x; });
+  auto i = std::find(members_.begin(), members_.end(), x);
   if (i == members_.end())
     return;
   if (static_cast<std::size_t>(i - members_.begin()) < next_)
@@ -20,25 +20,15 @@ void probe_order::remove(const node_id& x) {
   members_.erase(i);
 }
 
-void probe_order::heard(const node_id& x) {
-  auto i = std::find_if(members_.begin(), members_.end(), [&](auto& m) { return m.id == x; });
-  if (i != members_.end())
-    i->heard = true;
-}
-
 std::optional<node_id> probe_order::next(std::mt19937_64& random) {
   if (members_.empty())
     return std::nullopt;
-  while (next_ < members_.size() && members_[next_].heard)
-    ++next_;
   if (next_ >= members_.size()) {
-    for (auto& m : members_)
-      m.heard = false;
     for (auto i = members_.size() - 1; i > 0; --i)
       std::swap(members_[i], members_[random() % (i + 1)]);
     next_ = 0;
   }
-  return members_[next_++].id;
+  return members_[next_++];
 }
 
 } // namespace legion::membership

@@ -1,7 +1,6 @@
 #include "actors/membership/swim.hpp"
 
 #include <algorithm>
-#include <bit>
 
 /// The outer shape of the rules: time comes in, what is due is done, and the next wake-up is known.
 ///
@@ -105,7 +104,6 @@ effects swim::on_packet(const swim_packet& x, time_point now) {
   if (from.null() || from == self_ || cluster_.empty())
     return {};
   awake(now);
-  order_.heard(from);
   for (auto& update : x.updates())
     apply(update, from, false, now);
   if (!table_.find(from))
