@@ -6,6 +6,8 @@
 #include "actors/gateway/gateway_actor.hpp"
 #include "actors/membership/membership_actor.hpp"
 #include "actors/node/node_actor.hpp"
+#include "actors/runtime/runtime_actor.hpp"
+#include "actors/store/store_actor.hpp"
 
 namespace legion {
 
@@ -14,13 +16,15 @@ namespace legion {
 struct cluster_node {
   context_ptr context;
   bridge_handle bridge;
+  store_handle store;
   membership_handle membership;
+  runtime_handle runtime;
   node_handle node;
   gateway_handle gateway;
 };
 
-/// Fails as the transport, the driver or the API's socket fails; what was started by then is
-/// stopped.
+/// Fails as the transport or the API's socket fails; what was started by then is stopped. Moves the
+/// journal's records out of the context: who needs them has them from here.
 result<cluster_node> start_node(caf::actor_system& system, node_context context);
 
 /// Stops the actors in reverse order; workloads stay. The process may end when all have ended.

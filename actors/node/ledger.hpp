@@ -21,6 +21,8 @@ struct need {
   int ports = 0; // all of them, the fixed ones too
   int pods = 1;
   std::vector<int> fixed_ports; // the host ports that the manifest names
+
+  friend bool operator==(const need&, const need&) = default;
 };
 
 /// The sum of the containers' requests; a container without requests counts nothing but its ports.

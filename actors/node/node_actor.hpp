@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include <caf/actor_system.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/typed_actor.hpp>
@@ -8,6 +10,8 @@
 #include "actors/membership/membership_actor.hpp"
 #include "actors/message_types.hpp"
 #include "actors/node_context.hpp"
+#include "actors/runtime/runtime_actor.hpp"
+#include "actors/store/store_actor.hpp"
 
 namespace legion {
 
@@ -43,5 +47,17 @@ using node_handle = caf::typed_actor<caf::replies_to<call>::with<call_reply>,   
                                      caf::reacts_to<member_change>,                     //
                                      caf::reacts_to<group_claimed>,                     //
                                      caf::replies_to<drain>::with<drained>>;
+
+/// Whom the node actor works with; all of them outlive it.
+struct node_partners {
+  store_handle store;
+  membership_handle membership;
+  runtime_handle runtime;
+};
+
+/// Rebuilds its promises from `replayed`, the whole journal, adopts what runs, and spawns the
+/// groups that have records.
+node_handle spawn_node(caf::actor_system& system, const context_ptr& context,
+                       const node_partners& partners, std::vector<record> replayed);
 
 } // namespace legion

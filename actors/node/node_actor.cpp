@@ -1,0 +1,269 @@
+#include "actors/node/node_actor.hpp"
+
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/census/census.hpp"
+#include "actors/node/node_actor_state.hpp"
+#include "actors/node/recovery.hpp"
+
+namespace legion {
+
+node_state::~node_state() {
+  for (auto& [uid, x] : keeping)
+    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+  for (auto& [g, x] : groups)
+    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+}
+
+/// One timer for all that waits: it is armed again only for something earlier.
+void arm(node_pointer self) {
+  auto& s = self->state;
+  auto next = s.ledger.next_expiry();
+  for (const auto& x : {s.reports.next_due(), s.remember_members_at})
+    if (x && (!next || *x < *next))
+      next = x;
+  if (!next || (s.armed && *s.armed <= *next))
+    return;
+  s.armed = next;
+  self->delayed_send(self, std::max(time_point::duration::zero(), *next - now(self)),
+                     node_tick{++s.generation});
+}
+
+/// What this node says of itself to the zone.
+member description(node_pointer self) {
+  auto& s = self->state;
+  const auto& context = *s.context;
+  member result;
+  result.set_id(context.self.id.bytes());
+  result.set_start(value(context.self.start));
+  result.set_name(context.self.name);
+  result.set_endpoint(context.self.endpoint);
+  result.set_public_key(context.self.public_key);
+  result.set_zone(context.self.zone);
+  for (const auto& x : context.offers.labels)
+    *result.add_labels() = x;
+  for (const auto& x : context.offers.taints)
+    *result.add_taints() = x;
+  result.set_cordoned(s.self.describes.cordoned);
+  result.set_keeps(s.keeps);
+  result.set_binary_version(LEGION_VERSION);
+  return result;
+}
+
+void describe(node_pointer self) {
+  self->send(self->state.partners.membership, describe_self{description(self)});
+}
+
+namespace {
+
+/// Changes of members gather for so long before they are written.
+constexpr auto members_pause = seconds{3};
+
+group_handle* group_here(node_pointer self, std::uint32_t id) {
+  auto i = self->state.groups.find(id);
+  return i == self->state.groups.end() ? nullptr : &i->second;
+}
+
+group_handle& spawn_here(node_pointer self, std::uint32_t id, std::vector<record> replayed) {
+  auto& s = self->state;
+  auto group =
+      spawn_group(self->system(), s.context, group_id{id}, std::move(replayed), s.partners.store,
+                  s.partners.membership, caf::actor_cast<node_handle>(self));
+  self->monitor(group);
+  return s.groups[id] = group;
+}
+
+/// Groups with records come back at once: their resources may need repair.
+void spawn_groups(node_pointer self, std::vector<record>& replayed) {
+  std::map<std::uint32_t, std::vector<record>> by_group;
+  for (auto& x : replayed)
+    if (auto g = node::group_of_key(x.key()))
+      by_group[value(*g)].push_back(std::move(x));
+  for (auto& [id, records] : by_group) {
+    self->state.keeps |= std::uint64_t{1} << id;
+    spawn_here(self, id, std::move(records));
+  }
+}
+
+void on_down(node_pointer self, const caf::down_msg& x) {
+  auto& s = self->state;
+  for (auto& [id, group] : s.groups)
+    if (group.address() == x.source) {
+      // Its journal was handed over at start: only a new start of the node reads it again.
+      spdlog::error("node group_failed group={} why=\"{}\": restart this node", id,
+                    caf::to_string(x.reason));
+      s.failed_groups.insert(id);
+      s.groups.erase(id);
+      return;
+    }
+  for (auto& [uid, promise] : s.keeping)
+    if (promise.address() == x.source) {
+      spdlog::warn("node promise_failed uid={} why=\"{}\"", uid, caf::to_string(x.reason));
+      auto lost = uid;
+      s.keeping.erase(lost);
+      employ_again(self, lost);
+      return;
+    }
+}
+
+caf::result<group_reply> on_group_request(node_pointer self, const group_request& x) {
+  auto& s = self->state;
+  auto refused = [&](refusal_code code, std::string detail) {
+    group_reply reply;
+    reply.set_request_id(x.request_id());
+    reply.mutable_refused()->set_code(code);
+    reply.mutable_refused()->set_detail(std::move(detail));
+    return reply;
+  };
+  if (x.group() >= groups_per_zone)
+    return refused(refusal_invalid, "there is no group " + std::to_string(x.group()));
+  if (s.failed_groups.contains(x.group()))
+    return refused(refusal_unreachable, "group " + std::to_string(x.group()) + " has failed on "
+                                            + s.context->self.name + "; restart that node");
+  auto* group = group_here(self, x.group());
+  return self->delegate(group ? *group : spawn_here(self, x.group(), {}), x);
+}
+
+caf::result<report_reply> on_report(node_pointer self, const report& x) {
+  if (auto* group = group_here(self, x.group()))
+    return self->delegate(*group, x);
+  report_reply reply; // no resource of that group was ever kept here
+  reply.set_sequence(x.sequence());
+  return reply;
+}
+
+void on_claimed(node_pointer self, const group_claimed& x) {
+  auto& s = self->state;
+  auto before = s.keeps;
+  s.keeps |= std::uint64_t{1} << (value(x.group) % groups_per_zone);
+  if (s.keeps != before)
+    describe(self);
+}
+
+void on_member(node_pointer self, const member_change& x) {
+  auto& s = self->state;
+  auto id = node_id::from_bytes(x.who.id());
+  if (id != s.context->self.id) {
+    s.reports.keeper_is(id, x.state == member_alive || x.state == member_suspect,
+                        start_number{x.who.start()}, now(self));
+    if (!s.remember_members_at)
+      s.remember_members_at = now(self) + members_pause;
+  }
+  arm(self);
+}
+
+node_view on_cordon(node_pointer self, const cordon_request& x) {
+  auto& s = self->state;
+  s.self.describes.cordoned = x.cordoned();
+  spdlog::info("node cordoned={} name={}", x.cordoned(), s.context->self.name);
+  record_batch batch;
+  auto& record = *batch.add_records();
+  record.set_key(node::cordon_key);
+  record.set_value(x.cordoned() ? x.SerializeAsString() : std::string{});
+  self->request(s.partners.store, store_timeout, std::move(batch))
+      .then([](written) {},
+            [](const caf::error& why) {
+              spdlog::warn("node cordon_not_written why=\"{}\"", fault_of(why).detail);
+            });
+  describe(self);
+  return view(self, {});
+}
+
+caf::typed_response_promise<drained> on_drain(node_pointer self) {
+  auto& s = self->state;
+  auto reply = self->make_response_promise<drained>();
+  s.self.describes.draining = true;
+  spdlog::info("node drains promises={}", s.promises.all().size());
+  std::vector<std::string> uids;
+  for (const auto& [uid, x] : s.promises.all())
+    uids.push_back(uid);
+  for (const auto& uid : uids)
+    end_here(self, uid, true);
+  if (s.promises.all().empty())
+    reply.deliver(drained{});
+  else
+    s.draining.push_back(reply);
+  arm(self);
+  return reply;
+}
+
+void on_tick(node_pointer self, const node_tick& x) {
+  auto& s = self->state;
+  if (x.generation != s.generation)
+    return;
+  s.armed.reset();
+  s.ledger.expire(now(self));
+  send_reports(self);
+  if (s.remember_members_at && *s.remember_members_at <= now(self))
+    remember_members(self);
+  arm(self);
+}
+
+void set_up(node_pointer self, context_ptr context, node_partners partners) {
+  auto& s = self->state;
+  s.context = std::move(context);
+  s.partners = std::move(partners);
+  const auto& mine = *s.context;
+  s.self.id = mine.self.id;
+  s.self.start = mine.self.start;
+  s.self.describes.name = mine.self.name;
+  s.self.describes.labels = mine.offers.labels;
+  s.self.describes.taints = mine.offers.taints;
+  s.self.describes.cordoned = mine.cordoned;
+  s.keeps = mine.keeps;
+  s.started_ms = mine.wall_clock();
+  s.ledger = {mine.offers.total, mine.offers.first_port, mine.offers.last_port};
+  self->set_default_handler(caf::drop);
+  self->set_down_handler([self](const caf::down_msg& x) { on_down(self, x); });
+  self->set_exception_handler([](std::exception_ptr&) -> caf::error {
+    spdlog::error("node failed: restart legion-node");
+    return caf::sec::runtime_error;
+  });
+}
+
+inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr context,
+                                            node_partners partners, std::vector<record> replayed) {
+  set_up(self, std::move(context), std::move(partners));
+  restore(self, replayed);
+  spawn_groups(self, replayed);
+  self->send(self->state.partners.membership,
+             subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
+  recover(self);
+  return {
+      [self](const call& x) {
+        auto& s = self->state;
+        auto reply = node::answer_call(x, s.self, ++s.last_offer, s.ledger, s.promises, now(self));
+        spdlog::debug("node call of={}/{} count={} answer={}", x.of().namespace_(), x.of().name(),
+                      x.count(), reply.has_offer() ? "offer" : reply.decline().detail());
+        arm(self);
+        return reply;
+      },
+      [self](const accept& x) { return on_accept(self, x); },
+      [self](const release& x) { return on_release(self, x); },
+      [self](const report& x) { return on_report(self, x); },
+      [self](const group_request& x) { return on_group_request(self, x); },
+      [self](const node_request& x) { return view(self, x); },
+      [self](const logs_request& x) { return on_logs(self, x); },
+      [self](const cordon_request& x) { return on_cordon(self, x); },
+      [self](const member_change& x) { on_member(self, x); },
+      [self](const group_claimed& x) { on_claimed(self, x); },
+      [self](drain) { return on_drain(self); },
+      [self](const promise_says& x) { on_says(self, x); },
+      [self](const promise_tells& x) { on_tells(self, x); },
+      [self](const promise_over& x) { on_over(self, x.uid); },
+      [self](const node_tick& x) { on_tick(self, x); },
+      [self](recover_again) { recover(self); },
+      [self](const employ_later& x) { employ_again(self, x.uid); },
+  };
+}
+
+} // namespace
+
+node_handle spawn_node(caf::actor_system& system, const context_ptr& context,
+                       const node_partners& partners, std::vector<record> replayed) {
+  return spawn_enrolled(system, context, "node", node_actor, context, partners,
+                        std::move(replayed));
+}
+
+} // namespace legion

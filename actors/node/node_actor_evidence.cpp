@@ -1,0 +1,145 @@
+#include <spdlog/spdlog.h>
+
+#include "actors/bridge/directory.hpp"
+#include "actors/node/node_actor_state.hpp"
+
+namespace legion {
+
+namespace {
+
+constexpr auto report_timeout = seconds{5};
+constexpr auto forget_again = seconds{5};
+
+using node::promisee;
+
+std::optional<promisee> promisee_of(const promise_record& x) {
+  auto keeper = node_id::from_bytes(x.keeper());
+  if (keeper.null())
+    return std::nullopt; // a stray: nobody relies on it
+  return promisee{keeper, group_id{x.group()}};
+}
+
+report filled(node_pointer self, const node::due_report& x) {
+  auto& s = self->state;
+  report result;
+  result.set_node(s.context->self.id.bytes());
+  result.set_start(value(s.context->self.start));
+  result.set_sequence(x.sequence);
+  result.set_full(x.full);
+  result.set_group(value(x.to.group));
+  auto add = [&](const node::commitment& y) {
+    if (y.latest.has_slot())
+      *result.add_assessments() = y.latest;
+  };
+  if (x.full) {
+    for (const auto& [uid, y] : s.promises.all())
+      if (promisee_of(*y.record) == x.to)
+        add(y);
+  } else {
+    for (const auto& uid : x.uids)
+      if (auto* y = s.promises.find(uid))
+        add(*y);
+  }
+  for (const auto& y : x.events)
+    *result.add_events() = y;
+  return result;
+}
+
+/// Off the disk as well: now it was never here.
+void forgotten(node_pointer self, const std::string& uid) {
+  auto& s = self->state;
+  auto* known = s.promises.find(uid);
+  if (!known)
+    return;
+  auto to = promisee_of(*known->record);
+  spdlog::info("node released pod={} uid={}", known->record->slot().pod(), uid);
+  s.ledger.gone(uid);
+  s.promises.erase(uid, now(self));
+  auto left = false;
+  for (const auto& [other, x] : s.promises.all())
+    left = left || promisee_of(*x.record) == to;
+  if (to && !left)
+    s.reports.nothing_left(*to);
+  if (!s.promises.all().empty())
+    return;
+  for (auto& x : s.draining)
+    x.deliver(drained{});
+  s.draining.clear();
+}
+
+} // namespace
+
+void on_says(node_pointer self, const promise_says& x) {
+  auto& s = self->state;
+  auto* known = s.promises.find(x.uid);
+  if (!known)
+    return;
+  spdlog::debug("node assessment pod={} phase={} ready={} verdict={} reason=\"{}\"",
+                x.what.slot().pod(), x.what.phase(), x.what.ready(),
+                static_cast<int>(x.what.verdict()), x.what.reason());
+  known->latest = x.what;
+  if (x.what.phase() == "Succeeded" || x.what.phase() == "Failed")
+    s.ledger.rest(x.uid);
+  if (auto to = promisee_of(*known->record))
+    s.reports.changed(*to, x.uid, now(self));
+  arm(self);
+}
+
+void on_tells(node_pointer self, const promise_tells& x) {
+  auto& s = self->state;
+  auto* known = s.promises.find(x.uid);
+  if (!known)
+    return;
+  if (auto to = promisee_of(*known->record))
+    s.reports.happened(*to, x.what, now(self));
+  arm(self);
+}
+
+/// Its workload is gone; the promise ends when the journal has forgotten it.
+void on_over(node_pointer self, const std::string& uid) {
+  auto& s = self->state;
+  s.keeping.erase(uid);
+  if (!s.promises.find(uid))
+    return;
+  record_batch batch;
+  batch.add_records()->set_key(node::promise_key(uid));
+  self->request(s.partners.store, store_timeout, std::move(batch))
+      .then([self, uid](written) { forgotten(self, uid); },
+            [self, uid](const caf::error& why) {
+              spdlog::warn("node end_not_written uid={} why=\"{}\"", uid, fault_of(why).detail);
+              self->delayed_send(self, forget_again, promise_over{uid});
+            });
+}
+
+void send_reports(node_pointer self) {
+  auto& s = self->state;
+  for (const auto& x : s.reports.due(now(self))) {
+    auto what = filled(self, x);
+    spdlog::debug("node report to={} group={} sequence={} full={} assessments={} events={}",
+                  x.to.keeper.short_text(), value(x.to.group), x.sequence, x.full,
+                  what.assessments_size(), what.events_size());
+    auto keeper = s.context->directory->at<node_handle>(x.to.keeper, "node");
+    self->request(keeper, report_timeout, std::move(what))
+        .then(
+            [self, to = x.to, sequence = x.sequence](const report_reply&) {
+              self->state.reports.acknowledged(to, sequence, now(self));
+              arm(self);
+            },
+            [self, to = x.to, sequence = x.sequence](const caf::error& why) {
+              spdlog::debug("node report_failed to={} why=\"{}\"", to.keeper.short_text(),
+                            fault_of(why).detail);
+              self->state.reports.failed(to, sequence, now(self));
+              arm(self);
+            });
+  }
+}
+
+void tell_everybody(node_pointer self) {
+  auto& s = self->state;
+  for (const auto& [uid, x] : s.promises.all())
+    if (auto to = promisee_of(*x.record))
+      s.reports.tell_all(*to, now(self));
+  arm(self);
+}
+
+} // namespace legion

@@ -1,0 +1,137 @@
+#include <spdlog/spdlog.h>
+
+#include "actors/node/node_actor_state.hpp"
+#include "actors/node/recovery.hpp"
+
+namespace legion {
+
+namespace {
+
+using node::phase;
+
+constexpr auto driver_timeout = seconds{10};
+constexpr auto recover_pause = seconds{1};
+
+void try_again(node_pointer self, const char* what, const caf::error& why) {
+  spdlog::warn("node {}_failed why=\"{}\": tried again", what, fault_of(why).detail);
+  self->delayed_send(self, recover_pause, recover_again{});
+}
+
+void adopt(node_pointer self, const process_list& all) {
+  auto& s = self->state;
+  s.supervisor_pid = static_cast<int>(all.supervisor_pid());
+  std::map<std::string, std::vector<process_status>> by_workload;
+  for (const auto& x : all.processes())
+    by_workload[x.workload()].push_back(x);
+  for (const auto& [uid, found] : by_workload)
+    if (!s.promises.find(uid)) {
+      spdlog::warn("node stray uid={} pod={}: no promise is known, it is ended", uid,
+                   found.front().pod());
+      s.promises.add(node::stray_record(uid, found), phase::ending);
+    }
+  std::size_t running = 0;
+  std::vector<std::string> uids;
+  for (const auto& [uid, x] : s.promises.all())
+    uids.push_back(uid);
+  for (const auto& uid : uids) {
+    auto& found = by_workload[uid];
+    for (const auto& x : found)
+      running += x.state() != "exited";
+    employ(self, uid, std::move(found));
+  }
+  s.self.recovering = false;
+  spdlog::info("node recovered promises={} adopted_processes={}", uids.size(), running);
+  tell_everybody(self);
+}
+
+void list_driver(node_pointer self) {
+  self->request(self->state.partners.runtime, driver_timeout, list_running{})
+      .then([self](const process_list& all) { adopt(self, all); },
+            [self](const caf::error& why) { try_again(self, "list", why); });
+}
+
+} // namespace
+
+void restore(node_pointer self, const std::vector<record>& replayed) {
+  auto& s = self->state;
+  for (auto& x : node::promises_in(replayed)) {
+    const auto uid = x.slot().uid();
+    std::vector<int> ports(x.host_ports().begin(), x.host_ports().end());
+    s.ledger.restore(uid, node::need_of(node::pod_of(x.what())), ports);
+    auto where = x.ending() ? phase::ending : phase::bound;
+    s.promises.add(std::move(x), where);
+  }
+}
+
+void recover(node_pointer self) {
+  self->request(self->state.partners.runtime, driver_timeout, list_features{})
+      .then(
+          [self](const drivers::features& x) {
+            auto& s = self->state;
+            s.features = x;
+            s.self.describes.drivers = {x.name};
+            s.self.describes.root = x.root;
+            list_driver(self);
+          },
+          [self](const caf::error& why) { try_again(self, "features", why); });
+}
+
+void employ(node_pointer self, const std::string& uid, std::vector<process_status> found) {
+  auto& s = self->state;
+  auto* known = s.promises.find(uid);
+  if (!known || s.keeping.contains(uid))
+    return;
+  auto promise = spawn_promise(self->system(), s.context, known->record, std::move(found),
+                               s.partners.runtime, caf::actor_cast<promise_owner>(self));
+  self->monitor(promise);
+  s.keeping.emplace(uid, promise);
+  if (known->phase == phase::ending)
+    self->send(promise, end_promise{known->withdrawn});
+}
+
+void employ_again(node_pointer self, const std::string& uid) {
+  self->request(self->state.partners.runtime, driver_timeout, list_running{})
+      .then(
+          [self, uid](const process_list& all) {
+            std::vector<process_status> mine;
+            for (const auto& x : all.processes())
+              if (x.workload() == uid)
+                mine.push_back(x);
+            employ(self, uid, std::move(mine));
+          },
+          [self, uid](const caf::error&) {
+            self->delayed_send(self, recover_pause, employ_later{uid});
+          });
+}
+
+void remember_members(node_pointer self) {
+  self->state.remember_members_at.reset();
+  self->request(self->state.partners.membership, driver_timeout, list_members{})
+      .then(
+          [self](const members_known& all) {
+            auto& s = self->state;
+            std::vector<member> living;
+            for (const auto& x : all.members)
+              if (x.state == member_alive || x.state == member_suspect)
+                living.push_back(x.who);
+            auto value = node::members_to_remember(s.context->self.id, std::move(living))
+                             .SerializeAsString();
+            auto hash = std::hash<std::string>{}(value);
+            if (hash == s.members_hash)
+              return;
+            record_batch batch;
+            auto& record = *batch.add_records();
+            record.set_key("members");
+            record.set_value(std::move(value));
+            self->request(s.partners.store, store_timeout, std::move(batch))
+                .then([self, hash](written) { self->state.members_hash = hash; },
+                      [](const caf::error& why) {
+                        spdlog::warn("node members_not_written why=\"{}\"", fault_of(why).detail);
+                      });
+          },
+          [](const caf::error& why) {
+            spdlog::debug("node members_not_listed why=\"{}\"", fault_of(why).detail);
+          });
+}
+
+} // namespace legion

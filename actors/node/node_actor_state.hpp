@@ -1,0 +1,125 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include "actors/group/group_actor.hpp"
+#include "actors/node/commitments.hpp"
+#include "actors/node/ledger.hpp"
+#include "actors/node/node_actor.hpp"
+#include "actors/node/reporting.hpp"
+#include "actors/node/volunteering.hpp"
+#include "actors/promise/promise_actor.hpp"
+#include "actors/runtime/runtime_actor.hpp"
+#include "actors/store/store_actor.hpp"
+
+/// The node actor's own parts; nobody else includes this. Each conversation has its file.
+namespace legion {
+
+struct node_tick {
+  std::uint64_t generation = 0;
+};
+/// The driver did not answer: what runs is asked again.
+struct recover_again {};
+struct employ_later {
+  std::string uid;
+};
+
+} // namespace legion
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::node_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::recover_again)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::employ_later)
+
+namespace legion {
+
+using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
+    caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<employ_later>>;
+
+inline constexpr auto store_timeout = seconds{30};
+
+/// An accept whose slots are being judged, written or waited for.
+struct open_accept {
+  caf::typed_response_promise<accept_reply> reply;
+  accept_reply answers;
+  std::size_t missing = 0;
+};
+
+/// A batch of promises on its way to the disk.
+struct binding {
+  std::vector<promise_record> records; // with the host ports found so far
+  std::size_t looking = 0;             // replicas whose ports are still being found
+};
+
+struct node_state {
+  static inline const char* name = "node";
+  context_ptr context;
+  node_partners partners;
+
+  node::volunteer self;
+  node::ledger ledger;
+  node::commitments promises;
+  node::reporting reports;
+  drivers::features features;
+  int supervisor_pid = 0;
+  std::uint64_t last_offer = 0;
+  std::uint64_t keeps = 0;
+  wall_ms started_ms = 0;
+
+  std::map<std::string, promise_handle> keeping; // by uid
+  std::map<std::uint32_t, group_handle> groups;
+  std::set<std::uint32_t> failed_groups;
+  std::map<std::string, std::vector<std::shared_ptr<open_accept>>> waiting; // by uid
+  std::vector<caf::typed_response_promise<drained>> draining;
+
+  std::optional<time_point> remember_members_at;
+  std::size_t members_hash = 0;
+  std::optional<time_point> armed;
+  std::uint64_t generation = 0;
+
+  ~node_state();
+};
+
+using node_pointer = inner_node_handle::stateful_pointer<node_state>;
+
+inline time_point now(node_pointer self) {
+  return self->clock().now();
+}
+
+// node_actor.cpp
+void arm(node_pointer self);
+member description(node_pointer self);
+void describe(node_pointer self);
+
+// node_actor_negotiation.cpp: call, accept, release
+caf::typed_response_promise<accept_reply> on_accept(node_pointer self, const accept& x);
+release_reply on_release(node_pointer self, const release& x);
+void end_here(node_pointer self, const std::string& uid, bool withdrawn);
+
+// node_actor_evidence.cpp: promises to keepers
+void on_says(node_pointer self, const promise_says& x);
+void on_tells(node_pointer self, const promise_tells& x);
+void on_over(node_pointer self, const std::string& uid);
+void send_reports(node_pointer self);
+void tell_everybody(node_pointer self);
+
+// node_actor_recovery.cpp: what the journal and the driver know
+void restore(node_pointer self, const std::vector<record>& replayed);
+void recover(node_pointer self);
+void employ(node_pointer self, const std::string& uid, std::vector<process_status> found);
+void employ_again(node_pointer self, const std::string& uid);
+void remember_members(node_pointer self);
+
+// node_actor_view.cpp: what people ask
+node_view view(node_pointer self, const node_request& what);
+caf::typed_response_promise<log_lines> on_logs(node_pointer self, const logs_request& x);
+
+} // namespace legion

@@ -1,0 +1,82 @@
+#include <spdlog/spdlog.h>
+
+#include <bit>
+
+#include "actors/node/log_question.hpp"
+#include "actors/node/node_actor_state.hpp"
+
+namespace legion {
+
+namespace {
+
+constexpr auto read_timeout = seconds{10};
+
+} // namespace
+
+node_view view(node_pointer self, const node_request& what) {
+  auto& s = self->state;
+  const auto& context = *s.context;
+  node_view result;
+  *result.mutable_member() = description(self);
+  result.set_state(member_alive);
+  *result.mutable_total() = s.ledger.total();
+  *result.mutable_free() = s.ledger.free();
+  result.set_promises(static_cast<std::uint32_t>(s.promises.all().size()));
+  for (const auto& x : context.offers.notes)
+    result.add_notes(x);
+  if (!s.features.note.empty())
+    result.add_notes(s.features.note);
+  for (const auto& x : s.self.describes.drivers)
+    result.add_drivers(x);
+  result.set_started_ms(s.started_ms);
+  result.set_kept_groups(static_cast<std::uint32_t>(std::popcount(s.keeps)));
+  result.set_answered(true);
+  result.set_heard_ms(context.wall_clock());
+  result.set_pid(context.pid);
+  result.set_supervisor_pid(s.supervisor_pid);
+  std::set<std::string> told;
+  for (const auto& [uid, x] : s.promises.all()) {
+    if (what.assessments() && x.latest.has_slot())
+      *result.add_assessments() = x.latest;
+    if (what.resources() && x.record->what().has_metadata()
+        && told.insert(node::name_of(x.record->what()).SerializeAsString()).second)
+      *result.add_resources() = x.record->what();
+  }
+  return result;
+}
+
+caf::typed_response_promise<log_lines> on_logs(node_pointer self, const logs_request& x) {
+  auto& s = self->state;
+  auto reply = self->make_response_promise<log_lines>();
+  auto question = node::log_question_of(x, s.promises);
+  if (!question) {
+    log_lines lines;
+    lines.set_error(question.why().detail);
+    reply.deliver(std::move(lines));
+    return reply;
+  }
+  read_output what;
+  what.workload = question->workload;
+  what.container = question->container;
+  what.life = question->life;
+  what.offset = question->offset;
+  self->request(s.partners.runtime, read_timeout, std::move(what))
+      .then(
+          [reply, question = *question](const drivers::output& y) mutable {
+            log_lines lines;
+            if (!question.only_the_end)
+              lines.set_text(y.text);
+            lines.set_next_offset(y.next_offset);
+            lines.set_end_of_life(y.end);
+            lines.set_life(question.life);
+            reply.deliver(std::move(lines));
+          },
+          [reply](const caf::error& why) mutable {
+            log_lines lines;
+            lines.set_error(fault_of(why).detail);
+            reply.deliver(std::move(lines));
+          });
+  return reply;
+}
+
+} // namespace legion

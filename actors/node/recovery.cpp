@@ -1,0 +1,85 @@
+#include "actors/node/recovery.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace legion::node {
+
+namespace {
+
+constexpr std::int64_t stray_grace_seconds = 10;
+
+} // namespace
+
+std::optional<group_id> group_of_key(std::string_view key) {
+  constexpr std::string_view prefix = "group/";
+  if (!key.starts_with(prefix))
+    return std::nullopt;
+  key.remove_prefix(prefix.size());
+  std::uint32_t result = 0;
+  auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), result);
+  if (error != std::errc{} || end == key.data() + key.size() || *end != '/'
+      || result >= groups_per_zone)
+    return std::nullopt;
+  return group_id{result};
+}
+
+std::uint64_t kept_groups(const std::vector<record>& journal) {
+  std::uint64_t result = 0;
+  for (const auto& x : journal)
+    if (auto g = group_of_key(x.key()))
+      result |= std::uint64_t{1} << value(*g);
+  return result;
+}
+
+bool was_cordoned(const std::vector<record>& journal) {
+  return std::any_of(journal.begin(), journal.end(),
+                     [](const record& x) { return x.key() == cordon_key && !x.value().empty(); });
+}
+
+std::vector<promise_record> promises_in(const std::vector<record>& journal) {
+  std::vector<promise_record> result;
+  for (const auto& x : journal) {
+    promise_record y;
+    if (x.key().starts_with("promise/") && !x.value().empty() && y.ParseFromString(x.value())
+        && !y.slot().uid().empty())
+      result.push_back(std::move(y));
+  }
+  return result;
+}
+
+promise_record stray_record(const std::string& uid, const std::vector<process_status>& found) {
+  promise_record result;
+  result.mutable_slot()->set_uid(uid);
+  result.set_ending(true);
+  result.mutable_what()->set_kind("Pod");
+  auto& spec = *result.mutable_what()->mutable_pod();
+  spec.set_restart_policy("Never");
+  spec.set_termination_grace_period_seconds(stray_grace_seconds);
+  for (const auto& x : found) {
+    result.mutable_slot()->set_pod(x.pod());
+    auto known = std::any_of(spec.containers().begin(), spec.containers().end(),
+                             [&](const container& y) { return y.name() == x.container(); });
+    if (!known)
+      spec.add_containers()->set_name(x.container());
+  }
+  return result;
+}
+
+known_members members_to_remember(const node_id& self, std::vector<member> living) {
+  auto mine = self.bytes();
+  std::erase_if(living, [&](const member& x) { return x.id() == mine; });
+  std::sort(living.begin(), living.end(), [&](const member& a, const member& b) {
+    auto before_me = [&](const member& x) { return x.id() < mine; };
+    return std::pair{before_me(a), a.id()} < std::pair{before_me(b), b.id()};
+  });
+  known_members result;
+  for (const auto& x : living) {
+    if (result.members_size() >= static_cast<int>(most_remembered_members))
+      break;
+    result.add_members(x.SerializeAsString());
+  }
+  return result;
+}
+
+} // namespace legion::node

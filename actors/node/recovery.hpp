@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "messages/ids.hpp"
+#include "messages/journal.pb.h"
+#include "messages/membership.pb.h"
+#include "messages/supervision.pb.h"
+
+namespace legion::node {
+
+/// Most members that a node remembers for its next start.
+inline constexpr std::size_t most_remembered_members = 32;
+
+inline constexpr const char* cordon_key = "cordoned";
+
+/// The keeper group whose record this is, from "group/<g>/...".
+std::optional<group_id> group_of_key(std::string_view key);
+
+/// Bit g: the journal has records of group g.
+std::uint64_t kept_groups(const std::vector<record>& journal);
+
+/// Whether the node was cordoned when it stopped.
+bool was_cordoned(const std::vector<record>& journal);
+
+/// Every promise in the journal, in the order of the uids.
+std::vector<promise_record> promises_in(const std::vector<record>& journal);
+
+/// A promise that nobody relies on, for a workload that runs without one: it is ended like others.
+promise_record stray_record(const std::string& uid, const std::vector<process_status>& found);
+
+/// The living members that follow this node in the order of ids: so that a zone's nodes remember
+/// different ones. Without the node itself.
+known_members members_to_remember(const node_id& self, std::vector<member> living);
+
+} // namespace legion::node
