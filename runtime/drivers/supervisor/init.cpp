@@ -156,7 +156,7 @@ void become_workload(attempt& x) {
       return failed("setuid");
   }
   if (chdir(x.plan.working_dir.empty() ? "/" : x.plan.working_dir.c_str()) != 0)
-    return failed("chdir to the working folder");
+    return failed("chdir");
   umask(022);
   sigset_t none;
   sigemptyset(&none);
@@ -196,7 +196,7 @@ void rename_process() {
     return;
   unsigned long start = 0, end = 0;
   // Fields 48 and 49, counted from 1; field 3 follows the name. Source: proc_pid_stat(5).
-  for (int field = 2; field < 47 && at != stat.npos; ++field)
+  for (int field = 2; field < 48 && at != stat.npos; ++field)
     at = stat.find(' ', at + 1);
   if (at == stat.npos || std::sscanf(stat.c_str() + at, " %lu %lu", &start, &end) != 2 || !start
       || end <= start)

@@ -169,6 +169,8 @@ result<void> lives::start(const life_ptr& who, const legion::launch& x) {
   auto& status = who->status;
   status.set_life(x.life());
   status.set_pod(x.pod());
+  who->program = x.argv(0);
+  who->working_dir = x.working_dir();
   status.set_state("starting");
   who->group = x.workload() + "." + x.container() + "." + std::to_string(x.life());
   auto plan = plan_of(x, who->group);
@@ -201,6 +203,15 @@ result<void> lives::start(const life_ptr& who, const legion::launch& x) {
       events_.remove(who->output.reading_end());
   });
   return {};
+}
+
+/// The failed call, with what it was called for.
+std::string lives::subject_of(const std::string& call, const life& who) {
+  if (call == "execve")
+    return call + " " + who.program;
+  if (call == "chdir")
+    return call + " " + who.working_dir;
+  return call;
 }
 
 void lives::hear(const life_ptr& who) {
@@ -241,7 +252,7 @@ void lives::hear(const life_ptr& who) {
         break;
       case init_note::failed:
         note.doing[sizeof(note.doing) - 1] = '\0';
-        who->failure = errno_text(note.doing, note.value);
+        who->failure = errno_text(subject_of(note.doing, *who), note.value);
         break;
       case init_note::ended:
         who->wait_status = note.value;

@@ -50,6 +50,8 @@ private:
     std::string group;
     life_output output;
     int channel = -1;
+    std::string program;
+    std::string working_dir;
     std::string failure;
     errc failure_code = errc::refused;
     std::optional<int> wait_status;
@@ -65,6 +67,7 @@ private:
   result<init_plan> plan_of(const legion::launch& x, const std::string& group) const;
   result<void> start(const life_ptr& who, const legion::launch& x);
   void forget(const life_ptr& who);
+  static std::string subject_of(const std::string& call, const life& who);
   void hear(const life_ptr& who);
   void stop_one(const life_ptr& who, std::int64_t grace_ms);
   void ended(const life_ptr& who, int status);

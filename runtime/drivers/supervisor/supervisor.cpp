@@ -61,10 +61,9 @@ public:
         break;
       events_.wait(due < 0 ? folder_check_ms : due);
     }
-    if (ending_)
-      say_done();
     groups_.remove_all();
     unlink(socket_name);
+    say_done();
     clients_.flush();
   }
 
