@@ -1,0 +1,559 @@
+#include "actors/group/group_actor.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/census/census.hpp"
+#include "actors/group/admission.hpp"
+#include "actors/group/log.hpp"
+#include "actors/group/state.hpp"
+#include "actors/group/whereabouts.hpp"
+#include "actors/keeper/keeper_actor.hpp"
+
+namespace legion {
+
+/// Writes again a batch whose end is unknown.
+struct rewrite_batch {};
+/// The members changed since the keepers were last told.
+struct spread_zone {};
+/// A keeper that failed too often may be tried again.
+struct respawn_keeper {
+  group::resource_key key;
+};
+
+} // namespace legion
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::rewrite_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::spread_zone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::respawn_keeper)
+
+namespace legion {
+
+namespace {
+
+constexpr auto write_time = seconds{60};
+constexpr auto list_time = seconds{2};
+constexpr auto view_time = seconds{2};
+constexpr auto restart_pause = seconds{10};
+constexpr std::uint32_t restarts_at_once = 5; // then one each `restart_pause`
+constexpr std::size_t max_waiting_authors = 1024;
+constexpr std::size_t max_waiting_proposals = 4096;
+
+using group_core = group_handle::extend<caf::replies_to<propose_entries>::with<entries_proposed>, //
+                                        caf::reacts_to<rewrite_batch>, caf::reacts_to<spread_zone>,
+                                        caf::reacts_to<respawn_keeper>>;
+
+using author_reply = caf::typed_response_promise<group_reply>;
+using keeper_reply = caf::typed_response_promise<entries_proposed>;
+
+struct author {
+  group_request request;
+  author_reply reply;
+};
+
+struct kept {
+  keeper_handle keeper;
+  caf::actor_addr who;
+  std::uint32_t restarts = 0;
+};
+
+struct group_shell {
+  static inline const char* name = "group";
+  context_ptr context;
+  group_id group{};
+  store_handle store;
+  membership_handle membership;
+  node_handle node;
+  std::optional<group::log> log;
+  std::optional<group::state> rules;
+  std::optional<fault> fenced; // the journal is damaged: nothing is kept or answered
+  std::mt19937_64 random;
+  std::uint64_t next_proposal = 1;
+  std::optional<author> committing; // one author's request at a time
+  std::uint64_t committing_proposal = 0;
+  std::deque<author> authors; // waiting for their turn
+  std::map<std::uint64_t, keeper_reply> proposals;
+  record_batch unknown_batch;
+  std::map<group::resource_key, kept> keepers;
+  std::map<node_id, group::candidate_keeper> zone;
+  std::shared_ptr<keeper::member_table> members; // being changed; keepers get copies
+  bool zone_known = false;
+  bool spreading = false;
+  bool claimed = false;
+  std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
+};
+
+using group_pointer = group_core::stateful_pointer<group_shell>;
+
+void serve_authors(group_pointer self);
+void perform_all(group_pointer self, std::vector<group::log::effect> effects);
+
+keeper::member_table_ptr zone_of(const group_shell& state) {
+  if (!state.zone_known)
+    return nullptr;
+  return std::make_shared<const keeper::member_table>(*state.members);
+}
+
+void start_keeper(group_pointer self, const group::resource_key& key) {
+  auto& state = self->state;
+  auto* resource = state.rules->find(key);
+  if (!resource)
+    return;
+  auto& kept = state.keepers[key];
+  kept.keeper = spawn_keeper(self->system(), state.context, state.group, *resource,
+                             state.rules->index() + kept.restarts, zone_of(state),
+                             caf::actor_cast<commit_handle>(self));
+  kept.who = caf::actor_cast<caf::actor_addr>(kept.keeper);
+  self->monitor(kept.keeper);
+}
+
+void on_keeper_down(group_pointer self, const caf::down_msg& x) {
+  auto& state = self->state;
+  for (auto& [key, kept] : state.keepers) {
+    if (kept.who != x.source)
+      continue;
+    spdlog::error("group keeper_failed group={} resource={}/{} restarts={}", value(state.group),
+                  key.space, key.name, kept.restarts);
+    kept.keeper = keeper_handle{};
+    if (kept.restarts++ < restarts_at_once)
+      start_keeper(self, key);
+    else
+      self->delayed_send(self, restart_pause, respawn_keeper{key});
+    return;
+  }
+}
+
+/// A committed entry reaches its resource's keeper, in order; keepers come and go with resources.
+void apply(group_pointer self, std::vector<group_entry>& entries) {
+  auto& state = self->state;
+  std::map<group::resource_key, std::vector<group_entry>> by_resource;
+  for (auto& x : entries) {
+    state.rules->apply(x);
+    by_resource[group::subject_of(x)].push_back(std::move(x));
+  }
+  for (auto& [key, xs] : by_resource) {
+    auto i = state.keepers.find(key);
+    if (!state.rules->find(key)) {
+      if (i == state.keepers.end())
+        continue;
+      spdlog::info("group resource_gone group={} resource={}/{}", value(state.group), key.space,
+                   key.name);
+      if (i->second.keeper) {
+        self->demonitor(i->second.who);
+        self->send_exit(i->second.keeper, caf::exit_reason::user_shutdown);
+      }
+      state.keepers.erase(i);
+    } else if (i == state.keepers.end()) {
+      start_keeper(self, key);
+    } else if (i->second.keeper) {
+      self->send(i->second.keeper, entries_committed{std::move(xs)});
+    }
+  }
+  if (!state.claimed && !state.rules->resources().empty()) {
+    state.claimed = true;
+    self->send(state.node, group_claimed{state.group});
+  }
+}
+
+void perform(group_pointer self, group::log::write& x) {
+  auto& state = self->state;
+  if (x.after.count() > 0) {
+    state.unknown_batch = std::move(x.batch);
+    self->delayed_send(self, x.after, rewrite_batch{});
+    return;
+  }
+  self->request(state.store, write_time, std::move(x.batch))
+      .then([self](written) { perform_all(self, self->state.log->on_written()); },
+            [self](caf::error& why) {
+              auto fault = fault_of(why);
+              spdlog::warn("group write_failed group={} why={} detail={}", value(self->state.group),
+                           to_string(fault.code), fault.detail);
+              perform_all(self, self->state.log->on_failed(fault));
+            });
+}
+
+void perform(group_pointer self, group::log::commit& x) {
+  auto& state = self->state;
+  put_result answer;
+  if (!x.entries.empty() && x.entries.front().has_result()) {
+    answer = x.entries.front().result();
+    if (x.entries.front().has_put())
+      answer.set_resource_version(x.entries.front().index());
+  }
+  apply(self, x.entries);
+  if (state.log->wants_snapshot())
+    state.log->compact(state.rules->snapshot());
+  if (auto i = state.proposals.find(x.proposal); i != state.proposals.end()) {
+    i->second.deliver(entries_proposed{});
+    state.proposals.erase(i);
+  }
+  if (state.committing && state.committing_proposal == x.proposal) {
+    group_reply reply;
+    reply.set_request_id(state.committing->request.request_id());
+    spdlog::info("group {} group={} resource={}/{} version={}", answer.action(), value(state.group),
+                 answer.name().namespace_(), answer.name().name(), answer.resource_version());
+    *reply.mutable_done() = std::move(answer);
+    state.committing->reply.deliver(std::move(reply));
+    state.committing.reset();
+    serve_authors(self);
+  }
+}
+
+void perform(group_pointer self, group::log::refuse& x) {
+  auto& state = self->state;
+  if (auto i = state.proposals.find(x.proposal); i != state.proposals.end()) {
+    i->second.deliver(make_error(x.why));
+    state.proposals.erase(i);
+  }
+  if (state.committing && state.committing_proposal == x.proposal) {
+    auto full = x.why.code == errc::disk_full;
+    state.committing->reply.deliver(
+        group::refused(state.committing->request, full ? refusal_disk_full : refusal_overloaded,
+                       (full ? "the data folder of the node that keeps it is full: nothing was "
+                               "changed; "
+                             : "the journal of the node that keeps it is overloaded; ")
+                           + x.why.detail));
+    state.committing.reset();
+    serve_authors(self);
+  }
+}
+
+void perform_all(group_pointer self, std::vector<group::log::effect> effects) {
+  for (auto& x : effects)
+    std::visit([self](auto& y) { perform(self, y); }, x);
+}
+
+/// Which other node keeps this group, if this one holds nothing of it and does not have to.
+std::optional<node_id> elsewhere(const group_shell& state) {
+  if (!state.rules->resources().empty() || state.committing)
+    return std::nullopt;
+  std::vector<group::candidate_keeper> members;
+  for (const auto& [id, x] : state.zone)
+    members.push_back(x);
+  auto keeper = group::keeper_of(state.group, members);
+  if (!keeper || *keeper == state.context->self.id)
+    return std::nullopt;
+  return keeper;
+}
+
+/// Answers of several keepers, gathered into one reply; what a keeper does not answer in time is
+/// shown as it is committed.
+struct gathering {
+  group_reply answer;
+  author_reply reply;
+  std::size_t waiting = 0;
+};
+
+bool shown(const resource_view& x) {
+  // Only dead nodes hold something of it: its tombstone waits for them, its author need not.
+  return !x.deleting() || std::any_of(x.pods().begin(), x.pods().end(), [](const pod_view& pod) {
+    return !pod.node_dead();
+  });
+}
+
+void read(group_pointer self, const author& x) {
+  auto& state = self->state;
+  const auto& wish = x.request.read();
+  auto all = std::make_shared<gathering>();
+  all->answer.set_request_id(x.request.request_id());
+  all->answer.mutable_views();
+  all->reply = x.reply;
+  auto add = [self](gathering& to, resource_view view) {
+    view.set_keeper_name(self->state.context->self.name);
+    if (shown(view))
+      *to.answer.mutable_views()->add_views() = std::move(view);
+    if (--to.waiting == 0)
+      to.reply.deliver(std::move(to.answer));
+  };
+  std::vector<const std::pair<const group::resource_key, kept>*> asked;
+  for (const auto& entry : state.keepers) {
+    const auto& key = entry.first;
+    if ((wish.kind().empty() || wish.kind() == key.kind)
+        && (wish.all_namespaces() || wish.namespace_() == key.space)
+        && (wish.name().empty() || wish.name() == key.name))
+      asked.push_back(&entry);
+  }
+  all->waiting = asked.size();
+  if (asked.empty()) {
+    all->reply.deliver(std::move(all->answer));
+    return;
+  }
+  for (auto* entry : asked) {
+    auto committed = [self, key = entry->first] {
+      resource_view view;
+      if (auto* x = self->state.rules->find(key)) {
+        *view.mutable_what() = x->what;
+        view.set_deleting(x->deleting);
+      }
+      view.set_keeper(self->state.context->self.id.bytes());
+      view.set_group(value(self->state.group));
+      return view;
+    };
+    if (!entry->second.keeper) {
+      add(*all, committed());
+      continue;
+    }
+    self->request(entry->second.keeper, view_time, read_view{wish.events()})
+        .then([all, add](keeper_view& y) { add(*all, std::move(y.what)); },
+              [all, add, committed](caf::error&) { add(*all, committed()); });
+  }
+}
+
+void explain(group_pointer self, const author& x) {
+  auto& state = self->state;
+  auto all = std::make_shared<gathering>();
+  all->reply = x.reply;
+  const auto& wish = x.request.explain();
+  all->answer = group::refused(x.request, refusal_not_found,
+                               "no pod " + wish.namespace_() + "/" + wish.pod()
+                                   + " is kept, or remembered, here");
+  auto add = [](gathering& to, std::optional<explanation> found) {
+    // Of several resources, one that has the pod goes before one that had it.
+    if (found && (!to.answer.has_explanation() || found->view().state() != "gone"))
+      *to.answer.mutable_explanation() = std::move(*found);
+    if (--to.waiting == 0)
+      to.reply.deliver(std::move(to.answer));
+  };
+  std::vector<keeper_handle> asked;
+  for (const auto& [key, kept] : state.keepers)
+    if (kept.keeper && key.space == wish.namespace_())
+      asked.push_back(kept.keeper);
+  all->waiting = asked.size();
+  if (asked.empty()) {
+    all->reply.deliver(std::move(all->answer));
+    return;
+  }
+  for (const auto& keeper : asked)
+    self->request(keeper, view_time, explain_slot{wish.pod()})
+        .then([all, add](keeper_explanation& y) { add(*all, std::move(y.what)); },
+              [all, add](caf::error&) { add(*all, std::nullopt); });
+}
+
+void serve(group_pointer self, author& x) {
+  auto& state = self->state;
+  if (auto other = elsewhere(state)) {
+    auto reply =
+        group::refused(x.request, refusal_elsewhere,
+                       "group " + std::to_string(value(state.group)) + " is kept by another node");
+    reply.mutable_refused()->set_node(other->bytes());
+    x.reply.deliver(std::move(reply));
+    return;
+  }
+  if (x.request.has_read())
+    return read(self, x);
+  if (x.request.has_explain())
+    return explain(self, x);
+  auto next = group::admit(*state.rules, x.request, state.context->wall_clock(), state.random);
+  if (auto* reply = std::get_if<group_reply>(&next)) {
+    x.reply.deliver(std::move(*reply));
+    return;
+  }
+  state.committing = std::move(x);
+  state.committing_proposal = state.next_proposal++;
+  std::vector<group_entry> entries;
+  entries.push_back(std::move(std::get<group_entry>(next)));
+  perform_all(self, state.log->propose(state.committing_proposal, std::move(entries)));
+}
+
+void serve_authors(group_pointer self) {
+  auto& state = self->state;
+  while (state.zone_known && !state.committing && !state.authors.empty()) {
+    auto x = std::move(state.authors.front());
+    state.authors.pop_front();
+    serve(self, x);
+  }
+}
+
+author_reply on_request(group_pointer self, group_request& x) {
+  auto& state = self->state;
+  auto reply = self->make_response_promise<group_reply>();
+  spdlog::debug("group request group={} what={}", value(state.group),
+                static_cast<int>(x.what_case()));
+  if (state.fenced) {
+    reply.deliver(group::refused(x, refusal_unknown, state.fenced->detail));
+  } else if (state.authors.size() >= max_waiting_authors) {
+    reply.deliver(group::refused(x, refusal_overloaded,
+                                 std::to_string(max_waiting_authors)
+                                     + " requests wait for this keeper group"));
+  } else {
+    auto waits = !x.has_read() && !x.has_explain();
+    auto who = author{std::move(x), reply};
+    if (state.zone_known && !waits)
+      serve(self, who);
+    else
+      state.authors.push_back(std::move(who));
+    serve_authors(self);
+  }
+  return reply;
+}
+
+keeper_reply on_propose(group_pointer self, propose_entries& x) {
+  auto& state = self->state;
+  auto reply = self->make_response_promise<entries_proposed>();
+  if (state.proposals.size() >= max_waiting_proposals) {
+    reply.deliver(make_error(fault{errc::overloaded, "the group's log is behind"}));
+    return reply;
+  }
+  auto proposal = state.next_proposal++;
+  state.proposals.emplace(proposal, reply);
+  perform_all(self, state.log->propose(proposal, std::move(x.entries)));
+  return reply;
+}
+
+report_reply on_report(group_pointer self, const report& x) {
+  auto& state = self->state;
+  report_reply answer;
+  answer.set_sequence(x.sequence());
+  auto from = node_id::from_bytes(x.node());
+  auto& last = state.reports[from];
+  auto number = std::pair{x.start(), x.sequence()};
+  if (number <= last || state.fenced || !state.zone.contains(from))
+    return answer;
+  last = number;
+  std::map<group::resource_key, report> parts;
+  auto part_of = [&](const group::resource_key& key) -> report& {
+    auto [i, fresh] = parts.try_emplace(key);
+    if (fresh) {
+      i->second.set_node(x.node());
+      i->second.set_start(x.start());
+      i->second.set_full(x.full());
+      *i->second.mutable_events() = x.events();
+    }
+    return i->second;
+  };
+  for (const auto& y : x.assessments())
+    *part_of(group::key_of(y.of())).add_assessments() = y;
+  for (const auto& [key, resource] : state.rules->resources()) {
+    auto holds = std::any_of(resource.slots.begin(), resource.slots.end(),
+                             [&](const auto& y) { return y.second.node == from; });
+    if (holds && (x.full() || x.events_size() > 0))
+      part_of(key);
+  }
+  for (auto& [key, part] : parts) {
+    auto i = state.keepers.find(key);
+    if (i == state.keepers.end())
+      spdlog::debug("group report_of_unknown group={} from={} resource={}/{}", value(state.group),
+                    from.short_text(), key.space, key.name);
+    else if (i->second.keeper)
+      self->send(i->second.keeper, std::move(part));
+  }
+  return answer;
+}
+
+void on_member(group_pointer self, const member_change& x) {
+  auto& state = self->state;
+  auto id = node_id::from_bytes(x.who.id());
+  if (id.null())
+    return;
+  auto gone = x.state == member_dead || x.state == member_left;
+  state.zone[id] = {id, !gone, x.who.keeps()};
+  auto& row = (*state.members)[id];
+  if (row.name == x.who.name() && row.start == x.who.start() && row.state == x.state)
+    return;
+  row = {x.who.name(), x.who.start(), x.state};
+  if (!state.spreading && state.zone_known) {
+    state.spreading = true; // what changes together is told together
+    self->send(self, spread_zone{});
+  }
+}
+
+void learn_zone(group_pointer self) {
+  auto& state = self->state;
+  self->request(state.membership, list_time, list_members{})
+      .then(
+          [self](const members_known& x) {
+            auto& state = self->state;
+            for (const auto& y : x.members)
+              on_member(self, y);
+            state.zone_known = true;
+            self->send(self, spread_zone{});
+            self->send(state.membership,
+                       subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
+            serve_authors(self);
+          },
+          [self](caf::error& why) {
+            spdlog::warn("group zone_unknown group={} why={}", value(self->state.group),
+                         fault_of(why).detail);
+            learn_zone(self);
+          });
+}
+
+group_core::behavior_type group_actor(group_pointer self, context_ptr context, group_id group,
+                                      std::vector<record> replayed, store_handle store,
+                                      membership_handle membership, node_handle node) {
+  auto& state = self->state;
+  state.context = std::move(context);
+  state.group = group;
+  state.store = std::move(store);
+  state.membership = std::move(membership);
+  state.node = std::move(node);
+  state.members = std::make_shared<keeper::member_table>();
+  state.log.emplace(group);
+  state.rules.emplace(group);
+  self->set_default_handler(caf::drop);
+  self->set_down_handler([self](caf::down_msg& x) { on_keeper_down(self, x); });
+  self->set_exit_handler([self](caf::exit_msg& x) {
+    for (auto& [key, kept] : self->state.keepers)
+      if (kept.keeper)
+        self->send_exit(kept.keeper, x.reason);
+    self->quit(x.reason);
+  });
+  if (auto done = state.log->replay(replayed, *state.rules); !done) {
+    state.fenced = done.why();
+    spdlog::error("group fenced group={} why={}", value(group), done.why().detail);
+  }
+  state.random.seed(state.context->seed_for("group/" + std::to_string(value(group)) + "/"
+                                            + std::to_string(value(state.context->self.start)) + "/"
+                                            + std::to_string(state.rules->index())));
+  if (!state.fenced) {
+    for (const auto& [key, resource] : state.rules->resources())
+      start_keeper(self, key);
+    if (!state.rules->resources().empty()) {
+      state.claimed = true;
+      self->send(state.node, group_claimed{group});
+    }
+  }
+  learn_zone(self);
+  return {
+      [self](group_request& x) { return on_request(self, x); },
+      [self](const report& x) { return on_report(self, x); },
+      [self](const member_change& x) { on_member(self, x); },
+      [self](propose_entries& x) { return on_propose(self, x); },
+      [self](rewrite_batch) {
+        auto batch = std::move(self->state.unknown_batch);
+        perform_all(self, {group::log::write{std::move(batch)}});
+      },
+      [self](spread_zone) {
+        auto& state = self->state;
+        state.spreading = false;
+        auto members = zone_of(state);
+        for (auto& [key, kept] : state.keepers)
+          if (kept.keeper)
+            self->send(kept.keeper, zone_is{members});
+      },
+      [self](const respawn_keeper& x) {
+        auto i = self->state.keepers.find(x.key);
+        if (i != self->state.keepers.end() && !i->second.keeper)
+          start_keeper(self, x.key);
+      },
+  };
+}
+
+} // namespace
+
+group_handle spawn_group(caf::actor_system& system, const context_ptr& context, group_id group,
+                         std::vector<record> replayed, const store_handle& store,
+                         const membership_handle& membership, const node_handle& node) {
+  return spawn_enrolled(system, context, "group/" + std::to_string(value(group)), group_actor,
+                        context, group, std::move(replayed), store, membership, node);
+}
+
+} // namespace legion

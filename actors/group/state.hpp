@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "messages/ids.hpp"
+#include "messages/keeping.pb.h"
+#include "messages/time.hpp"
+
+namespace legion::group {
+
+/// A slot's way: named (missing), accepted by its keeper, ended (a tombstone until its node
+/// released it), gone.
+enum class slot_phase : std::uint8_t { missing, accepted, ending };
+
+const char* to_string(slot_phase x);
+
+/// One replica's place as it was committed.
+struct slot_state {
+  slot what; // its order is that of the entry that accepted it
+  slot_phase phase = slot_phase::missing;
+  node_id node;          // null while missing
+  std::string node_name; // as the offer said
+  std::uint64_t offer = 0;
+  std::uint64_t start = 0;
+  wall_ms created_ms = 0;
+};
+
+/// One resource and all that was promised for it, by the slots' uids.
+struct resource_state {
+  resource what;
+  std::map<std::string, slot_state> slots;
+  bool deleting = false;
+};
+
+/// The name under which a group knows a resource: comparable, in a listing's order.
+struct resource_key {
+  std::string kind;
+  std::string space;
+  std::string name;
+
+  friend auto operator<=>(const resource_key&, const resource_key&) = default;
+};
+
+resource_key key_of(const resource_name& x);
+resource_key key_of(const resource& x);
+resource_name name_of(const resource& x);
+
+/// Which resource an entry is about.
+resource_key subject_of(const group_entry& x);
+
+/// Folds an entry about this resource into it. What no longer fits is without effect: a slot that
+/// is gone is not accepted, a slot of a deleted resource is not named.
+void apply(resource_state& to, const group_entry& x);
+
+/// Deleted, and nobody holds anything of it any more: its group forgets it.
+inline bool is_over(const resource_state& x) {
+  return x.deleting && x.slots.empty();
+}
+
+/// A group's whole state: the fold of its entries.
+///
+/// Shape:  the last 256 requests' results are part of it, so that a retry is applied once.
+/// Errors: an entry that is not above the last one is without effect.
+class state {
+public:
+  explicit state(group_id group);
+
+  static state from(const group_state& snapshot);
+  group_state snapshot() const;
+
+  void apply(const group_entry& x);
+
+  group_id group() const { return group_; }
+  std::uint64_t index() const { return index_; }
+  std::uint64_t incarnation() const { return incarnation_; }
+  const std::map<resource_key, resource_state>& resources() const { return resources_; }
+  const resource_state* find(const resource_key& key) const;
+
+  /// What a request was answered, if it was applied before.
+  std::optional<put_result> remembered(const std::string& request_id) const;
+
+  /// About what a snapshot takes on disk.
+  std::size_t bytes() const;
+
+private:
+  void remember(const std::string& request_id, const put_result& result);
+
+  group_id group_;
+  std::uint64_t incarnation_ = 1;
+  std::uint64_t index_ = 0;
+  std::map<resource_key, resource_state> resources_;
+  std::vector<remembered_request> requests_; // oldest first
+};
+
+} // namespace legion::group

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/group/state.hpp"
+#include "actors/keeper/members.hpp"
+#include "actors/keeper/plan.hpp"
+#include "messages/evidence.pb.h"
+#include "messages/keeping.pb.h"
+#include "messages/time.hpp"
+
+namespace legion::keeper {
+
+/// What a keeper heard about one slot; lost with the keeper, heard again from full reports.
+struct watch {
+  bool bound = false;    // its node said so, by an answer or by evidence
+  bool released = false; // its node has nothing of it any more
+  std::string regret;    // why its node will not bind it; empty: no regret
+  std::optional<assessment> seen;
+  std::optional<time_point> ready_since;
+};
+
+using watches = std::map<std::string, watch>; // by uid
+
+/// Takes in what a node says of its promise.
+void hear(watch& x, const assessment& y, time_point now);
+
+/// The slot's workload is finished for good: a bare Pod's that is not to be restarted.
+bool is_finished(const resource& what, const watch& x);
+
+/// Why the slot has to be replaced; empty: it has not.
+std::string broken_because(const resource& what, const watch& x);
+
+/// When a ready slot becomes available; nothing while it is not ready.
+std::optional<time_point> available_from(const resource& what, const watch& x);
+
+/// The slot as the plan counts it.
+replica replica_of(const resource& what, const std::string& revision, const group::slot_state& slot,
+                   const watch& heard, time_point now);
+
+/// The slot as people see it.
+pod_view view_of(const resource& what, const group::slot_state& slot, const watch& heard,
+                 bool node_dead, const std::string& note);
+
+} // namespace legion::keeper

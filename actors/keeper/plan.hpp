@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "messages/ids.hpp"
+#include "messages/resource.pb.h"
+#include "messages/time.hpp"
+
+namespace legion::keeper {
+
+/// A replica that its keeper counts: named or accepted, not ended.
+struct replica {
+  std::string uid;
+  bool current = false;   // made from the template as it is now
+  bool missing = false;   // no node has accepted it
+  bool assessed = false;  // its node was heard about it
+  bool ready = false;     // as last heard
+  bool available = false; // ready for long enough
+  wall_ms created_ms = 0;
+  node_id node; // null while missing
+};
+
+/// What brings the replicas a step closer to what is wanted.
+struct plan {
+  std::vector<std::string> end; // uids
+  int name = 0;                 // how many to name anew
+
+  friend bool operator==(const plan&, const plan&) = default;
+};
+
+/// How many replicas may be over and under what is wanted while a template is replaced.
+struct leeway {
+  int surge = 0;
+  int unavailable = 0;
+};
+
+/// Kubernetes' arithmetic: 25% of each unless said otherwise, surge rounded up, unavailable rounded
+/// down, never both 0.
+leeway leeway_of(const deployment_spec& x);
+
+/// One step of a rollout. `old_are_leaving`: replicas of earlier templates were ended but have not
+/// stopped yet (Recreate waits for them; so does a bare Pod, whose name serves one at a time).
+///
+/// Source: Kubernetes' deployment controller, rolling.go: new ones first up to the surge, then
+/// unready old ones go, then ready old ones as far as enough stay available. Differs: a missing
+/// replica of an old template is dropped at once, for its template is not kept.
+plan plan_of(const resource& what, const std::vector<replica>& replicas, bool old_are_leaving);
+
+} // namespace legion::keeper

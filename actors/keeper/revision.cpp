@@ -1,0 +1,50 @@
+#include "actors/keeper/revision.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace legion::keeper {
+
+namespace {
+
+// Kubernetes' apimachinery/pkg/util/rand.
+constexpr std::string_view alphabet = "bcdfghjklmnpqrstvwxz2456789";
+
+} // namespace
+
+pod_template template_of(const resource& x) {
+  if (x.has_deployment())
+    return x.deployment().template_();
+  pod_template result;
+  *result.mutable_spec() = x.pod();
+  *result.mutable_metadata()->mutable_labels() = x.metadata().labels();
+  *result.mutable_metadata()->mutable_annotations() = x.metadata().annotations();
+  return result;
+}
+
+int wanted_of(const resource& x) {
+  return x.has_deployment() ? x.deployment().replicas() : 1;
+}
+
+std::string revision_of(const resource& x) {
+  // Labels of a bare Pod may change without its replica starting anew.
+  auto bytes = x.has_deployment() ? x.deployment().template_().SerializeAsString()
+                                  : x.pod().SerializeAsString();
+  std::uint64_t hash = 14695981039346656037ull;
+  for (unsigned char c : bytes)
+    hash = (hash ^ c) * 1099511628211ull;
+  hash ^= hash >> 32;
+  std::string result;
+  for (int i = 0; i < 10; ++i, hash /= alphabet.size())
+    result += alphabet[hash % alphabet.size()];
+  return result;
+}
+
+std::string random_suffix(std::mt19937_64& random) {
+  std::string result;
+  for (int i = 0; i < 5; ++i)
+    result += alphabet[random() % alphabet.size()];
+  return result;
+}
+
+} // namespace legion::keeper

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <random>
+#include <string>
+
+#include "messages/resource.pb.h"
+
+namespace legion::keeper {
+
+/// The template that a resource's replicas are made from; a bare Pod is its own.
+pod_template template_of(const resource& x);
+
+/// How many replicas the author wants.
+int wanted_of(const resource& x);
+
+/// 10 characters that tell templates apart, from the alphabet that Kubernetes uses for hashes (no
+/// vowels, nothing that looks like something else).
+std::string revision_of(const resource& x);
+
+/// 5 random characters of the same alphabet.
+std::string random_suffix(std::mt19937_64& random);
+
+} // namespace legion::keeper

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "actors/message_types.hpp"
+#include "actors/node_context.hpp"
+#include "actors/placement/round.hpp"
+
+namespace legion {
+
+/// A round of placement is decided.
+struct round_ended {
+  placement::outcome what;
+};
+
+/// The round's own timer.
+struct placement_tick {};
+
+} // namespace legion
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::round_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::placement_tick)
+
+namespace legion {
+
+using placement_handle = caf::typed_actor<caf::reacts_to<placement_tick>>;
+using round_listener = caf::typed_actor<caf::reacts_to<round_ended>>;
+
+/// One round: asks, decides within 3 s, tells `listener` once, releases what comes too late, ends.
+placement_handle spawn_placement(caf::actor_system& system, const context_ptr& context,
+                                 std::string path, call what,
+                                 std::vector<placement::volunteer> among, std::uint64_t seed,
+                                 round_listener listener);
+
+} // namespace legion

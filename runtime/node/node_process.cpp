@@ -1,0 +1,201 @@
+#include "runtime/node/node_process.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <sodium.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "actors/message_types.hpp"
+#include "actors/node/cluster_node.hpp"
+#include "runtime/api/socket_server.hpp"
+#include "runtime/drivers/process/process_driver.hpp"
+#include "runtime/node/data_folder.hpp"
+#include "runtime/node/journal_start.hpp"
+#include "runtime/node/machine.hpp"
+#include "runtime/node/signals.hpp"
+#include "runtime/node/texts.hpp"
+#include "runtime/store/sqlite/sqlite_store.hpp"
+#include "runtime/transport/zeromq/identify.hpp"
+#include "runtime/transport/zeromq/zeromq.hpp"
+
+namespace legion::node_process {
+
+namespace {
+
+int refuse(const std::string& why) {
+  std::fprintf(stderr, "legion-node: %s\n", why.c_str());
+  return 1;
+}
+
+void start_logging(const configuration& settings) {
+  auto logger = std::make_shared<spdlog::logger>(settings.name,
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %n %v", spdlog::pattern_time_type::utc);
+  logger->set_level(
+      spdlog::level::from_str(settings.log_level == "warn" ? "warning" : settings.log_level));
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+/// This node offers what its owner said, else what the machine has; a tenth of the memory is left
+/// to the machine.
+offering offer_of(const configuration& settings) {
+  auto found = measure_machine();
+  offering result;
+  result.total.set_cpu_millis(settings.cpu_millis.value_or(found.cpu_millis));
+  result.total.set_memory_bytes(settings.memory_bytes.value_or(found.memory_bytes / 10 * 9));
+  result.total.set_ports(settings.last_port - settings.first_port + 1);
+  result.total.set_pods(settings.pods);
+  result.first_port = settings.first_port;
+  result.last_port = settings.last_port;
+  result.labels = settings.labels;
+  result.taints = settings.taints;
+  auto add = [&](const char* key, const std::string& value) {
+    auto known = std::any_of(result.labels.begin(), result.labels.end(),
+                             [&](const label& x) { return x.key() == key; });
+    if (known)
+      return;
+    label made;
+    made.set_key(key);
+    made.set_value(value);
+    result.labels.push_back(std::move(made));
+  };
+  add("kubernetes.io/hostname", settings.name);
+  add("kubernetes.io/os", "linux");
+  add("kubernetes.io/arch", "amd64");
+  std::sort(result.labels.begin(), result.labels.end(),
+            [](const label& a, const label& b) { return a.key() < b.key(); });
+  return result;
+}
+
+result<std::vector<transport::peer>> contacts_of(const configuration& settings) {
+  std::vector<transport::peer> result;
+  for (const auto& text : settings.join) {
+    auto parsed = join_string_of(text);
+    if (!parsed)
+      return fault{errc::invalid,
+                   "--join: found \"" + text + "\", allowed: " + parsed.why().detail};
+    result.push_back({identify(parsed->public_key), parsed->endpoint, parsed->public_key});
+  }
+  return result;
+}
+
+std::int64_t now_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+result<node_context> context_of(const configuration& settings, const key_pair& keys,
+                                const store::opened& journal) {
+  node_context result;
+  result.self.id = identify(keys.public_key);
+  auto begun = begin_start(journal, result.self.id);
+  if (!begun)
+    return begun.why();
+  auto contacts = contacts_of(settings);
+  if (!contacts)
+    return contacts.why();
+  result.self.start = begun->start;
+  result.self.name = settings.name;
+  result.self.zone = settings.zone;
+  result.self.endpoint = settings.listen;
+  result.self.public_key = keys.public_key;
+  result.offers = offer_of(settings);
+  randombytes_buf(&result.seed, sizeof(result.seed));
+  result.wall_clock = now_ms;
+  result.join = *contacts;
+  result.join.insert(result.join.end(), begun->contacts.begin(), begun->contacts.end());
+  result.cluster = begun->cluster;
+  result.replayed = journal.records;
+  result.make_transport =
+      transport::zeromq::make({settings.listen, keys.public_key, keys.secret_key});
+  result.make_store = journal.start;
+  result.make_driver = drivers::process_driver({settings.data});
+  api::settings api_settings;
+  api_settings.socket_path = settings.data + "/api.sock";
+  api_settings.tcp_endpoint = settings.api;
+  result.make_api = api::make(std::move(api_settings));
+  return result;
+}
+
+void greet(const configuration& settings, const node_context& context) {
+  std::printf("legion-node %s: node %s, id %s, zone %s, start %llu\n", LEGION_VERSION,
+              settings.name.c_str(), context.self.id.short_text().c_str(), settings.zone.c_str(),
+              static_cast<unsigned long long>(value(context.self.start)));
+  std::printf("nodes reach it at %s, legionctl at %s; its data is in %s\n", settings.listen.c_str(),
+              settings.api.c_str(), settings.data.c_str());
+  std::printf("offers %.1f cores, %lld MiB, %d replicas, ports %d-%d\n",
+              static_cast<double>(context.offers.total.cpu_millis()) / 1000,
+              static_cast<long long>(context.offers.total.memory_bytes() >> 20),
+              context.offers.total.pods(), settings.first_port, settings.last_port);
+  std::printf("another node joins with: legion-node --join %s\n",
+              text_of({settings.listen, context.self.public_key}).c_str());
+  std::fflush(stdout);
+}
+
+/// Until a signal says stop; a drain first if it says so.
+void serve(caf::actor_system& system, const cluster_node& node, signals& asked) {
+  if (asked.wait() != SIGUSR1)
+    return;
+  spdlog::info("node draining");
+  caf::scoped_actor self{system};
+  self->request(node.node, caf::infinite, drain{})
+      .receive([](drained) { spdlog::info("node drained"); },
+               [](const caf::error& why) {
+                 spdlog::error("node drain failed: {}", fault_of(why).detail);
+               });
+}
+
+} // namespace
+
+int run_node(const configuration& settings) {
+  signals asked;
+  // Two arenas and early trimming: a node is small, and glibc's arenas per thread are not.
+  mallopt(M_ARENA_MAX, 2);
+  start_logging(settings);
+  if (sodium_init() < 0)
+    return refuse("no random numbers to be had from this machine");
+  auto folder = data_folder::open(settings.data);
+  if (!folder)
+    return refuse(folder.why().detail);
+  auto keys = open_key(settings.data);
+  if (!keys)
+    return refuse(keys.why().detail);
+  auto journal = store::sqlite::open(settings.data);
+  if (!journal)
+    return refuse(journal.why().detail);
+  auto context = context_of(settings, *keys, *journal);
+  if (!context)
+    return refuse(context.why().detail);
+  journal->records.clear();
+
+  caf::actor_system_config config;
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("scheduler.max-threads", std::size_t{2});
+  config.set("scheduler.max-throughput", std::size_t{64});
+  config.add_message_types<caf::id_block::legion>();
+  caf::actor_system system{config};
+  auto printed = *context;
+  auto node = start_node(system, std::move(*context));
+  if (!node)
+    return refuse(node.why().detail);
+  greet(settings, printed);
+  serve(system, *node, asked);
+  spdlog::info("node stopping");
+  stop_node(system, *node);
+  system.await_all_actors_done();
+  return 0;
+}
+
+} // namespace legion::node_process

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "runtime/node/configuration.hpp"
+
+namespace legion::node_process {
+
+/// Runs a node until it is told to stop, and returns the process's exit code.
+///
+/// SIGTERM and SIGINT stop the node and leave its workloads running; SIGUSR1 drains it first. What
+/// goes wrong at the start is printed in one line, with the cure: exit code 1.
+int run_node(const configuration& settings);
+
+/// Ends the workloads of a data folder, through its node or, if that is not alive, through its
+/// supervisor; then the node. Returns the process's exit code.
+int drain_node(const configuration& settings);
+
+} // namespace legion::node_process
