@@ -1,39 +1,10 @@
 #include "actors/group/group_actor.hpp"
 
-#include <deque>
-#include <map>
-#include <memory>
-#include <optional>
-#include <random>
-
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 #include <spdlog/spdlog.h>
 
 #include "actors/census/census.hpp"
 #include "actors/group/admission.hpp"
-#include "actors/group/log.hpp"
-#include "actors/group/state.hpp"
-#include "actors/group/whereabouts.hpp"
-#include "actors/keeper/keeper_actor.hpp"
-
-namespace legion {
-
-/// Writes again a batch whose end is unknown.
-struct rewrite_batch {};
-/// The members changed since the keepers were last told.
-struct spread_zone {};
-/// A keeper that failed too often may be tried again.
-struct respawn_keeper {
-  group::resource_key key;
-};
-
-} // namespace legion
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::rewrite_batch)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::spread_zone)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::respawn_keeper)
+#include "actors/group/group_state_part.hpp"
 
 namespace legion {
 
@@ -41,66 +12,13 @@ namespace {
 
 constexpr auto write_time = seconds{60};
 constexpr auto list_time = seconds{2};
-constexpr auto view_time = seconds{2};
 constexpr auto restart_pause = seconds{10};
 constexpr std::uint32_t restarts_at_once = 5; // then one each `restart_pause`
 constexpr std::size_t max_waiting_authors = 1024;
 constexpr std::size_t max_waiting_proposals = 4096;
 
-using group_core = group_handle::extend<caf::replies_to<propose_entries>::with<entries_proposed>, //
-                                        caf::reacts_to<rewrite_batch>, caf::reacts_to<spread_zone>,
-                                        caf::reacts_to<respawn_keeper>>;
-
-using author_reply = caf::typed_response_promise<group_reply>;
-using keeper_reply = caf::typed_response_promise<entries_proposed>;
-
-struct author {
-  group_request request;
-  author_reply reply;
-};
-
-struct kept {
-  keeper_handle keeper;
-  caf::actor_addr who;
-  std::uint32_t restarts = 0;
-};
-
-struct group_shell {
-  static inline const char* name = "group";
-  context_ptr context;
-  group_id group{};
-  store_handle store;
-  membership_handle membership;
-  node_handle node;
-  std::optional<group::log> log;
-  std::optional<group::state> rules;
-  std::optional<fault> fenced; // the journal is damaged: nothing is kept or answered
-  std::mt19937_64 random;
-  std::uint64_t next_proposal = 1;
-  std::optional<author> committing; // one author's request at a time
-  std::uint64_t committing_proposal = 0;
-  std::deque<author> authors; // waiting for their turn
-  std::map<std::uint64_t, keeper_reply> proposals;
-  record_batch unknown_batch;
-  std::map<group::resource_key, kept> keepers;
-  std::map<node_id, group::candidate_keeper> zone;
-  std::shared_ptr<keeper::member_table> members; // being changed; keepers get copies
-  bool zone_known = false;
-  bool spreading = false;
-  bool claimed = false;
-  std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
-};
-
-using group_pointer = group_core::stateful_pointer<group_shell>;
-
 void serve_authors(group_pointer self);
 void perform_all(group_pointer self, std::vector<group::log::effect> effects);
-
-keeper::member_table_ptr zone_of(const group_shell& state) {
-  if (!state.zone_known)
-    return nullptr;
-  return std::make_shared<const keeper::member_table>(*state.members);
-}
 
 void start_keeper(group_pointer self, const group::resource_key& key) {
   auto& state = self->state;
@@ -109,7 +27,7 @@ void start_keeper(group_pointer self, const group::resource_key& key) {
     return;
   auto& kept = state.keepers[key];
   kept.keeper = spawn_keeper(self->system(), state.context, state.group, *resource,
-                             state.rules->index() + kept.restarts, zone_of(state),
+                             state.rules->index() + kept.restarts, state.spread,
                              caf::actor_cast<commit_handle>(self));
   kept.who = caf::actor_cast<caf::actor_addr>(kept.keeper);
   self->monitor(kept.keeper);
@@ -244,100 +162,7 @@ std::optional<node_id> elsewhere(const group_shell& state) {
   return keeper;
 }
 
-/// Answers of several keepers, gathered into one reply; what a keeper does not answer in time is
-/// shown as it is committed.
-struct gathering {
-  group_reply answer;
-  author_reply reply;
-  std::size_t waiting = 0;
-};
-
-bool shown(const resource_view& x) {
-  // Only dead nodes hold something of it: its tombstone waits for them, its author need not.
-  return !x.deleting() || std::any_of(x.pods().begin(), x.pods().end(), [](const pod_view& pod) {
-    return !pod.node_dead();
-  });
-}
-
-void read(group_pointer self, const author& x) {
-  auto& state = self->state;
-  const auto& wish = x.request.read();
-  auto all = std::make_shared<gathering>();
-  all->answer.set_request_id(x.request.request_id());
-  all->answer.mutable_views();
-  all->reply = x.reply;
-  auto add = [self](gathering& to, resource_view view) {
-    view.set_keeper_name(self->state.context->self.name);
-    if (shown(view))
-      *to.answer.mutable_views()->add_views() = std::move(view);
-    if (--to.waiting == 0)
-      to.reply.deliver(std::move(to.answer));
-  };
-  std::vector<const std::pair<const group::resource_key, kept>*> asked;
-  for (const auto& entry : state.keepers) {
-    const auto& key = entry.first;
-    if ((wish.kind().empty() || wish.kind() == key.kind)
-        && (wish.all_namespaces() || wish.namespace_() == key.space)
-        && (wish.name().empty() || wish.name() == key.name))
-      asked.push_back(&entry);
-  }
-  all->waiting = asked.size();
-  if (asked.empty()) {
-    all->reply.deliver(std::move(all->answer));
-    return;
-  }
-  for (auto* entry : asked) {
-    auto committed = [self, key = entry->first] {
-      resource_view view;
-      if (auto* x = self->state.rules->find(key)) {
-        *view.mutable_what() = x->what;
-        view.set_deleting(x->deleting);
-      }
-      view.set_keeper(self->state.context->self.id.bytes());
-      view.set_group(value(self->state.group));
-      return view;
-    };
-    if (!entry->second.keeper) {
-      add(*all, committed());
-      continue;
-    }
-    self->request(entry->second.keeper, view_time, read_view{wish.events()})
-        .then([all, add](keeper_view& y) { add(*all, std::move(y.what)); },
-              [all, add, committed](caf::error&) { add(*all, committed()); });
-  }
-}
-
-void explain(group_pointer self, const author& x) {
-  auto& state = self->state;
-  auto all = std::make_shared<gathering>();
-  all->reply = x.reply;
-  const auto& wish = x.request.explain();
-  all->answer = group::refused(x.request, refusal_not_found,
-                               "no pod " + wish.namespace_() + "/" + wish.pod()
-                                   + " is kept, or remembered, here");
-  auto add = [](gathering& to, std::optional<explanation> found) {
-    // Of several resources, one that has the pod goes before one that had it.
-    if (found && (!to.answer.has_explanation() || found->view().state() != "gone"))
-      *to.answer.mutable_explanation() = std::move(*found);
-    if (--to.waiting == 0)
-      to.reply.deliver(std::move(to.answer));
-  };
-  std::vector<keeper_handle> asked;
-  for (const auto& [key, kept] : state.keepers)
-    if (kept.keeper && key.space == wish.namespace_())
-      asked.push_back(kept.keeper);
-  all->waiting = asked.size();
-  if (asked.empty()) {
-    all->reply.deliver(std::move(all->answer));
-    return;
-  }
-  for (const auto& keeper : asked)
-    self->request(keeper, view_time, explain_slot{wish.pod()})
-        .then([all, add](keeper_explanation& y) { add(*all, std::move(y.what)); },
-              [all, add](caf::error&) { add(*all, std::nullopt); });
-}
-
-void serve(group_pointer self, author& x) {
+void serve(group_pointer self, group_author& x) {
   auto& state = self->state;
   if (auto other = elsewhere(state)) {
     auto reply =
@@ -385,7 +210,7 @@ author_reply on_request(group_pointer self, group_request& x) {
                                      + " requests wait for this keeper group"));
   } else {
     auto waits = !x.has_read() && !x.has_explain();
-    auto who = author{std::move(x), reply};
+    auto who = group_author{std::move(x), reply};
     if (state.zone_known && !waits)
       serve(self, who);
     else
@@ -408,46 +233,6 @@ keeper_reply on_propose(group_pointer self, propose_entries& x) {
   return reply;
 }
 
-report_reply on_report(group_pointer self, const report& x) {
-  auto& state = self->state;
-  report_reply answer;
-  answer.set_sequence(x.sequence());
-  auto from = node_id::from_bytes(x.node());
-  auto& last = state.reports[from];
-  auto number = std::pair{x.start(), x.sequence()};
-  if (number <= last || state.fenced || !state.zone.contains(from))
-    return answer;
-  last = number;
-  std::map<group::resource_key, report> parts;
-  auto part_of = [&](const group::resource_key& key) -> report& {
-    auto [i, fresh] = parts.try_emplace(key);
-    if (fresh) {
-      i->second.set_node(x.node());
-      i->second.set_start(x.start());
-      i->second.set_full(x.full());
-      *i->second.mutable_events() = x.events();
-    }
-    return i->second;
-  };
-  for (const auto& y : x.assessments())
-    *part_of(group::key_of(y.of())).add_assessments() = y;
-  for (const auto& [key, resource] : state.rules->resources()) {
-    auto holds = std::any_of(resource.slots.begin(), resource.slots.end(),
-                             [&](const auto& y) { return y.second.node == from; });
-    if (holds && (x.full() || x.events_size() > 0))
-      part_of(key);
-  }
-  for (auto& [key, part] : parts) {
-    auto i = state.keepers.find(key);
-    if (i == state.keepers.end())
-      spdlog::debug("group report_of_unknown group={} from={} resource={}/{}", value(state.group),
-                    from.short_text(), key.space, key.name);
-    else if (i->second.keeper)
-      self->send(i->second.keeper, std::move(part));
-  }
-  return answer;
-}
-
 void on_member(group_pointer self, const member_change& x) {
   auto& state = self->state;
   auto id = node_id::from_bytes(x.who.id());
@@ -455,7 +240,7 @@ void on_member(group_pointer self, const member_change& x) {
     return;
   auto gone = x.state == member_dead || x.state == member_left;
   state.zone[id] = {id, !gone, x.who.keeps()};
-  auto& row = (*state.members)[id];
+  auto& row = state.members[id];
   if (row.name == x.who.name() && row.start == x.who.start() && row.state == x.state)
     return;
   row = {x.who.name(), x.who.start(), x.state};
@@ -495,7 +280,6 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
   state.store = std::move(store);
   state.membership = std::move(membership);
   state.node = std::move(node);
-  state.members = std::make_shared<keeper::member_table>();
   state.log.emplace(group);
   state.rules.emplace(group);
   self->set_default_handler(caf::drop);
@@ -534,10 +318,10 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
       [self](spread_zone) {
         auto& state = self->state;
         state.spreading = false;
-        auto members = zone_of(state);
+        state.spread = std::make_shared<const keeper::member_table>(state.members);
         for (auto& [key, kept] : state.keepers)
           if (kept.keeper)
-            self->send(kept.keeper, zone_is{members});
+            self->send(kept.keeper, zone_is{state.spread});
       },
       [self](const respawn_keeper& x) {
         auto i = self->state.keepers.find(x.key);

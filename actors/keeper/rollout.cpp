@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "actors/group/admission.hpp"
 #include "actors/keeper/backoff.hpp"
 #include "actors/keeper/revision.hpp"
 
@@ -12,29 +11,16 @@ using group::slot_phase;
 
 namespace {
 
-/// A member that nobody has heard of since the keeper began is as good as dead after this.
-constexpr auto unknown_grace = seconds{30};
 constexpr auto least_call_gap = milliseconds{200};
 constexpr auto propose_gap = seconds{1};
-constexpr int max_slots_per_release = 256;
-constexpr int max_single_events = 8;
-
-bool is_unbound(const group::slot_state& slot, const watch& heard) {
-  return slot.phase == slot_phase::accepted && !heard.bound && heard.regret.empty();
-}
-
-template <class T, class Time>
-void earliest(std::optional<T>& result, Time x) {
-  if (!result || x < *result)
-    result = x;
-}
 
 } // namespace
 
 rollout::rollout(group::resource_state kept, group_id group, node_id self, std::uint64_t seed,
                  moment t)
     : kept_(std::move(kept)), group_(group), self_(self), random_(seed), started_(t.now),
-      revision_(revision_of(kept_.what)), call_due_(t.now), called_at_(t.now - seconds{1}) {
+      revision_(revision_of(kept_.what)), call_due_(t.now), set_back_until_(t.now),
+      called_at_(t.now - seconds{1}) {
   list_errands(t);
 }
 
@@ -65,7 +51,7 @@ rollout::effects rollout::on_members(member_table_ptr x, moment t) {
   for (auto& [node, errand] : releases_)
     if (changed(node))
       errand = {t.now, 0, errand.under_way};
-  call_due_ = std::min(call_due_, std::max(t.now, called_at_ + least_call_gap));
+  call_sooner(t);
   return reconcile(t);
 }
 
@@ -212,18 +198,27 @@ rollout::effects rollout::on_accept_reply(const node_id& from, std::uint64_t off
   }
   if (regrets)
     set_back(t);
-  if (auto i = accepts_.find({from, offer}); i != accepts_.end())
-    i->second = {t.now + resend_backoff.delay(i->second.attempt, random_), i->second.attempt + 1,
-                 false};
+  if (auto i = accepts_.find({from, offer}); i != accepts_.end()) {
+    auto all = accept_of(i->first).slots().empty();
+    auto wait = all ? milliseconds{0} : resend_backoff.delay(i->second.attempt, random_);
+    i->second = {t.now + wait, i->second.attempt + 1, false};
+  }
   return reconcile(t);
 }
 
 /// Something that was placed came to nothing: the next call waits, longer each time.
 void rollout::set_back(moment t) {
-  call_due_ = t.now;
+  set_back_until_ = t.now;
   if (setbacks_ > 0)
-    call_due_ += call_backoff.delay(setbacks_ - 1, random_);
+    set_back_until_ += call_backoff.delay(setbacks_ - 1, random_);
   ++setbacks_;
+  call_due_ = set_back_until_;
+}
+
+/// There may be room now.
+void rollout::call_sooner(moment t) {
+  auto soon = std::max({t.now, called_at_ + least_call_gap, set_back_until_});
+  call_due_ = std::min(call_due_, soon);
 }
 
 rollout::effects rollout::on_accept_failed(const node_id& from, std::uint64_t offer, moment t) {
@@ -243,7 +238,7 @@ rollout::effects rollout::on_release_reply(const node_id& from, const release_re
     any = true;
   }
   if (any) // room was freed
-    call_due_ = std::min(call_due_, std::max(t.now, called_at_ + least_call_gap));
+    call_sooner(t);
   if (auto i = releases_.find(from); i != releases_.end()) {
     auto attempt = any ? 0 : i->second.attempt;
     auto wait =
@@ -303,381 +298,6 @@ rollout::effects rollout::on_heard(const report& x, moment t) {
 
 rollout::effects rollout::on_tick(moment t) {
   return reconcile(t);
-}
-
-rollout::effects rollout::reconcile(moment t) {
-  effects out;
-  if (group::is_over(kept_))
-    return out;
-  if (propose_again_ && *propose_again_ <= t.now)
-    propose_again_.reset();
-  if (!proposing_ && !propose_again_ && members_) {
-    std::vector<group_entry> entries;
-    uid_set leaving;
-    settle(entries, leaving, t);
-    follow_plan(entries, leaving, t);
-    if (outcome_)
-      assign(entries, leaving, t, out);
-    if (!entries.empty()) {
-      proposing_ = true;
-      out.push_back(propose{std::move(entries)});
-    } else {
-      if (outcome_)
-        drop_outcome(out);
-      call_for_missing(t, out);
-    }
-  }
-  send_errands(t, out);
-  return out;
-}
-
-/// What was heard becomes entries: regretted and released slots are gone, those of dead nodes and
-/// broken ones are ended.
-void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t) {
-  slots_gone gone;
-  std::map<std::string, slots_ended> ended; // by reason
-  for (const auto& [uid, slot] : kept_.slots) {
-    const auto& heard = watches_[uid];
-    if (slot.phase == slot_phase::ending && (heard.released || !heard.regret.empty())) {
-      *gone.add_slots() = slot.what;
-      leaving.insert(uid);
-    }
-    if (slot.phase != slot_phase::accepted)
-      continue;
-    if (!heard.regret.empty()) {
-      *gone.add_slots() = slot.what; // counted until it is gone, then named anew
-      continue;
-    }
-    auto why = broken_because(kept_.what, heard);
-    if (why.empty() && is_dead(slot.node, t.now) && !is_finished(kept_.what, heard))
-      why = slot.node_name + " is dead";
-    if (why.empty())
-      continue;
-    *ended[why].add_slots() = slot.what;
-    leaving.insert(uid);
-  }
-  if (gone.slots_size() > 0) {
-    *gone.mutable_of() = group::name_of(kept_.what);
-    into.push_back(entry(t));
-    *into.back().mutable_gone() = std::move(gone);
-  }
-  for (auto& [why, slots] : ended) {
-    *slots.mutable_of() = group::name_of(kept_.what);
-    slots.set_reason(why);
-    into.push_back(entry(t));
-    *into.back().mutable_ended() = std::move(slots);
-  }
-}
-
-void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, moment t) {
-  if (kept_.deleting)
-    return;
-  std::vector<replica> replicas;
-  auto old_are_leaving = false;
-  for (const auto& [uid, slot] : kept_.slots) {
-    if (slot.phase == slot_phase::ending || leaving.contains(uid)) {
-      auto stopped = watches_[uid].released || is_dead(slot.node, t.now);
-      if (!stopped && (kept_.what.has_pod() || slot.what.revision() != revision_))
-        old_are_leaving = true;
-      continue;
-    }
-    replicas.push_back(replica_of(kept_.what, revision_, slot, watches_[uid], t.now));
-  }
-  auto next = plan_of(kept_.what, replicas, old_are_leaving);
-  if (!next.end.empty()) {
-    into.push_back(entry(t));
-    auto& ended = *into.back().mutable_ended();
-    *ended.mutable_of() = group::name_of(kept_.what);
-    auto replaced = kept_.slots.at(next.end.front()).what.revision() != revision_;
-    ended.set_reason(replaced ? "replaced by a newer template" : "scaled down");
-    for (const auto& uid : next.end) {
-      *ended.add_slots() = kept_.slots.at(uid).what;
-      leaving.insert(uid);
-    }
-  }
-  if (next.name > 0) {
-    into.push_back(entry(t));
-    *into.back().mutable_named() = name_slots(next.name);
-  }
-}
-
-slots_named rollout::name_slots(int count) {
-  slots_named result;
-  *result.mutable_of() = group::name_of(kept_.what);
-  std::set<std::string> taken;
-  for (const auto& [uid, slot] : kept_.slots)
-    taken.insert(slot.what.pod());
-  while (count-- > 0) {
-    auto& added = *result.add_slots();
-    added.set_uid(group::random_uid(random_));
-    added.set_revision(revision_);
-    if (kept_.what.has_pod()) {
-      added.set_pod(kept_.what.metadata().name());
-      continue;
-    }
-    auto name = std::string{};
-    while (name.empty() && !names_.empty()) {
-      if (!taken.contains(names_.front()))
-        name = names_.front();
-      names_.pop_front();
-    }
-    while (name.empty() || taken.contains(name))
-      name = kept_.what.metadata().name() + "-" + revision_ + "-" + random_suffix(random_);
-    taken.insert(name);
-    added.set_pod(std::move(name));
-  }
-  return result;
-}
-
-/// Missing slots go to the offers that were picked, one entry for each node.
-void rollout::assign(std::vector<group_entry>& into, const uid_set& leaving, moment t,
-                     effects& out) {
-  std::vector<const slot*> waiting;
-  for (const auto& [uid, slot] : kept_.slots)
-    if (slot.phase == slot_phase::missing && slot.what.revision() == called_revision_
-        && !leaving.contains(uid))
-      waiting.push_back(&slot.what);
-  std::size_t next = 0;
-  auto any = false;
-  for (const auto& pick : outcome_->picks) {
-    if (next == waiting.size() || is_dead(pick.node, t.now))
-      continue;
-    into.push_back(entry(t));
-    auto& accepted = *into.back().mutable_accepted();
-    *accepted.mutable_of() = group::name_of(kept_.what);
-    accepted.set_node(pick.node.bytes());
-    accepted.set_node_name(pick.node_name);
-    accepted.set_offer(pick.offer);
-    accepted.set_start(pick.start);
-    for (auto n = pick.count; n > 0 && next < waiting.size(); --n)
-      *accepted.add_slots() = *waiting[next++];
-    any = true;
-  }
-  committing_outcome_ = any;
-  if (!any)
-    drop_outcome(out);
-}
-
-void rollout::call_for_missing(moment t, effects& out) {
-  if (calling_ || kept_.deleting || t.now < call_due_)
-    return;
-  called_pods_.clear();
-  std::map<node_id, std::uint32_t> replicas;
-  for (const auto& [uid, slot] : kept_.slots) {
-    if (slot.phase == slot_phase::missing)
-      called_pods_.push_back(slot.what.pod());
-    else if (slot.phase == slot_phase::accepted)
-      ++replicas[slot.node];
-  }
-  if (called_pods_.empty())
-    return;
-  place effect;
-  effect.what.set_id(random_());
-  *effect.what.mutable_of() = group::name_of(kept_.what);
-  *effect.what.mutable_template_() = template_of(kept_.what);
-  effect.what.set_count(static_cast<std::uint32_t>(called_pods_.size()));
-  effect.what.set_keeper(self_.bytes());
-  for (const auto& [id, member] : *members_)
-    if (!is_gone(member)) {
-      auto i = replicas.find(id);
-      effect.among.push_back(
-          {id, member.name, member.state == member_suspect, i == replicas.end() ? 0 : i->second});
-    }
-  effect.seed = random_();
-  called_revision_ = revision_;
-  called_at_ = t.now;
-  calling_ = true;
-  out.push_back(std::move(effect));
-}
-
-void rollout::send_errands(moment t, effects& out) {
-  for (auto i = accepts_.begin(); i != accepts_.end();) {
-    auto& [key, errand] = *i;
-    if (errand.under_way || errand.due > t.now) {
-      ++i;
-      continue;
-    }
-    auto what = accept_of(key);
-    if (what.slots_size() == 0 || is_dead(key.first, t.now)) {
-      i = accepts_.erase(i);
-      continue;
-    }
-    errand.under_way = true;
-    out.push_back(send_accept{key.first, key.second, std::move(what)});
-    ++i;
-  }
-  for (auto i = releases_.begin(); i != releases_.end();) {
-    auto& [node, errand] = *i;
-    if (errand.under_way || errand.due > t.now || is_dead(node, t.now)) {
-      ++i;
-      continue;
-    }
-    auto what = release_of(node);
-    if (what.slots_size() == 0) {
-      i = releases_.erase(i);
-      continue;
-    }
-    errand.under_way = true;
-    out.push_back(send_release{node, std::move(what)});
-    ++i;
-  }
-}
-
-accept rollout::accept_of(const offer_key& key) const {
-  accept result;
-  result.set_offer(key.second);
-  for (const auto& [uid, slot] : kept_.slots) {
-    if (slot.node != key.first || slot.offer != key.second || !is_unbound(slot, watches_.at(uid)))
-      continue;
-    *result.add_slots() = slot.what;
-    result.set_start(slot.start);
-    // Its template is no longer kept: no offer may start it from another; what is bound is bound.
-    if (slot.what.revision() != revision_)
-      result.set_offer(0);
-  }
-  if (result.slots_size() == 0)
-    return result;
-  *result.mutable_what() = kept_.what;
-  result.set_keeper(self_.bytes());
-  result.set_group(value(group_));
-  return result;
-}
-
-release rollout::release_of(const node_id& node) const {
-  release result;
-  for (const auto& [uid, slot] : kept_.slots)
-    if (slot.phase == slot_phase::ending && slot.node == node && !watches_.at(uid).released
-        && result.slots_size() < max_slots_per_release)
-      *result.add_slots() = slot.what;
-  result.set_keeper(self_.bytes());
-  result.set_group(value(group_));
-  return result;
-}
-
-bool rollout::is_dead(const node_id& node, time_point now) const {
-  if (!members_ || node == self_)
-    return false;
-  auto i = members_->find(node);
-  return i == members_->end() ? now >= started_ + unknown_grace : is_gone(i->second);
-}
-
-std::optional<time_point> rollout::due(time_point now) const {
-  std::optional<time_point> result;
-  if (propose_again_)
-    earliest(result, *propose_again_);
-  for (const auto& [key, errand] : accepts_)
-    if (!errand.under_way)
-      earliest(result, errand.due);
-  for (const auto& [node, errand] : releases_)
-    if (!errand.under_way && !is_dead(node, now))
-      earliest(result, errand.due);
-  if (!calling_ && !proposing_ && !propose_again_ && members_ && !kept_.deleting && missing() > 0)
-    earliest(result, call_due_);
-  for (const auto& [uid, slot] : kept_.slots) {
-    if (slot.phase != slot_phase::accepted)
-      continue;
-    if (members_ && slot.node != self_ && now < started_ + unknown_grace
-        && !members_->contains(slot.node))
-      earliest(result, started_ + unknown_grace);
-    auto from = available_from(kept_.what, watches_.at(uid));
-    if (from && *from > now)
-      earliest(result, *from);
-  }
-  return result;
-}
-
-std::size_t rollout::missing() const {
-  return static_cast<std::size_t>(
-      std::count_if(kept_.slots.begin(), kept_.slots.end(),
-                    [](const auto& x) { return x.second.phase == slot_phase::missing; }));
-}
-
-group_entry rollout::entry(moment t) const {
-  group_entry result;
-  result.set_time_ms(t.wall);
-  return result;
-}
-
-void rollout::tell(const char* type, const char* reason, std::string object, std::string message,
-                   moment t) {
-  event x;
-  x.set_time_ms(t.wall);
-  x.set_type(type);
-  x.set_reason(reason);
-  x.set_object(std::move(object));
-  x.set_message(std::move(message));
-  x.set_source("keeper");
-  history_.add(std::move(x));
-}
-
-/// Events for what is committed; many slots at once make one event of their resource.
-void rollout::tell_of(const group_entry& x, moment t) {
-  auto each = [&](const auto& slots, const char* reason, const std::string& message) {
-    if (slots.size() > max_single_events)
-      return tell("Normal", reason, kept_.what.metadata().name(),
-                  std::to_string(slots.size()) + " replicas: " + message, t);
-    for (const auto& y : slots)
-      tell("Normal", reason, y.pod(), message, t);
-  };
-  if (x.has_accepted())
-    each(x.accepted().slots(), "Scheduled", "accepted the offer of " + x.accepted().node_name());
-  else if (x.has_ended())
-    each(x.ended().slots(), "Ended", x.ended().reason());
-  else if (x.has_named())
-    each(x.named().slots(), "Named", "calling for volunteers");
-  else if (x.has_remove())
-    tell("Normal", "Deleting", kept_.what.metadata().name(), "its author deleted it", t);
-}
-
-resource_view rollout::view(moment t, bool with_events) const {
-  resource_view result;
-  *result.mutable_what() = kept_.what;
-  result.set_keeper(self_.bytes());
-  result.set_group(value(group_));
-  result.set_revision(revision_);
-  result.set_deleting(kept_.deleting);
-  result.set_wanted(kept_.deleting ? 0 : wanted_of(kept_.what));
-  int ready = 0, updated = 0, available = 0;
-  for (const auto& [uid, slot] : kept_.slots) {
-    const auto& heard = watches_.at(uid);
-    auto dead = slot.phase != slot_phase::missing && is_dead(slot.node, t.now);
-    *result.add_pods() = view_of(kept_.what, slot, heard, dead, note_);
-    if (slot.phase != slot_phase::accepted)
-      continue;
-    auto x = replica_of(kept_.what, revision_, slot, heard, t.now);
-    ready += x.ready ? 1 : 0;
-    updated += x.current ? 1 : 0;
-    available += x.available ? 1 : 0;
-  }
-  std::sort(result.mutable_pods()->begin(), result.mutable_pods()->end(),
-            [](const pod_view& a, const pod_view& b) {
-              return std::tie(a.slot().pod(), a.slot().uid())
-                     < std::tie(b.slot().pod(), b.slot().uid());
-            });
-  result.set_ready(ready);
-  result.set_updated(updated);
-  result.set_available(available);
-  if (with_events)
-    for (const auto& x : history_.events())
-      *result.add_events() = x;
-  return result;
-}
-
-std::optional<explanation> rollout::explain(const std::string& pod, moment t) const {
-  auto result = history_.explain(pod);
-  for (const auto& [uid, slot] : kept_.slots) {
-    if (slot.what.pod() != pod)
-      continue;
-    auto dead = slot.phase != slot_phase::missing && is_dead(slot.node, t.now);
-    // Of several of one name, the one that lives.
-    auto lives = result.view().state() == "bound" || result.view().state() == "accepted"
-                 || result.view().state() == "missing";
-    if (!lives)
-      *result.mutable_view() = view_of(kept_.what, slot, watches_.at(uid), dead, note_);
-  }
-  if (!result.has_view() && result.rounds().empty())
-    return std::nullopt;
-  return result;
 }
 
 } // namespace legion::keeper

@@ -103,6 +103,7 @@ private:
   void drop_outcome(effects& out);
   void fold(const group_entry& x, moment t);
   void set_back(moment t);
+  void call_sooner(moment t);
   void tell_of(const group_entry& x, moment t);
 
   slots_named name_slots(int count);
@@ -136,6 +137,7 @@ private:
   std::uint32_t vain_calls_ = 0;
   std::uint32_t setbacks_ = 0; // regrets and failures since a replica was last ready
   time_point call_due_;
+  time_point set_back_until_;
   time_point called_at_;
   std::string note_;
 };

@@ -1,0 +1,141 @@
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+#include "actors/group/admission.hpp"
+#include "actors/group/group_state_part.hpp"
+
+namespace legion {
+
+namespace {
+
+constexpr auto view_time = seconds{2};
+
+/// Answers of several keepers, gathered into one reply; what a keeper does not answer in time is
+/// shown as it is committed.
+struct gathering {
+  group_reply answer;
+  author_reply reply;
+  std::size_t waiting = 0;
+};
+
+bool shown(const resource_view& x) {
+  // Only dead nodes hold something of it: its tombstone waits for them, its author need not.
+  return !x.deleting() || std::any_of(x.pods().begin(), x.pods().end(), [](const pod_view& pod) {
+    return !pod.node_dead();
+  });
+}
+
+} // namespace
+
+void read(group_pointer self, const group_author& x) {
+  auto& state = self->state;
+  const auto& wish = x.request.read();
+  auto all = std::make_shared<gathering>();
+  all->answer.set_request_id(x.request.request_id());
+  all->answer.mutable_views();
+  all->reply = x.reply;
+  auto add = [self](gathering& to, resource_view view) {
+    view.set_keeper_name(self->state.context->self.name);
+    if (shown(view))
+      *to.answer.mutable_views()->add_views() = std::move(view);
+    if (--to.waiting == 0)
+      to.reply.deliver(std::move(to.answer));
+  };
+  std::vector<const std::pair<const group::resource_key, resource_keeper>*> asked;
+  for (const auto& entry : state.keepers) {
+    const auto& key = entry.first;
+    if ((wish.kind().empty() || wish.kind() == key.kind)
+        && (wish.all_namespaces() || wish.namespace_() == key.space)
+        && (wish.name().empty() || wish.name() == key.name))
+      asked.push_back(&entry);
+  }
+  all->waiting = asked.size();
+  if (asked.empty()) {
+    all->reply.deliver(std::move(all->answer));
+    return;
+  }
+  for (auto* entry : asked) {
+    auto committed = [self, key = entry->first] {
+      resource_view view;
+      if (auto* x = self->state.rules->find(key)) {
+        *view.mutable_what() = x->what;
+        view.set_deleting(x->deleting);
+      }
+      view.set_keeper(self->state.context->self.id.bytes());
+      view.set_group(value(self->state.group));
+      return view;
+    };
+    if (!entry->second.keeper) {
+      add(*all, committed());
+      continue;
+    }
+    self->request(entry->second.keeper, view_time, read_view{wish.events()})
+        .then([all, add](keeper_view& y) { add(*all, std::move(y.what)); },
+              [all, add, committed](caf::error&) { add(*all, committed()); });
+  }
+}
+
+void explain(group_pointer self, const group_author& x) {
+  auto& state = self->state;
+  auto all = std::make_shared<gathering>();
+  all->reply = x.reply;
+  const auto& wish = x.request.explain();
+  all->answer = group::refused(x.request, refusal_not_found,
+                               "no pod " + wish.namespace_() + "/" + wish.pod()
+                                   + " is kept, or remembered, here");
+  auto add = [](gathering& to, std::optional<explanation> found) {
+    // Of several resources, one that has the pod goes before one that had it.
+    if (found && (!to.answer.has_explanation() || found->view().state() != "gone"))
+      *to.answer.mutable_explanation() = std::move(*found);
+    if (--to.waiting == 0)
+      to.reply.deliver(std::move(to.answer));
+  };
+  std::vector<keeper_handle> asked;
+  for (const auto& [key, kept] : state.keepers)
+    if (kept.keeper && key.space == wish.namespace_())
+      asked.push_back(kept.keeper);
+  all->waiting = asked.size();
+  if (asked.empty()) {
+    all->reply.deliver(std::move(all->answer));
+    return;
+  }
+  for (const auto& keeper : asked)
+    self->request(keeper, view_time, explain_slot{wish.pod()})
+        .then([all, add](keeper_explanation& y) { add(*all, std::move(y.what)); },
+              [all, add](caf::error&) { add(*all, std::nullopt); });
+}
+
+report_reply on_report(group_pointer self, const report& x) {
+  auto& state = self->state;
+  report_reply answer;
+  answer.set_sequence(x.sequence());
+  auto from = node_id::from_bytes(x.node());
+  std::map<group::resource_key, report> parts; // for each resource that the node holds a slot of
+  for (const auto& [key, resource] : state.rules->resources()) {
+    auto holds = std::any_of(resource.slots.begin(), resource.slots.end(),
+                             [&](const auto& y) { return y.second.node == from; });
+    if (!holds)
+      continue;
+    auto& part = parts[key];
+    part.set_node(x.node());
+    part.set_start(x.start());
+    part.set_full(x.full());
+    *part.mutable_events() = x.events();
+  }
+  auto number = std::pair{x.start(), x.sequence()};
+  if (parts.empty() || number <= state.reports[from])
+    return answer;
+  state.reports[from] = number;
+  for (const auto& y : x.assessments())
+    if (auto i = parts.find(group::key_of(y.of())); i != parts.end())
+      *i->second.add_assessments() = y;
+  for (auto& [key, part] : parts) {
+    auto i = state.keepers.find(key);
+    if (i != state.keepers.end() && i->second.keeper)
+      self->send(i->second.keeper, std::move(part));
+  }
+  return answer;
+}
+
+} // namespace legion

@@ -1,0 +1,324 @@
+#include "actors/keeper/rollout.hpp"
+
+#include <algorithm>
+
+#include "actors/group/admission.hpp"
+#include "actors/keeper/revision.hpp"
+
+namespace legion::keeper {
+
+using group::slot_phase;
+
+namespace {
+
+/// A member that nobody has heard of since the keeper began is as good as dead after this.
+constexpr auto unknown_grace = seconds{30};
+constexpr int max_slots_per_release = 256;
+
+bool is_unbound(const group::slot_state& slot, const watch& heard) {
+  return slot.phase == slot_phase::accepted && !heard.bound && heard.regret.empty();
+}
+
+void earliest(std::optional<time_point>& result, time_point x) {
+  if (!result || x < *result)
+    result = x;
+}
+
+} // namespace
+
+rollout::effects rollout::reconcile(moment t) {
+  effects out;
+  if (group::is_over(kept_))
+    return out;
+  if (propose_again_ && *propose_again_ <= t.now)
+    propose_again_.reset();
+  if (!proposing_ && !propose_again_ && members_) {
+    std::vector<group_entry> entries;
+    uid_set leaving;
+    settle(entries, leaving, t);
+    follow_plan(entries, leaving, t);
+    if (outcome_)
+      assign(entries, leaving, t, out);
+    if (!entries.empty()) {
+      proposing_ = true;
+      out.push_back(propose{std::move(entries)});
+    } else {
+      if (outcome_)
+        drop_outcome(out);
+      call_for_missing(t, out);
+    }
+  }
+  send_errands(t, out);
+  return out;
+}
+
+/// What was heard becomes entries: regretted and released slots are gone, those of dead nodes and
+/// broken ones are ended.
+void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t) {
+  slots_gone gone;
+  std::map<std::string, slots_ended> ended; // by reason
+  for (const auto& [uid, slot] : kept_.slots) {
+    const auto& heard = watches_[uid];
+    if (slot.phase == slot_phase::ending && (heard.released || !heard.regret.empty())) {
+      *gone.add_slots() = slot.what;
+      leaving.insert(uid);
+    }
+    if (slot.phase != slot_phase::accepted)
+      continue;
+    if (!heard.regret.empty()) {
+      *gone.add_slots() = slot.what; // counted until it is gone, then named anew
+      continue;
+    }
+    auto why = broken_because(kept_.what, heard);
+    if (why.empty() && is_dead(slot.node, t.now) && !is_finished(kept_.what, heard))
+      why = slot.node_name + " is dead";
+    if (why.empty())
+      continue;
+    *ended[why].add_slots() = slot.what;
+    leaving.insert(uid);
+  }
+  if (gone.slots_size() > 0) {
+    *gone.mutable_of() = group::name_of(kept_.what);
+    into.push_back(entry(t));
+    *into.back().mutable_gone() = std::move(gone);
+  }
+  for (auto& [why, slots] : ended) {
+    *slots.mutable_of() = group::name_of(kept_.what);
+    slots.set_reason(why);
+    into.push_back(entry(t));
+    *into.back().mutable_ended() = std::move(slots);
+  }
+}
+
+void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, moment t) {
+  if (kept_.deleting)
+    return;
+  std::vector<replica> replicas;
+  auto old_are_leaving = false;
+  for (const auto& [uid, slot] : kept_.slots) {
+    if (slot.phase == slot_phase::ending || leaving.contains(uid)) {
+      auto stopped = watches_[uid].released || is_dead(slot.node, t.now);
+      if (!stopped && (kept_.what.has_pod() || slot.what.revision() != revision_))
+        old_are_leaving = true;
+      continue;
+    }
+    replicas.push_back(replica_of(kept_.what, revision_, slot, watches_[uid], t.now));
+  }
+  auto next = plan_of(kept_.what, replicas, old_are_leaving);
+  if (!next.end.empty()) {
+    into.push_back(entry(t));
+    auto& ended = *into.back().mutable_ended();
+    *ended.mutable_of() = group::name_of(kept_.what);
+    auto replaced = kept_.slots.at(next.end.front()).what.revision() != revision_;
+    ended.set_reason(replaced ? "replaced by a newer template" : "scaled down");
+    for (const auto& uid : next.end) {
+      *ended.add_slots() = kept_.slots.at(uid).what;
+      leaving.insert(uid);
+    }
+  }
+  if (next.name > 0) {
+    into.push_back(entry(t));
+    *into.back().mutable_named() = name_slots(next.name);
+  }
+}
+
+slots_named rollout::name_slots(int count) {
+  slots_named result;
+  *result.mutable_of() = group::name_of(kept_.what);
+  std::set<std::string> taken;
+  for (const auto& [uid, slot] : kept_.slots)
+    taken.insert(slot.what.pod());
+  while (count-- > 0) {
+    auto& added = *result.add_slots();
+    added.set_uid(group::random_uid(random_));
+    added.set_revision(revision_);
+    if (kept_.what.has_pod()) {
+      added.set_pod(kept_.what.metadata().name());
+      continue;
+    }
+    auto name = std::string{};
+    while (name.empty() && !names_.empty()) {
+      if (!taken.contains(names_.front()))
+        name = names_.front();
+      names_.pop_front();
+    }
+    while (name.empty() || taken.contains(name))
+      name = kept_.what.metadata().name() + "-" + revision_ + "-" + random_suffix(random_);
+    taken.insert(name);
+    added.set_pod(std::move(name));
+  }
+  return result;
+}
+
+/// Missing slots go to the offers that were picked, one entry for each node.
+void rollout::assign(std::vector<group_entry>& into, const uid_set& leaving, moment t,
+                     effects& out) {
+  std::vector<const slot*> waiting;
+  for (const auto& [uid, slot] : kept_.slots)
+    if (slot.phase == slot_phase::missing && slot.what.revision() == called_revision_
+        && !leaving.contains(uid))
+      waiting.push_back(&slot.what);
+  std::size_t next = 0;
+  auto any = false;
+  for (const auto& pick : outcome_->picks) {
+    if (next == waiting.size() || is_dead(pick.node, t.now))
+      continue;
+    into.push_back(entry(t));
+    auto& accepted = *into.back().mutable_accepted();
+    *accepted.mutable_of() = group::name_of(kept_.what);
+    accepted.set_node(pick.node.bytes());
+    accepted.set_node_name(pick.node_name);
+    accepted.set_offer(pick.offer);
+    accepted.set_start(pick.start);
+    for (auto n = pick.count; n > 0 && next < waiting.size(); --n)
+      *accepted.add_slots() = *waiting[next++];
+    any = true;
+  }
+  committing_outcome_ = any;
+  if (!any)
+    drop_outcome(out);
+}
+
+void rollout::call_for_missing(moment t, effects& out) {
+  if (calling_ || kept_.deleting || t.now < call_due_)
+    return;
+  called_pods_.clear();
+  std::map<node_id, std::uint32_t> replicas;
+  for (const auto& [uid, slot] : kept_.slots) {
+    if (slot.phase == slot_phase::missing)
+      called_pods_.push_back(slot.what.pod());
+    else if (slot.phase == slot_phase::accepted)
+      ++replicas[slot.node];
+  }
+  if (called_pods_.empty())
+    return;
+  place effect;
+  effect.what.set_id(random_());
+  *effect.what.mutable_of() = group::name_of(kept_.what);
+  *effect.what.mutable_template_() = template_of(kept_.what);
+  effect.what.set_count(static_cast<std::uint32_t>(called_pods_.size()));
+  effect.what.set_keeper(self_.bytes());
+  for (const auto& [id, member] : *members_)
+    if (!is_gone(member)) {
+      auto i = replicas.find(id);
+      effect.among.push_back(
+          {id, member.name, member.state == member_suspect, i == replicas.end() ? 0 : i->second});
+    }
+  effect.seed = random_();
+  called_revision_ = revision_;
+  called_at_ = t.now;
+  calling_ = true;
+  out.push_back(std::move(effect));
+}
+
+void rollout::send_errands(moment t, effects& out) {
+  for (auto i = accepts_.begin(); i != accepts_.end();) {
+    auto& [key, errand] = *i;
+    if (errand.under_way || errand.due > t.now) {
+      ++i;
+      continue;
+    }
+    auto what = accept_of(key);
+    if (what.slots_size() == 0 || is_dead(key.first, t.now)) {
+      i = accepts_.erase(i);
+      continue;
+    }
+    errand.under_way = true;
+    out.push_back(send_accept{key.first, key.second, std::move(what)});
+    ++i;
+  }
+  for (auto i = releases_.begin(); i != releases_.end();) {
+    auto& [node, errand] = *i;
+    if (errand.under_way || errand.due > t.now || is_dead(node, t.now)) {
+      ++i;
+      continue;
+    }
+    auto what = release_of(node);
+    if (what.slots_size() == 0) {
+      i = releases_.erase(i);
+      continue;
+    }
+    errand.under_way = true;
+    out.push_back(send_release{node, std::move(what)});
+    ++i;
+  }
+}
+
+accept rollout::accept_of(const offer_key& key) const {
+  accept result;
+  result.set_offer(key.second);
+  for (const auto& [uid, slot] : kept_.slots) {
+    if (slot.node != key.first || slot.offer != key.second || !is_unbound(slot, watches_.at(uid)))
+      continue;
+    *result.add_slots() = slot.what;
+    result.set_start(slot.start);
+    // Its template is no longer kept: no offer may start it from another; what is bound is bound.
+    if (slot.what.revision() != revision_)
+      result.set_offer(0);
+  }
+  if (result.slots_size() == 0)
+    return result;
+  *result.mutable_what() = kept_.what;
+  result.set_keeper(self_.bytes());
+  result.set_group(value(group_));
+  return result;
+}
+
+release rollout::release_of(const node_id& node) const {
+  release result;
+  for (const auto& [uid, slot] : kept_.slots)
+    if (slot.phase == slot_phase::ending && slot.node == node && !watches_.at(uid).released
+        && result.slots_size() < max_slots_per_release)
+      *result.add_slots() = slot.what;
+  result.set_keeper(self_.bytes());
+  result.set_group(value(group_));
+  return result;
+}
+
+bool rollout::is_dead(const node_id& node, time_point now) const {
+  if (!members_ || node == self_)
+    return false;
+  auto i = members_->find(node);
+  return i == members_->end() ? now >= started_ + unknown_grace : is_gone(i->second);
+}
+
+std::optional<time_point> rollout::due(time_point now) const {
+  std::optional<time_point> result;
+  if (group::is_over(kept_))
+    return result;
+  if (propose_again_)
+    earliest(result, *propose_again_);
+  for (const auto& [key, errand] : accepts_)
+    if (!errand.under_way)
+      earliest(result, errand.due);
+  for (const auto& [node, errand] : releases_)
+    if (!errand.under_way && !is_dead(node, now))
+      earliest(result, errand.due);
+  if (!calling_ && !proposing_ && !propose_again_ && members_ && !kept_.deleting && missing() > 0)
+    earliest(result, call_due_);
+  for (const auto& [uid, slot] : kept_.slots) {
+    if (slot.phase != slot_phase::accepted)
+      continue;
+    if (members_ && slot.node != self_ && now < started_ + unknown_grace
+        && !members_->contains(slot.node))
+      earliest(result, started_ + unknown_grace);
+    auto from = available_from(kept_.what, watches_.at(uid));
+    if (from && *from > now)
+      earliest(result, *from);
+  }
+  return result;
+}
+
+std::size_t rollout::missing() const {
+  return static_cast<std::size_t>(
+      std::count_if(kept_.slots.begin(), kept_.slots.end(),
+                    [](const auto& x) { return x.second.phase == slot_phase::missing; }));
+}
+
+group_entry rollout::entry(moment t) const {
+  group_entry result;
+  result.set_time_ms(t.wall);
+  return result;
+}
+
+} // namespace legion::keeper

@@ -1,0 +1,386 @@
+#include <doctest/doctest.h>
+
+#include "actors/group/admission.hpp"
+#include "actors/group/log.hpp"
+#include "actors/group/state.hpp"
+#include "actors/group/whereabouts.hpp"
+
+using namespace legion;
+using namespace legion::group;
+
+namespace {
+
+resource deployment(const std::string& name, int replicas, const std::string& image = "a") {
+  resource x;
+  x.set_api_version("apps/v1");
+  x.set_kind("Deployment");
+  x.mutable_metadata()->set_name(name);
+  x.mutable_metadata()->set_namespace_("default");
+  x.mutable_deployment()->set_replicas(replicas);
+  x.mutable_deployment()->mutable_template_()->mutable_spec()->add_containers()->set_image(image);
+  return x;
+}
+
+group_id home_of(const resource& x) {
+  return group_of(name_of(x));
+}
+
+group_request request(const std::string& id, const resource& x, std::uint64_t expected = 0) {
+  group_request result;
+  result.set_request_id(id);
+  *result.mutable_put()->mutable_what() = x;
+  result.mutable_put()->set_expected_version(expected);
+  return result;
+}
+
+group_request scale(const resource& x, int replicas) {
+  group_request result;
+  *result.mutable_scale()->mutable_name() = name_of(x);
+  result.mutable_scale()->set_replicas(replicas);
+  return result;
+}
+
+group_request removal(const resource& x) {
+  group_request result;
+  *result.mutable_remove()->mutable_name() = name_of(x);
+  return result;
+}
+
+/// A group's rules with a journal that never fails.
+struct fixture {
+  explicit fixture(const resource& x) : rules(home_of(x)) {}
+
+  group_reply ask(const group_request& x) {
+    auto next = admit(rules, x, 1000, random);
+    if (auto* reply = std::get_if<group_reply>(&next))
+      return *reply;
+    auto entry = std::get<group_entry>(next);
+    commit(entry);
+    group_reply reply;
+    *reply.mutable_done() = entry.result();
+    return reply;
+  }
+
+  void commit(group_entry x) {
+    x.set_index(rules.index() + 1);
+    x.set_incarnation(1);
+    rules.apply(x);
+  }
+
+  slot named(const resource& of, const std::string& uid) {
+    group_entry x;
+    x.set_time_ms(5);
+    *x.mutable_named()->mutable_of() = name_of(of);
+    auto& added = *x.mutable_named()->add_slots();
+    added.set_uid(uid);
+    added.set_pod("pod-" + uid);
+    commit(x);
+    return added;
+  }
+
+  void accepted(const resource& of, const slot& y) {
+    group_entry x;
+    *x.mutable_accepted()->mutable_of() = name_of(of);
+    *x.mutable_accepted()->add_slots() = y;
+    x.mutable_accepted()->set_node(std::string(16, 'n'));
+    x.mutable_accepted()->set_offer(7);
+    x.mutable_accepted()->set_start(2);
+    commit(x);
+  }
+
+  template <class F>
+  void about(const resource& of, const slot& y, F which) {
+    group_entry x;
+    auto* what = which(x);
+    *what->mutable_of() = name_of(of);
+    *what->add_slots() = y;
+    commit(x);
+  }
+
+  state rules;
+  std::mt19937_64 random{1};
+};
+
+auto ended = [](group_entry& x) { return x.mutable_ended(); };
+auto gone = [](group_entry& x) { return x.mutable_gone(); };
+
+} // namespace
+
+TEST_SUITE("group/state") {
+
+  TEST_CASE("a slot's way: named, accepted under the entry's order, ended, gone") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    f.ask(request("1", web));
+    auto s = f.named(web, "u");
+    auto find = [&] { return f.rules.find(key_of(web))->slots.find("u"); };
+    CHECK(find()->second.phase == slot_phase::missing);
+    CHECK(find()->second.created_ms == 5);
+    f.accepted(web, s);
+    CHECK(find()->second.phase == slot_phase::accepted);
+    CHECK(find()->second.what.order().index() == 3);
+    CHECK(find()->second.what.order().incarnation() == 1);
+    CHECK(find()->second.offer == 7);
+    f.accepted(web, s); // what is accepted is not accepted again
+    CHECK(find()->second.what.order().index() == 3);
+    f.about(web, s, ended);
+    CHECK(find()->second.phase == slot_phase::ending);
+    f.about(web, s, gone);
+    CHECK(f.rules.find(key_of(web))->slots.empty());
+    f.accepted(web, s); // gone for good
+    CHECK(f.rules.find(key_of(web))->slots.empty());
+  }
+
+  TEST_CASE("a missing slot that is ended leaves no tombstone") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    f.ask(request("1", web));
+    auto s = f.named(web, "u");
+    f.about(web, s, ended);
+    CHECK(f.rules.find(key_of(web))->slots.empty());
+  }
+
+  TEST_CASE("a deleted resource stays until every holder has released, and names nothing more") {
+    auto web = deployment("web", 2);
+    fixture f{web};
+    f.ask(request("1", web));
+    auto held = f.named(web, "held");
+    f.named(web, "missing");
+    f.accepted(web, held);
+    CHECK(f.ask(removal(web)).done().action() == "deleted");
+    auto* there = f.rules.find(key_of(web));
+    REQUIRE(there);
+    CHECK(there->deleting);
+    CHECK(there->slots.size() == 1);
+    f.named(web, "late");
+    CHECK(f.rules.find(key_of(web))->slots.size() == 1);
+    f.about(web, held, gone);
+    CHECK(!f.rules.find(key_of(web)));
+    CHECK(f.ask(removal(web)).refused().code() == refusal_not_found);
+  }
+
+  TEST_CASE("a name taken anew while its tombstones wait is another resource") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    f.ask(request("1", web));
+    auto uid = f.rules.find(key_of(web))->what.metadata().uid();
+    f.accepted(web, f.named(web, "u"));
+    f.ask(removal(web));
+    CHECK(f.ask(request("2", web)).done().action() == "created");
+    auto* there = f.rules.find(key_of(web));
+    CHECK(!there->deleting);
+    CHECK(there->what.metadata().uid() != uid);
+    CHECK(there->slots.at("u").phase == slot_phase::ending);
+  }
+
+  TEST_CASE("a snapshot read back is the same state") {
+    auto web = deployment("web", 2);
+    fixture f{web};
+    f.ask(request("1", web));
+    f.accepted(web, f.named(web, "a"));
+    f.named(web, "b");
+    auto before = f.rules.snapshot();
+    CHECK(state::from(before).snapshot().SerializeAsString() == before.SerializeAsString());
+    CHECK(state::from(before).remembered("1"));
+  }
+
+} // TEST_SUITE
+
+TEST_SUITE("group/admission") {
+
+  TEST_CASE("created, unchanged, configured: the generation follows the specification") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    CHECK(f.ask(request("1", web)).done().action() == "created");
+    CHECK(f.ask(request("2", web)).done().action() == "unchanged");
+    auto labelled = web;
+    auto& label = *labelled.mutable_metadata()->add_labels();
+    label.set_key("a");
+    auto reply = f.ask(request("3", labelled));
+    CHECK(reply.done().action() == "configured");
+    CHECK(reply.done().generation() == 1);
+    reply = f.ask(request("4", deployment("web", 2)));
+    CHECK(reply.done().action() == "configured");
+    CHECK(reply.done().generation() == 2);
+    CHECK(f.rules.find(key_of(web))->what.metadata().resource_version() == 3);
+  }
+
+  TEST_CASE("a stale version is refused, and both versions are named") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    f.ask(request("1", web));
+    f.ask(request("2", deployment("web", 2)));
+    auto reply = f.ask(request("3", deployment("web", 3), 1));
+    CHECK(reply.refused().code() == refusal_conflict);
+    CHECK(reply.refused().detail().find("version 1") != std::string::npos);
+    CHECK(reply.refused().detail().find("version 2") != std::string::npos);
+    CHECK(f.ask(request("4", deployment("web", 3), 2)).done().action() == "configured");
+  }
+
+  TEST_CASE("a retry is applied once, and answered as it was then") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    f.ask(request("same", web));
+    f.ask(request("other", deployment("web", 5)));
+    CHECK(f.ask(request("same", web)).done().action() == "created");
+    CHECK(f.rules.find(key_of(web))->what.deployment().replicas() == 5);
+  }
+
+  TEST_CASE("scale: a new count, nothing to do, a Pod, nobody") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    CHECK(f.ask(scale(web, 4)).refused().code() == refusal_not_found);
+    f.ask(request("1", web));
+    CHECK(f.ask(scale(web, 4)).done().action() == "scaled");
+    CHECK(f.ask(scale(web, 4)).done().action() == "unchanged");
+    CHECK(f.ask(scale(web, -1)).refused().code() == refusal_invalid);
+    CHECK(f.rules.find(key_of(web))->what.metadata().generation() == 2);
+  }
+
+  TEST_CASE("what would not fit into a snapshot is refused with the limit") {
+    auto web = deployment("web", 1'000'000);
+    fixture f{web};
+    auto reply = f.ask(request("1", web));
+    CHECK(reply.refused().code() == refusal_too_large);
+    CHECK(reply.refused().detail().find("5120 KiB") != std::string::npos);
+  }
+
+  TEST_CASE("a name of another group is refused") {
+    auto web = deployment("web", 1);
+    fixture f{deployment("db", 1)};
+    CHECK(f.ask(request("1", web)).refused().code() == refusal_invalid);
+  }
+
+} // TEST_SUITE
+
+namespace {
+
+template <class T>
+const T* only(const std::vector<group::log::effect>& xs) {
+  const T* result = nullptr;
+  for (const auto& x : xs)
+    if (auto* y = std::get_if<T>(&x)) {
+      CHECK(!result);
+      result = y;
+    }
+  return result;
+}
+
+group_entry put_entry(const resource& x) {
+  group_entry result;
+  *result.mutable_put()->mutable_what() = x;
+  return result;
+}
+
+/// A journal as it would be read back.
+struct disk {
+  void keep(const record_batch& x) {
+    for (const auto& y : x.records())
+      if (y.value().empty())
+        rows.erase(y.key());
+      else
+        rows[y.key()] = y.value();
+  }
+  std::vector<record> records() const {
+    std::vector<record> result;
+    for (const auto& [key, value] : rows) {
+      result.emplace_back();
+      result.back().set_key(key);
+      result.back().set_value(value);
+    }
+    return result;
+  }
+  std::map<std::string, std::string> rows;
+};
+
+} // namespace
+
+TEST_SUITE("group/log") {
+
+  TEST_CASE("nothing is committed before it is written; what waits shares the next write") {
+    auto web = deployment("web", 1);
+    group::log log{home_of(web)};
+    auto first = log.propose(1, {put_entry(web)});
+    REQUIRE(only<group::log::write>(first));
+    CHECK(!only<group::log::commit>(first));
+    CHECK(only<group::log::write>(first)->batch.records(0).key()
+          == "group/" + std::to_string(value(home_of(web))) + "/entry/00000000000000000001");
+    CHECK(log.propose(2, {put_entry(web)}).empty());
+    CHECK(log.propose(3, {put_entry(web), put_entry(web)}).empty());
+    auto next = log.on_written();
+    REQUIRE(only<group::log::commit>(next));
+    CHECK(only<group::log::commit>(next)->proposal == 1);
+    CHECK(only<group::log::commit>(next)->entries[0].index() == 1);
+    REQUIRE(only<group::log::write>(next));
+    CHECK(only<group::log::write>(next)->batch.records_size() == 3);
+  }
+
+  TEST_CASE("a full disk refuses the batch, and its indexes are given again") {
+    auto web = deployment("web", 1);
+    group::log log{home_of(web)};
+    log.propose(1, {put_entry(web)});
+    auto failed = log.on_failed({errc::disk_full, "0 bytes free"});
+    REQUIRE(only<group::log::refuse>(failed));
+    CHECK(only<group::log::refuse>(failed)->why.code == errc::disk_full);
+    auto again = log.propose(2, {put_entry(web)});
+    REQUIRE(only<group::log::write>(again));
+    CHECK(only<group::log::commit>(log.on_written())->entries[0].index() == 1);
+  }
+
+  TEST_CASE("a write whose end is unknown is written again, the same") {
+    auto web = deployment("web", 1);
+    group::log log{home_of(web)};
+    auto first = only<group::log::write>(log.propose(1, {put_entry(web)}))->batch;
+    auto again = log.on_failed({errc::deadline, ""});
+    REQUIRE(only<group::log::write>(again));
+    CHECK(only<group::log::write>(again)->after.count() > 0);
+    CHECK(only<group::log::write>(again)->batch.SerializeAsString() == first.SerializeAsString());
+  }
+
+  TEST_CASE("replay gives the state back, across snapshots that end old entries") {
+    auto web = deployment("web", 1);
+    group::log log{home_of(web)};
+    state rules{home_of(web)};
+    disk journal;
+    for (int i = 1; i <= 300; ++i) {
+      auto effects = log.propose(1, {put_entry(deployment("web", i))});
+      journal.keep(only<group::log::write>(effects)->batch);
+      for (const auto& x : log.on_written())
+        for (const auto& y : std::get<group::log::commit>(x).entries)
+          rules.apply(y);
+      if (log.wants_snapshot())
+        log.compact(rules.snapshot());
+    }
+    CHECK(journal.rows.size() < 150);
+    group::log again{home_of(web)};
+    state read{home_of(web)};
+    REQUIRE(again.replay(journal.records(), read));
+    CHECK(read.snapshot().SerializeAsString() == rules.snapshot().SerializeAsString());
+    CHECK(again.index() == 300);
+  }
+
+  TEST_CASE("a missing entry or one that does not read is damage, never the log's end") {
+    auto web = deployment("web", 1);
+    group::log log{home_of(web)};
+    disk journal;
+    for (int i = 1; i <= 3; ++i) {
+      journal.keep(only<group::log::write>(log.propose(1, {put_entry(web)}))->batch);
+      log.on_written();
+    }
+    auto check = [&](const std::vector<record>& records) {
+      group::log again{home_of(web)};
+      state read{home_of(web)};
+      auto done = again.replay(records, read);
+      CHECK(!done);
+      if (!done)
+        CHECK(done.why().code == errc::damaged);
+    };
+    auto records = journal.records();
+    auto lacking = records;
+    lacking.erase(lacking.begin() + 1);
+    check(lacking);
+    records[2].set_value("\xff\xff garbage");
+    check(records);
+  }
+
+} // TEST_SUITE

@@ -1,0 +1,108 @@
+#include <doctest/doctest.h>
+
+#include "actors/keeper/plan.hpp"
+
+using namespace legion;
+using namespace legion::keeper;
+
+namespace {
+
+node_id node(int n) {
+  return node_id::from_bytes(std::string(15, 'n') + static_cast<char>('0' + n));
+}
+
+resource deployment(int replicas) {
+  resource x;
+  x.mutable_deployment()->set_replicas(replicas);
+  return x;
+}
+
+} // namespace
+
+TEST_SUITE("keeper/plan") {
+
+  TEST_CASE("surge rounds up, unavailable down, never both 0; 25% unless said otherwise") {
+    struct row {
+      int replicas;
+      const char* surge;
+      const char* unavailable;
+      int expected_surge, expected_unavailable;
+    };
+    // Kubernetes: ResolveFenceposts.
+    for (auto [replicas, surge, unavailable, s, u] : {row{3, "", "", 1, 0},
+                                                      {4, "", "", 1, 1},
+                                                      {10, "", "", 3, 2},
+                                                      {1, "", "", 1, 0},
+                                                      {10, "30%", "0%", 3, 0},
+                                                      {10, "0%", "0%", 0, 1},
+                                                      {7, "50%", "50%", 4, 3},
+                                                      {0, "", "", 0, 1}}) {
+      deployment_spec x;
+      x.set_replicas(replicas);
+      if (*surge)
+        x.mutable_max_surge()->set_text(surge);
+      if (*unavailable)
+        x.mutable_max_unavailable()->set_text(unavailable);
+      auto result = leeway_of(x);
+      CHECK(result.surge == s);
+      CHECK(result.unavailable == u);
+    }
+    deployment_spec x;
+    x.set_replicas(10);
+    x.mutable_max_surge()->set_number(2);
+    x.mutable_max_unavailable()->set_number(5);
+    CHECK(leeway_of(x).surge == 2);
+    CHECK(leeway_of(x).unavailable == 5);
+  }
+
+  TEST_CASE("scaling down ends missing first, then unready, then youngest, then on the fullest") {
+    auto one = [](const char* uid, bool missing, bool is_ready, wall_ms created, int at) {
+      replica x;
+      x.uid = uid;
+      x.current = true;
+      x.missing = missing;
+      x.ready = x.available = is_ready;
+      x.assessed = true;
+      x.created_ms = created;
+      x.node = node(at);
+      return x;
+    };
+    std::vector<replica> xs{one("a", false, true, 1, 1),        one("b", false, true, 1, 2),
+                            one("c", false, true, 1, 2),        one("young", false, true, 9, 3),
+                            one("unready", false, false, 1, 3), one("missing", true, false, 1, 4)};
+    std::vector<std::string> expected{"missing", "unready", "young", "b"};
+    for (int n = 1; n <= 4; ++n) {
+      auto next = plan_of(deployment(6 - n), xs, false);
+      REQUIRE(next.end.size() == static_cast<std::size_t>(n));
+      for (int i = 0; i < n; ++i)
+        CHECK(next.end[static_cast<std::size_t>(i)] == expected[static_cast<std::size_t>(i)]);
+    }
+  }
+
+  TEST_CASE("unready old replicas go before ready ones, as far as enough stay available") {
+    // Kubernetes: 10 wanted, 2 may be missing: of 8 ready and 2 broken old ones the broken go.
+    std::vector<replica> xs;
+    for (int i = 0; i < 10; ++i) {
+      replica x;
+      x.uid = std::to_string(i);
+      x.assessed = true;
+      x.ready = x.available = i < 8;
+      xs.push_back(x);
+    }
+    auto next = plan_of(deployment(10), xs, false);
+    CHECK(next.name == 3);
+    CHECK(next.end == std::vector<std::string>{"8", "9"});
+  }
+
+  TEST_CASE("a paused rollout keeps old replicas, and still scales") {
+    auto x = deployment(3);
+    x.mutable_deployment()->set_paused(true);
+    std::vector<replica> xs(2);
+    xs[0].uid = "a";
+    xs[1].uid = "b";
+    auto next = plan_of(x, xs, false);
+    CHECK(next.end.empty());
+    CHECK(next.name == 1);
+  }
+
+} // TEST_SUITE
