@@ -16,6 +16,8 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include "messages/manifest/characters.hpp"
+#include "messages/manifest/line_index.hpp"
 #include "messages/manifest/scalar.hpp"
 
 namespace legion::manifest {
@@ -36,109 +38,6 @@ struct text_buffer : std::streambuf {
     setg(begin, begin, begin + text.size());
   }
 };
-
-/// Where lines begin, and the way from yaml-cpp's bytes to characters.
-class line_index {
-public:
-  explicit line_index(std::string_view text) : text_(text) {
-    starts_.push_back(0);
-    for (std::size_t i = 0; i < text.size(); ++i)
-      if (text[i] == '\n')
-        starts_.push_back(i + 1);
-  }
-
-  /// The byte that yaml-cpp means.
-  std::size_t offset(const YAML::Mark& mark) const {
-    auto row = std::min(static_cast<std::size_t>(std::max(mark.line, 0)), starts_.size() - 1);
-    return std::min(text_.size(),
-                    starts_[row] + static_cast<std::size_t>(std::max(mark.column, 0)));
-  }
-
-  place end() const {
-    return at(static_cast<int>(starts_.size() - 1),
-              static_cast<int>(text_.size() - starts_.back()));
-  }
-
-  place at(int line, int byte_column) const {
-    if (line < 0 || byte_column < 0)
-      return {};
-    auto row = std::min(static_cast<std::size_t>(line), starts_.size() - 1);
-    place x{static_cast<std::uint32_t>(row + 1), 1};
-    std::size_t end = std::min(text_.size(), starts_[row] + static_cast<std::size_t>(byte_column));
-    if (row == last_.row && end >= last_.end) { // marks of one line come in order
-      x.column = last_.column;
-      x.column += characters(last_.end, end);
-    } else {
-      x.column += characters(starts_[row], end);
-    }
-    last_ = {row, end, x.column};
-    return x;
-  }
-
-private:
-  std::uint32_t characters(std::size_t from, std::size_t to) const {
-    return static_cast<std::uint32_t>(
-        std::count_if(text_.begin() + static_cast<std::ptrdiff_t>(from),
-                      text_.begin() + static_cast<std::ptrdiff_t>(to),
-                      [](char c) { return (c & 0xC0) != 0x80; }));
-  }
-
-  struct position {
-    std::size_t row = ~std::size_t{0};
-    std::size_t end = 0;
-    std::uint32_t column = 1;
-  };
-  std::string_view text_;
-  std::vector<std::size_t> starts_;
-  mutable position last_;
-};
-
-/// How many bytes the UTF-8 sequence at i takes; 0: it is none.
-std::size_t sequence_length(std::string_view text, std::size_t i) {
-  auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
-  unsigned char b = byte(i);
-  std::size_t n = b < 0x80                ? 1
-                  : b >= 0xC2 && b < 0xE0 ? 2
-                  : b >= 0xE0 && b < 0xF0 ? 3
-                  : b >= 0xF0 && b < 0xF5 ? 4
-                                          : 0;
-  if (n == 0 || i + n > text.size())
-    return 0;
-  for (std::size_t k = 1; k < n; ++k)
-    if ((byte(i + k) & 0xC0) != 0x80)
-      return 0;
-  if ((b == 0xE0 && byte(i + 1) < 0xA0) || (b == 0xED && byte(i + 1) > 0x9F)
-      || (b == 0xF0 && byte(i + 1) < 0x90) || (b == 0xF4 && byte(i + 1) > 0x8F))
-    return 0;
-  return n;
-}
-
-std::string hex(unsigned char c) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  return {digits[c >> 4], digits[c & 15]};
-}
-
-/// The first thing in the text that no YAML holds.
-void check_characters(std::string_view text, std::vector<broken>& errors) {
-  place at;
-  for (std::size_t i = 0; i < text.size();) {
-    auto c = static_cast<unsigned char>(text[i]);
-    auto n = sequence_length(text, i);
-    if (n == 0) {
-      errors.push_back({at, "", "the byte 0x" + hex(c) + ", which is not UTF-8", "text in UTF-8"});
-      return;
-    }
-    if ((c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7F) {
-      errors.push_back(
-          {at, "", "the control character 0x" + hex(c), "text without control characters"});
-      return;
-    }
-    ++at.column;
-    if (c == '\n')
-      at = {at.line + 1, 1};
-    i += n;
-  }
-}
 
 constexpr std::string_view core = "tag:yaml.org,2002:";
 
@@ -162,8 +61,9 @@ public:
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     auto& x = make(mark, node_kind::string);
-    last_scalar_ = {lines_.offset(mark), x.at};
+    last_scalar_ = {lines_.offset(mark.line, mark.column), x.at};
     x.text = text;
+    mend_escapes(x.text);
     x.weight = 1 + text.size();
     resolve(x, tag);
     remember(anchor, x);
@@ -399,6 +299,14 @@ private:
   std::size_t expanded_ = 0;
 };
 
+/// yaml-cpp quotes single bytes of the text, which are not always characters.
+std::string readable(std::string words) {
+  for (char& c : words)
+    if (c < ' ' || c > '~')
+      c = '?';
+  return words;
+}
+
 void parse(std::string_view text, yaml_tree& into) {
   line_index lines(text);
   tree_builder builder(into, lines);
@@ -423,10 +331,10 @@ void parse(std::string_view text, yaml_tree& into) {
     bool open = x.msg.starts_with("end of ");
     bool no_mark = x.mark.line <= 0 && x.mark.column <= 0;
     auto at = no_mark && open ? lines.end() : lines.at(x.mark.line, x.mark.column);
-    auto what = x.msg + (open ? builder.still_open() : "");
+    auto what = readable(x.msg) + (open ? builder.still_open() : "");
     into.errors.push_back({at, "", "broken YAML (" + what + ")", "YAML or JSON"});
   } catch (const std::exception& x) {
-    into.errors.push_back({{}, "", std::string("broken YAML (") + x.what() + ")", "YAML or JSON"});
+    into.errors.push_back({{}, "", "broken YAML (" + readable(x.what()) + ")", "YAML or JSON"});
   }
 }
 
@@ -442,8 +350,9 @@ yaml_tree read_tree(const std::string& text) {
   std::string_view body = text;
   if (body.substr(0, 3) == "\xEF\xBB\xBF")
     body.remove_prefix(3);
-  check_characters(body, x.errors);
-  if (x.errors.empty())
+  if (auto wrong = check_characters(body))
+    x.errors.push_back(*wrong);
+  else
     parse(body, x);
   return x;
 }

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <random>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <google/protobuf/stubs/logging.h>
@@ -28,9 +29,12 @@ std::vector<target>& targets() {
 namespace {
 
 char now_running[1024];
+std::string input;
 
 extern "C" void on_crash(int signal) {
   auto ignored = write(STDERR_FILENO, now_running, std::strlen(now_running));
+  if (int file = open("fuzz-failure", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); file >= 0)
+    ignored = write(file, input.data(), input.size());
   static_cast<void>(ignored);
   std::signal(signal, SIG_DFL);
   std::raise(signal);
@@ -133,7 +137,8 @@ std::size_t run(const target& t, const std::filesystem::path& folder, std::size_
                     "fuzz target %s fails: file %s, mutation %zu; again: replay %s %zu %llu %s\n",
                     t.name, paths[i].filename().c_str(), m, folder.parent_path().c_str(), mutations,
                     static_cast<unsigned long long>(seed), t.name);
-      t.run(m == 0 ? corpus[i] : mutate(corpus[i], corpus, random));
+      input = m == 0 ? corpus[i] : mutate(corpus[i], corpus, random);
+      t.run(input);
     }
   }
   return corpus.size() * (mutations + 1);

@@ -64,6 +64,7 @@ TEST_SUITE("manifest/yaml_tree") {
              {"b: 'it''s'''", ""},
              {"b: \"c\\\\\"", ""},
              {"b: \"\"", ""},
+             {"b: \"\\é\"", "1:7 broken YAML (unknown escape character: ?)"},
              {"a: b: c", "1:5 broken YAML (illegal map value)"},
          }) {
       CAPTURE(r.text);
@@ -138,6 +139,13 @@ TEST_SUITE("manifest/yaml_tree") {
     CHECK(to_integer("-9223372036854775808") == std::numeric_limits<std::int64_t>::min());
     CHECK_FALSE(to_integer("9223372036854775808"));
     CHECK_FALSE(to_integer("12a"));
+  }
+
+  TEST_CASE("escapes are characters, in UTF-8") {
+    auto x = read_tree("a: \"\\N\\_é\\N\\L\\u00e9\\x41\\U0001F600\"");
+    REQUIRE(x.errors.empty());
+    CHECK(x.documents[0]->get("a")->text
+          == "\xC2\x85\xC2\xA0\xC3\xA9\xC2\x85\xE2\x80\xA8\xC3\xA9\x41\xF0\x9F\x98\x80");
   }
 
   TEST_CASE("merge keys are merged, and a map's own keys win") {
