@@ -8,6 +8,10 @@ namespace {
 
 constexpr const char* default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Of one container; there is no field for it in a pod. Enough for any server, too few for a fork
+/// bomb.
+constexpr std::int64_t most_processes = 4096;
+
 const std::string* find(const google::protobuf::RepeatedPtrField<label>& in, std::string_view key) {
   for (const auto& x : in)
     if (x.key() == key)
@@ -160,6 +164,7 @@ launch launch_of(const promise_record& x, int container, std::uint32_t life,
     result.set_group(spec.run_as_group());
   result.set_cpu_millis(spec.limits().cpu_millis());
   result.set_memory_bytes(spec.limits().memory_bytes());
+  result.set_pids(most_processes);
   result.set_cpu_weight_millis(spec.requests().cpu_millis());
   return result;
 }

@@ -200,7 +200,7 @@ effects pod_lifecycle::on_exit(const process_status& x, moment t) {
 
 void pod_lifecycle::exited(int i, const process_status& x, moment t, effects& out) {
   auto& c = containers_[i];
-  auto never_ran = !x.error().empty();
+  auto never_ran = !x.error().empty() && x.signal() == 0;
   auto code = x.signal() != 0 && x.exit_code() == 0 ? 128 + x.signal() : x.exit_code();
   if (never_ran && code == 0)
     code = start_error_code;

@@ -1,0 +1,375 @@
+#include <doctest/doctest.h>
+
+#include "actors/workload/pod_lifecycle.hpp"
+
+using namespace legion;
+using namespace legion::workload;
+using namespace std::chrono_literals;
+
+namespace {
+
+const time_point start{1000s};
+
+moment at(time_point::duration after) {
+  return {start + after, 1'000'000 + std::chrono::duration_cast<milliseconds>(after).count()};
+}
+
+std::shared_ptr<promise_record> a_promise(std::string policy = "Always", int containers = 1) {
+  auto result = std::make_shared<promise_record>();
+  result->mutable_slot()->set_pod("p");
+  result->mutable_slot()->set_uid("u");
+  auto& spec = *result->mutable_what()->mutable_pod();
+  spec.set_restart_policy(policy);
+  spec.set_termination_grace_period_seconds(30);
+  for (int i = 0; i < containers; ++i) {
+    auto* x = spec.add_containers();
+    x->set_name(std::string(1, static_cast<char>('a' + i)));
+    x->add_command("run");
+  }
+  return result;
+}
+
+process_status process(std::uint32_t life, std::string state = "running", std::string name = "a") {
+  process_status x;
+  x.set_workload("u");
+  x.set_container(name);
+  x.set_life(life);
+  x.set_state(state);
+  if (state != "exited")
+    x.set_pid(100 + static_cast<int>(life));
+  return x;
+}
+
+process_status exited(std::uint32_t life, int code, int signal = 0) {
+  auto x = process(life, "exited");
+  x.set_exit_code(code);
+  x.set_signal(signal);
+  return x;
+}
+
+template <class T>
+const T* find(const effects& in) {
+  for (const auto& x : in)
+    if (auto* y = std::get_if<T>(&x))
+      return y;
+  return nullptr;
+}
+
+pod_lifecycle running(std::shared_ptr<promise_record> what) {
+  pod_lifecycle x{what, {"n1", "127.0.0.1"}};
+  auto out = x.begin({}, at(0s));
+  REQUIRE(find<start_process>(out));
+  x.on_started(0, process(0), at(0s));
+  return x;
+}
+
+probe& readiness(promise_record& x) {
+  auto& probe = *x.mutable_what()->mutable_pod()->mutable_containers(0)->mutable_readiness_probe();
+  probe.mutable_tcp_socket()->mutable_port()->set_number(8080);
+  return probe;
+}
+
+} // namespace
+
+TEST_SUITE("workload/backoff") {
+
+  TEST_CASE("the first restart comes at once, then 10 s doubling to 300 s") {
+    backoff x;
+    for (auto expected : {0s, 10s, 20s, 40s, 80s, 160s, 300s, 300s})
+      CHECK(x.after(1s) == expected);
+  }
+
+  TEST_CASE("ten good minutes are forgiven") {
+    backoff x;
+    x.after(1s);
+    x.after(1s);
+    CHECK(x.after(599s) == 20s);
+    CHECK(x.after(600s) == 0s);
+    CHECK(x.after(1s) == 10s);
+  }
+}
+
+TEST_SUITE("workload/prober") {
+
+  TEST_CASE("quick tries first, then every period") {
+    probe spec;
+    spec.set_period_seconds(1);
+    prober x{spec, start, start};
+    auto t = start;
+    for (auto gap : {100ms, 100ms, 200ms, 400ms, 800ms, 1000ms, 1000ms}) {
+      REQUIRE(x.next() == t + gap);
+      t += gap;
+      x.sent();
+      CHECK(!x.next());
+      x.answered(false, t);
+    }
+  }
+
+  TEST_CASE("the initial delay is honoured") {
+    probe spec;
+    spec.set_initial_delay_seconds(5);
+    CHECK(prober{spec, start, start}.next() == start + 5s);
+    CHECK(prober{spec, start, start + 60s}.next() == start + 60s); // adopted: at once
+  }
+
+  TEST_CASE("thresholds count in a row") {
+    probe spec;
+    spec.set_period_seconds(10);
+    spec.set_success_threshold(2);
+    spec.set_failure_threshold(2);
+    prober x{spec, start, start};
+    CHECK(!x.answered(true, start).changed);
+    CHECK(!x.answered(false, start).changed);
+    CHECK(!x.answered(true, start).changed);
+    CHECK(x.answered(true, start).changed);
+    CHECK(x.ready());
+    CHECK(!x.answered(false, start).changed);
+    CHECK(!x.answered(true, start).changed);
+    CHECK(!x.answered(false, start).changed);
+    CHECK(x.answered(false, start).changed);
+    CHECK(!x.ready());
+  }
+
+  TEST_CASE("early failures are not told, later ones are") {
+    probe spec;
+    spec.set_period_seconds(1);
+    prober x{spec, start, start};
+    for (int i = 0; i < 4; ++i)
+      CHECK(!x.answered(false, start).telling);
+    CHECK(x.answered(false, start).telling);
+  }
+}
+
+TEST_SUITE("workload/pod_lifecycle") {
+
+  TEST_CASE("a pod without probes is ready as soon as it runs") {
+    auto x = running(a_promise());
+    auto said = x.status();
+    CHECK(said.phase() == "Running");
+    CHECK(said.ready());
+    CHECK(said.ready_since_ms() == at(0s).wall);
+    CHECK(said.containers(0).pid() == 100);
+    CHECK(!x.next_tick());
+  }
+
+  TEST_CASE("a crash: at once, then with back-off") {
+    auto x = running(a_promise());
+    auto out = x.on_exit(exited(0, 1), at(60s));
+    auto* again = find<start_process>(out);
+    REQUIRE(again);
+    CHECK(again->what.life() == 1);
+    CHECK(x.status().containers(0).last_exit_code() == 1);
+    CHECK(x.status().containers(0).last_reason() == "Error");
+    x.on_started(0, process(1), at(60s));
+    CHECK(x.status().restarts() == 1);
+    out = x.on_exit(exited(1, 0, 9), at(61s));
+    CHECK(!find<start_process>(out));
+    CHECK(find<tell>(out)->what.reason() == "BackOff");
+    auto said = x.status();
+    CHECK(said.phase() == "Running");
+    CHECK(!said.ready());
+    CHECK(said.reason() == "CrashLoopBackOff");
+    CHECK(said.message() == "back-off 10s after Error: signal 9");
+    CHECK(said.containers(0).last_exit_code() == 137);
+    CHECK(x.next_tick() == start + 71s);
+    CHECK(!find<start_process>(x.on_tick(at(70s))));
+    CHECK(find<start_process>(x.on_tick(at(71s)))->what.life() == 2);
+  }
+
+  TEST_CASE("restartPolicy decides") {
+    struct row {
+      const char* policy;
+      int code;
+      bool restarts;
+      const char* phase;
+    };
+    const row table[] = {{"Always", 0, true, "Running"},       {"Always", 1, true, "Running"},
+                         {"OnFailure", 0, false, "Succeeded"}, {"OnFailure", 1, true, "Running"},
+                         {"Never", 0, false, "Succeeded"},     {"Never", 3, false, "Failed"}};
+    for (const auto& r : table) {
+      CAPTURE(r.policy);
+      CAPTURE(r.code);
+      auto x = running(a_promise(r.policy));
+      auto out = x.on_exit(exited(0, r.code), at(1s));
+      CHECK((find<start_process>(out) != nullptr) == r.restarts);
+      if (r.restarts)
+        x.on_started(0, process(1), at(1s));
+      CHECK(x.status().phase() == r.phase);
+      CHECK(x.status().ready() == r.restarts);
+    }
+  }
+
+  TEST_CASE("out of memory is told as such") {
+    auto x = running(a_promise("Never"));
+    auto dead = exited(0, 0, 9);
+    dead.set_out_of_memory(true);
+    x.on_exit(dead, at(1s));
+    CHECK(x.status().reason() == "OOMKilled");
+    CHECK(x.status().containers(0).exit_code() == 137);
+  }
+
+  TEST_CASE("a process that cannot start counts as a life") {
+    pod_lifecycle x{a_promise(), {"n1", "127.0.0.1"}};
+    x.begin({}, at(0s));
+    auto out = x.on_start_failed(0, {errc::not_found, "execve run: No such file"}, at(0s));
+    CHECK(find<tell>(out)->what.reason() == "Failed");
+    CHECK(find<start_process>(out)->what.life() == 1); // the first restart at once
+    x.on_start_failed(0, {errc::not_found, "execve run: No such file"}, at(0s));
+    auto said = x.status();
+    CHECK(said.phase() == "Running");
+    CHECK(said.reason() == "CrashLoopBackOff");
+    CHECK(said.message() == "back-off 10s after StartError: execve run: No such file");
+    CHECK(said.containers(0).last_exit_code() == 128);
+  }
+
+  TEST_CASE("a driver that does not answer is asked what runs before anything is tried again") {
+    pod_lifecycle x{a_promise(), {"n1", "127.0.0.1"}};
+    x.begin({}, at(0s));
+    CHECK(!find<start_process>(x.on_start_failed(0, {errc::deadline, ""}, at(15s))));
+    CHECK(x.next_tick() == start + 16s);
+    CHECK(find<look>(x.on_tick(at(16s))));
+    SUBCASE("it runs: adopted") {
+      CHECK(!find<start_process>(x.on_found({process(0)}, at(16s))));
+      CHECK(x.status().ready());
+      CHECK(x.status().restarts() == 0);
+    }
+    SUBCASE("it never arrived: the same life again") {
+      CHECK(find<start_process>(x.on_found({}, at(16s)))->what.life() == 0);
+    }
+    SUBCASE("no answer again: asked again") {
+      x.on_look_failed(at(20s));
+      CHECK(x.next_tick() == start + 21s);
+      CHECK(find<look>(x.on_tick(at(21s))));
+    }
+  }
+
+  TEST_CASE("what runs already is adopted, with its pid and age") {
+    pod_lifecycle x{a_promise(), {"n1", "127.0.0.1"}};
+    auto before = process(2);
+    before.set_started_ms(1'000'000 - 700'000);
+    auto out = x.begin({process(1, "exited"), before}, at(0s));
+    CHECK(!find<start_process>(out));
+    CHECK(x.status().containers(0).pid() == 102);
+    CHECK(x.status().restarts() == 2);
+    CHECK(x.status().started_ms() == 300'000);
+    // It has run for more than ten minutes: its end is forgiven.
+    CHECK(find<start_process>(x.on_exit(exited(2, 1), at(1s)))->what.life() == 3);
+  }
+
+  TEST_CASE("what ended while nobody looked is restarted as the policy says") {
+    pod_lifecycle x{a_promise("OnFailure"), {"n1", ""}};
+    CHECK(find<start_process>(x.begin({exited(4, 1)}, at(0s)))->what.life() == 5);
+    pod_lifecycle y{a_promise("OnFailure"), {"n1", ""}};
+    CHECK(!find<start_process>(y.begin({exited(4, 0)}, at(0s))));
+    CHECK(y.status().phase() == "Succeeded");
+  }
+
+  TEST_CASE("a process that vanished counts as killed") {
+    auto x = running(a_promise("Never"));
+    x.end(at(1s));
+    auto out = x.on_tick(at(36s));
+    CHECK(find<look>(out));
+    CHECK(find<stop_processes>(out)); // asked again
+    CHECK(find<remove_files>(x.on_found({}, at(36s))));
+    CHECK(x.status().containers(0).exit_code() == 137);
+  }
+
+  TEST_CASE("ready follows the probe, and says since when") {
+    auto what = a_promise();
+    auto& spec = readiness(*what);
+    spec.set_period_seconds(2);
+    spec.set_failure_threshold(1);
+    auto x = running(what);
+    CHECK(!x.status().ready());
+    CHECK(x.next_tick() == start + 100ms);
+    auto out = x.on_tick(at(100ms));
+    auto* tried = find<try_probe>(out);
+    REQUIRE(tried);
+    CHECK(tried->port == 8080);
+    CHECK(tried->host == "127.0.0.1");
+    CHECK(!tried->http);
+    CHECK(!x.next_tick()); // one at a time
+    x.on_probe(0, 0, true, "open", at(150ms));
+    CHECK(x.status().ready());
+    CHECK(x.status().ready_since_ms() == at(150ms).wall);
+    x.on_tick(at(3s));
+    auto lost = x.on_probe(0, 0, false, "refused", at(3s));
+    CHECK(find<tell>(lost)->what.reason() == "Unhealthy");
+    CHECK(!x.status().ready());
+    CHECK(x.status().ready_since_ms() == 0);
+    CHECK(x.status().message() == "Readiness probe failed: refused");
+  }
+
+  TEST_CASE("a probe's answer for an earlier life is not heard") {
+    auto what = a_promise();
+    readiness(*what).set_period_seconds(10);
+    auto x = running(what);
+    x.on_tick(at(100ms));
+    x.on_exit(exited(0, 1), at(150ms));
+    x.on_started(0, process(1), at(160ms));
+    x.on_probe(0, 0, true, "open", at(170ms));
+    CHECK(!x.status().ready());
+    CHECK(x.next_tick() == start + 260ms); // the new life's own first try
+  }
+
+  TEST_CASE("the pod is ready when every container is") {
+    pod_lifecycle x{a_promise("Always", 2), {"n1", ""}};
+    x.begin({}, at(0s));
+    x.on_started(0, process(0), at(0s));
+    CHECK(!x.status().ready());
+    CHECK(x.status().phase() == "Pending");
+    x.on_started(1, process(0, "running", "b"), at(1s));
+    CHECK(x.status().ready());
+    CHECK(x.status().ready_since_ms() == at(1s).wall);
+  }
+
+  TEST_CASE("the end: stop with grace, then forget the files, then over") {
+    auto x = running(a_promise());
+    auto out = x.end(at(5s));
+    auto* asked = find<stop_processes>(out);
+    REQUIRE(asked);
+    CHECK(asked->what.grace_ms() == 30'000);
+    CHECK(find<tell>(out)->what.reason() == "Killing");
+    CHECK(x.status().phase() == "Terminating");
+    CHECK(!x.status().ready());
+    out = x.on_exit(exited(0, 0, 15), at(6s));
+    CHECK(find<remove_files>(out));
+    CHECK(!find<start_process>(out)); // whatever the policy
+    fault busy{errc::conflict, "still there"};
+    x.on_removed(&busy, at(7s));
+    CHECK(x.next_tick() == start + 8s);
+    CHECK(find<remove_files>(x.on_tick(at(8s))));
+    CHECK(find<all_ended>(x.on_removed(nullptr, at(8s))));
+    CHECK(!x.next_tick());
+  }
+
+  TEST_CASE("an end during a back-off needs no stop") {
+    auto x = running(a_promise());
+    x.on_exit(exited(0, 1), at(1s));
+    x.on_started(0, process(1), at(1s));
+    x.on_exit(exited(1, 1), at(2s));
+    auto out = x.end(at(3s));
+    CHECK(!find<stop_processes>(out));
+    CHECK(find<remove_files>(out));
+    CHECK(!find<start_process>(x.on_tick(at(60s))));
+  }
+
+  TEST_CASE("an end while a process starts: it is stopped when it arrives") {
+    pod_lifecycle x{a_promise(), {"n1", ""}};
+    x.begin({}, at(0s));
+    CHECK(!find<remove_files>(x.end(at(0s))));
+    CHECK(find<stop_processes>(x.on_started(0, process(0), at(1s))));
+  }
+
+  TEST_CASE("doubled and late exits change nothing") {
+    auto x = running(a_promise());
+    x.on_exit(exited(0, 1), at(1s));
+    CHECK(x.on_exit(exited(0, 1), at(1s)).empty());
+    x.on_started(0, process(1), at(1s));
+    CHECK(x.on_exit(exited(0, 1), at(2s)).empty());
+    CHECK(x.status().ready());
+    auto stranger = exited(1, 1);
+    stranger.set_container("z");
+    CHECK(x.on_exit(stranger, at(2s)).empty());
+  }
+}
