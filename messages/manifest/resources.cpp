@@ -183,9 +183,13 @@ void read_metadata(const spot& from, metadata& into, bool named, context& in) {
       in.to.error(name.what->at, name.path, shown(*name.what), dns_subdomain_words);
     into.set_name(name.text());
     auto space = from["namespace"];
-    if (space && !dns_label(space.text()))
-      in.to.error(space.what->at, space.path, shown(*space.what), dns_label_words);
     into.set_namespace_(space ? space.text() : in.default_namespace);
+    if (!dns_label(into.namespace_()))
+      in.to.error(space ? space.what->at : from.what->at, space.path,
+                  space
+                      ? shown(*space.what)
+                      : "left out, and the namespace asked for is \"" + in.default_namespace + '"',
+                  dns_label_words);
   }
   read_labels(from["labels"], true, *into.mutable_labels(), in);
   read_labels(from["annotations"], false, *into.mutable_annotations(), in);

@@ -83,6 +83,12 @@ TEST_SUITE("manifest/resources") {
     CHECK(d.deployment().match_labels_size() == 2);
     auto x = manifest::read({{"f", deployment_with("")}}, {.default_namespace = "shop"});
     CHECK(x.resources[0].metadata().namespace_() == "shop");
+    x = manifest::read({{"f", deployment_with("")}}, {.default_namespace = "My Shop"});
+    REQUIRE(x.diagnostics.size() == 1);
+    CHECK(x.diagnostics[0].text().find(
+              "f:4:3: metadata.namespace: found left out, and the namespace asked for is "
+              "\"My Shop\", allowed: at most 63")
+          == 0);
   }
 
   TEST_CASE("a selector has to match the template's labels") {
