@@ -185,6 +185,12 @@ effects changing::finish() {
       *reply_.mutable_refused() = why;
     *result.mutable_refused() = std::move(why);
   }
+  auto refused = std::count_if(reply_.results().begin(), reply_.results().end(),
+                               [](const put_result& x) { return x.has_refused(); });
+  if (refused && entries_.size() > 1) // each result says why
+    reply_.mutable_refused()->set_detail(std::to_string(refused) + " of "
+                                         + std::to_string(entries_.size())
+                                         + " resources were not changed");
   reply_.set_last(true);
   return {say{std::move(reply_)}};
 }

@@ -44,7 +44,8 @@ _legionctl() {
 complete -F _legionctl legionctl
 )sh";
 
-constexpr const char* fish = R"sh(# legionctl completion for fish:  legionctl completion fish | source
+constexpr const char* fish =
+    R"sh(# legionctl completion for fish:  legionctl completion fish | source
 function __legionctl_names
   legionctl get $argv[1] -o name 2>/dev/null | string replace -r '.*/' ''
 end

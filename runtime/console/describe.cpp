@@ -18,15 +18,15 @@ class page {
 public:
   void line(const std::string& key, const std::string& value, int depth = 0) {
     text_ += std::string(static_cast<std::size_t>(depth) * 2, ' ') + key + ":";
-    auto used = key.size() + 1 + static_cast<std::size_t>(depth) * 2;
-    text_.append(used < key_width ? key_width - used : 1, ' ');
+    text_.append(key.size() + 1 < key_width ? key_width - key.size() - 1 : 1, ' ');
     text_ += plain(value) + "\n";
   }
   /// The first value beside the key, the others below it.
   void lines(const std::string& key, const std::vector<std::string>& values, int depth = 0) {
     line(key, values.empty() ? "<none>" : values.front(), depth);
     for (std::size_t i = 1; i < values.size(); ++i)
-      text_ += std::string(key_width, ' ') + plain(values[i]) + "\n";
+      text_ += std::string(key_width + static_cast<std::size_t>(depth) * 2, ' ') + plain(values[i])
+               + "\n";
   }
   void heading(const std::string& words, int depth = 0) {
     text_ += std::string(static_cast<std::size_t>(depth) * 2, ' ') + words + ":\n";
@@ -75,13 +75,37 @@ std::string amounts(const quantities& x) {
   return or_none(result);
 }
 
+/// An argument in one line: a script is cut after its first line.
+std::string word(const std::string& x) {
+  auto end = x.find('\n');
+  if (end != std::string::npos && end + 1 < x.size())
+    return "'" + x.substr(0, end) + " ...' ("
+           + std::to_string(std::count(x.begin(), x.end(), '\n') + (x.back() != '\n')) + " lines)";
+  auto quoted = x.empty() || x.find_first_of(" \t\n'\"$;|&") != std::string::npos;
+  return quoted ? "'" + x + "'" : x;
+}
+
 std::string joined(const google::protobuf::RepeatedPtrField<std::string>& words) {
   std::string result;
-  for (const auto& x : words) {
-    auto quoted = x.empty() || x.find_first_of(" \t\n'\"$;|&") != std::string::npos;
-    result += (result.empty() ? "" : " ") + (quoted ? "'" + x + "'" : x);
-  }
+  for (const auto& x : words)
+    result += (result.empty() ? "" : " ") + word(x);
   return result;
+}
+
+/// In lines of at most so many bytes, broken after commas, each with the same indent.
+std::string wrapped(const std::string& text, std::size_t indent) {
+  constexpr std::size_t columns = 78;
+  std::string result, line;
+  std::size_t from = 0;
+  while (from < text.size()) {
+    auto end = std::min(text.find(", ", from), text.size());
+    auto part = text.substr(from, end == text.size() ? end - from : end + 1 - from);
+    if (!line.empty() && indent + line.size() + 1 + part.size() > columns)
+      result += std::exchange(line, {}) + "\n";
+    line += (line.empty() ? "" : " ") + part;
+    from = end == text.size() ? end : end + 2;
+  }
+  return result + line;
 }
 
 template <class Events>
@@ -109,9 +133,9 @@ std::string probe_text(const probe& x) {
   auto port = [](const int_or_string& p) {
     return p.has_text() ? p.text() : std::to_string(p.number());
   };
-  std::string what = x.has_http_get()
-                         ? "http-get :" + port(x.http_get().port()) + or_none(x.http_get().path())
-                         : "tcp-socket :" + port(x.tcp_socket().port());
+  std::string what = x.has_http_get() ? "http-get " + port(x.http_get().port()) + " "
+                                            + or_none(x.http_get().path())
+                                      : "tcp-socket " + port(x.tcp_socket().port());
   return what + " delay=" + std::to_string(x.initial_delay_seconds()) + "s timeout="
          + std::to_string(x.timeout_seconds()) + "s period=" + std::to_string(x.period_seconds())
          + "s #success=" + std::to_string(x.success_threshold())
@@ -350,14 +374,13 @@ void add_candidate(page& to, const candidate& x, std::size_t name_width) {
   auto name =
       plain(x.node_name().empty() ? node_id::from_bytes(x.node()).short_text() : x.node_name());
   name.resize(std::max(name.size(), name_width), ' ');
-  std::string indent(name_width + 2, ' ');
   if (x.has_offer()) {
     const auto& y = x.offer();
     to.block(name + "  offered " + std::to_string(y.count()) + ", score "
              + std::to_string(x.score()) + (x.accepted() ? ", accepted" : ", not taken"));
     if (!x.score_detail().empty())
-      to.block(indent + plain(x.score_detail()));
-    to.block(indent + "free " + amounts(y.free()));
+      to.block(wrapped(plain(x.score_detail()), name_width + 4), name_width + 4);
+    to.block("free " + amounts(y.free()), name_width + 4);
   } else if (x.decline().reason() == decline_silent) {
     to.block(name + "  did not answer" + (x.decline().detail().empty() ? "" : ": ")
              + plain(x.decline().detail()));

@@ -100,7 +100,7 @@ table node_table(const api_reply& x, const look& how) {
          dash(used_of(total.memory_bytes() - free.memory_bytes(), total.memory_bytes(),
                       memory_short)),
          dash(age(node.started_ms(), how.now)), who.binary_version()},
-        {who.zone(), who.endpoint(), dash(count(node.kept_resources())),
+        {who.zone(), who.endpoint(), dash(count(node.kept_groups())),
          dash(joined({node.drivers().begin(), node.drivers().end()})),
          node_id::from_bytes(who.id()).short_text()},
         plain_look);
@@ -131,7 +131,7 @@ table deployment_table(const api_reply& x, const look& how) {
 
 table pod_table(const api_reply& x, const look& how) {
   table result{headings({"NAME", "READY", "STATUS", "RESTARTS", "AGE", "NODE"},
-                        {"IP", "PORTS", "KEEPER", "DRIVER"}, how)};
+                        {"PORTS", "KEEPER", "DRIVER"}, how)};
   for (const auto& view : x.resources())
     for (const auto& pod : view.pods()) {
       const auto& seen = pod.assessment();
@@ -139,8 +139,7 @@ table pod_table(const api_reply& x, const look& how) {
       add(result, view.what().metadata().namespace_(),
           {pod.slot().pod(), pod_ready_text(pod, view.what()), pod_status(pod),
            restarts_text(pod, how.now), age(since, how.now), or_none(pod.node_name())},
-          {seen.host_ip(), ports(seen), view.keeper_name() + (view.keeper_dead() ? " (down)" : ""),
-           seen.driver()},
+          {ports(seen), view.keeper_name() + (view.keeper_dead() ? " (down)" : ""), seen.driver()},
           how);
     }
   return result;

@@ -30,8 +30,10 @@ void print_diagnostics(conversation& with, const api_reply& x) {
 void print_results(conversation& with, const api_reply& x) {
   for (const auto& y : x.results()) {
     auto name = kind_name(y.name().kind()) + "/" + plain(y.name().name());
-    if (y.has_refused())
+    if (y.has_refused() && x.results_size() > 1) // else the reply's own refusal says it
       with.with().err << name << " not changed: " << plain(y.refused().detail()) << '\n';
+    else if (y.has_refused())
+      continue;
     else if (y.action() == "deleted")
       with.with().out << kind_name(y.name().kind()) << " \"" << plain(y.name().name())
                       << "\" deleted\n";

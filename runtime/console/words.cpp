@@ -229,7 +229,9 @@ std::string ports(const assessment& x) {
   std::string result;
   for (const auto& port : x.ports())
     result += (result.empty() ? "" : ",") + (port.name().empty() ? "" : plain(port.name()) + ":")
-              + std::to_string(port.container_port()) + "->" + std::to_string(port.host_port())
+              + std::to_string(port.container_port()) + "->"
+              + (x.host_ip().empty() ? "" : plain(x.host_ip()) + ":")
+              + std::to_string(port.host_port())
               + (port.protocol().empty() || port.protocol() == "TCP" ? "" : "/" + port.protocol());
   return result;
 }

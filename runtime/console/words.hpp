@@ -37,7 +37,7 @@ std::string kind_name(std::string_view kind); // deployment.apps, pod
 std::string pod_status(const pod_view& x);
 std::uint32_t pod_restarts(const pod_view& x);
 
-/// "web:8080->20012", separated by commas; a protocol other than TCP is named.
+/// "web:8080->127.0.0.1:20012", separated by commas; a protocol other than TCP is named.
 std::string ports(const assessment& x);
 
 } // namespace legion::console

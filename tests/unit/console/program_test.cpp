@@ -1,0 +1,357 @@
+#include <doctest/doctest.h>
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+#include "runtime/api/socket_server.hpp"
+#include "runtime/console/legionctl.hpp"
+#include "runtime/console/verbs.hpp"
+#include "runtime/console/waiting.hpp"
+#include "tests/unit/console/canned.hpp"
+
+using namespace legion;
+using namespace legion::console;
+
+namespace {
+
+/// A node that answers every request with replies made by hand.
+struct fake_node final : api::sink {
+  using answers = std::function<std::vector<api_reply>(const api_request&)>;
+
+  explicit fake_node(answers how) : how_(std::move(how)) {
+    char name[] = "/tmp/legion-console-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    api::settings where;
+    where.socket_path = path();
+    auto made = api::make(where)(*this);
+    REQUIRE(made);
+    server_ = std::move(*made);
+  }
+  ~fake_node() override {
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  std::string path() const { return folder_ + "/api.sock"; }
+  std::string folder() const { return folder_; }
+
+  void request_arrived(std::uint64_t request, std::string frame) override {
+    api_request what;
+    what.ParseFromString(frame);
+    for (auto& x : how_(what))
+      server_->reply(request, x.SerializeAsString(), x.last());
+  }
+  void request_cancelled(std::uint64_t) override {}
+
+private:
+  answers how_;
+  std::string folder_;
+  std::unique_ptr<api::server> server_;
+};
+
+struct outcome {
+  int code;
+  std::string out, err;
+};
+
+outcome run_words(std::vector<std::string> words, const std::string& input = {}) {
+  std::istringstream in{input};
+  std::ostringstream out, err;
+  terminal with{in, out, err, false, false, [] { return canned_now; }};
+  auto code = console::run(words, with);
+  return {code, out.str(), err.str()};
+}
+
+api_reply last(api_reply x) {
+  x.set_last(true);
+  return x;
+}
+
+api_reply refused(refusal_code code, std::string detail) {
+  api_reply x;
+  x.mutable_refused()->set_code(code);
+  x.mutable_refused()->set_detail(std::move(detail));
+  return last(x);
+}
+
+api_reply result_reply(std::string action) {
+  api_reply x;
+  auto& result = *x.add_results();
+  result.mutable_name()->set_kind("Deployment");
+  result.mutable_name()->set_namespace_("default");
+  result.mutable_name()->set_name("web");
+  result.set_action(std::move(action));
+  result.set_generation(2);
+  return last(x);
+}
+
+} // namespace
+
+TEST_SUITE("console/program") {
+
+  TEST_CASE("usage: what is wrong goes to stderr, exit code 2; help is no error") {
+    for (std::vector<std::string> words : {std::vector<std::string>{},
+                                           {"frobnicate"},
+                                           {"get"},
+                                           {"get", "secrets"},
+                                           {"get", "pods", "-o", "xml"},
+                                           {"get", "pods", "--nonsense"},
+                                           {"apply"},
+                                           {"apply", "-f", "/no/such/file.yaml"},
+                                           {"scale", "deployment", "web"},
+                                           {"scale", "pods", "web", "--replicas", "3"},
+                                           {"scale", "deployment", "a", "b", "--replicas", "3"},
+                                           {"delete"},
+                                           {"delete", "deployment"},
+                                           {"completion", "tcsh"},
+                                           {"version", "--request-timeout", "soon"}}) {
+      auto x = run_words(words);
+      CAPTURE(x.err);
+      CHECK(x.code == exit_usage);
+      CHECK_FALSE(x.err.empty());
+      CHECK(x.out.empty());
+    }
+    for (auto* verb : {"apply", "get", "describe", "delete", "scale", "logs", "why", "cordon",
+                       "uncordon", "version", "completion"}) {
+      auto x = run_words({verb, "--help"});
+      CHECK(x.code == exit_done);
+      CHECK(x.out.find("Examples:\n  ") != std::string::npos);
+      CHECK(x.err.empty());
+    }
+    CHECK(run_words({"completion", "bash"}).out.find("complete -F _legionctl legionctl")
+          != std::string::npos);
+  }
+
+  TEST_CASE("nobody answers: every target is listed, exit code 3") {
+    auto x = run_words({"get", "nodes", "--target", "/no/api.sock,127.0.0.1:1"});
+    CHECK(x.code == exit_unreachable);
+    CHECK(x.err
+          == "error: no node answers (targets from --target):\n"
+             "  /no/api.sock: no such socket: no node runs with this data folder\n"
+             "  127.0.0.1:1: Connection refused\n"
+             "name one with --target HOST:PORT or --target SOCKET, or start one: legion-node\n");
+  }
+
+  TEST_CASE("the next target is tried") {
+    fake_node node{[](const api_request&) {
+      api_reply x;
+      x.set_version("9.9.9");
+      x.set_answered_by("legion-1");
+      return std::vector{last(x)};
+    }};
+    auto x = run_words({"version", "--target", "/no/api.sock," + node.path()});
+    CHECK(x.code == exit_done);
+    CHECK(x.out == "legionctl " LEGION_VERSION "\nnode legion-1: legion-node 9.9.9\n");
+  }
+
+  TEST_CASE("exit codes by refusal") {
+    struct row {
+      refusal_code code;
+      int exit;
+    };
+    for (auto x : {row{refusal_not_found, 1}, row{refusal_invalid, 1}, row{refusal_overloaded, 1},
+                   row{refusal_unreachable, 3}, row{refusal_deadline, 4}}) {
+      fake_node node{
+          [&](const api_request&) { return std::vector{refused(x.code, "because\x1b[2J of it")}; }};
+      auto ran = run_words({"scale", "deploy/web", "--replicas", "3", "--target", node.path()});
+      CHECK(ran.code == x.exit);
+      CHECK(ran.err == "error: because?[2J of it\n");
+    }
+  }
+
+  TEST_CASE("no answer in time: a change's state is unknown, exit code 4") {
+    fake_node silent{[](const api_request&) { return std::vector<api_reply>{}; }};
+    auto x = run_words({"scale", "deployment", "web", "--replicas=3", "--request-timeout", "50ms",
+                        "--target", silent.path()});
+    CHECK(x.code == exit_unknown);
+    CHECK(x.err.find("gave no answer in time: whether it was done is unknown")
+          != std::string::npos);
+  }
+
+  TEST_CASE("apply: files are sent as they are, results and warnings shown as kubectl does") {
+    api_request heard;
+    fake_node node{[&](const api_request& what) {
+      heard = what;
+      auto x = result_reply("unchanged");
+      x.add_notes("runs as processes");
+      auto& warning = *x.add_diagnostics();
+      warning.set_file("standard input");
+      warning.set_line(3);
+      warning.set_column(7);
+      warning.set_warning(true);
+      warning.set_text("spec.x is not honoured yet");
+      return std::vector{x};
+    }};
+    auto x = run_words({"apply", "-f", "-", "-n", "shop", "--target", node.path()}, "kind: X\n");
+    CHECK(x.code == exit_done);
+    CHECK(x.out == "deployment.apps/web unchanged\n");
+    CHECK(x.err
+          == "standard input:3:7: warning: spec.x is not honoured yet\nnote: runs as processes\n");
+    CHECK(heard.apply().files(0).text() == "kind: X\n");
+    CHECK(heard.apply().namespace_() == "shop");
+    CHECK(heard.request_id().size() == 16);
+  }
+
+  TEST_CASE("apply: a folder's manifests in order, other files left out") {
+    std::vector<std::string> names;
+    fake_node node{[&](const api_request& what) {
+      for (const auto& x : what.apply().files())
+        names.push_back(std::filesystem::path{x.name()}.filename().string());
+      return std::vector{result_reply("created")};
+    }};
+    auto folder = node.folder() + "/manifests";
+    std::filesystem::create_directory(folder);
+    for (auto* name : {"b.yaml", "a.yml", "c.json", "README.md"})
+      std::ofstream{folder + "/" + name} << "x\n";
+    CHECK(run_words({"apply", "-f", folder, "--target", node.path()}).code == exit_done);
+    CHECK(names == std::vector<std::string>{"a.yml", "b.yaml", "c.json"});
+    std::filesystem::create_directory(folder + "/empty");
+    auto empty = run_words({"apply", "-f", folder + "/empty", "--target", node.path()});
+    CHECK(empty.code == exit_usage);
+    CHECK(empty.err.find("no .yaml, .yml or .json file in it") != std::string::npos);
+  }
+
+  TEST_CASE("apply --wait: progress, then done; at the time-out what is missing, exit code 4") {
+    auto polls = 0;
+    fake_node node{[&](const api_request& what) {
+      if (what.has_apply())
+        return std::vector{result_reply("created")};
+      auto x = canned_resources();
+      if (++polls > 1) {
+        x.mutable_resources(0)->set_ready(3);
+        x.mutable_resources(0)->set_available(3);
+      }
+      return std::vector{last(x)};
+    }};
+    auto x = run_words({"apply", "-f", "-", "--wait", "--target", node.path()}, "x");
+    CHECK(x.code == exit_done);
+    CHECK(x.out.rfind("deployment.apps/web created\nall ready after ", 0) == 0);
+    CHECK(x.err == "deployment.apps/web: 1 of 3 ready (web-6d5f9c7b8d-x2k42 CrashLoopBackOff)\n");
+    polls = -1000;
+    x = run_words({"apply", "-f", "-", "--wait", "--timeout", "1ms", "--target", node.path()}, "x");
+    CHECK(x.code == exit_unknown);
+    CHECK(x.err.find("not ready after 0 s; it goes on:\n  deployment.apps/web: 1 of 3 ready")
+          != std::string::npos);
+  }
+
+  TEST_CASE("get: tables, names and objects; notes on stderr") {
+    fake_node node{[](const api_request& what) {
+      auto x = what.get().kind() == "nodes" ? canned_nodes() : canned_resources();
+      x.add_notes("legion-3 is down");
+      return std::vector{last(x)};
+    }};
+    auto target = "--target=" + node.path();
+    auto x = run_words({"get", "po", target});
+    CHECK(x.code == exit_done);
+    CHECK(x.out.rfind("NAME                   READY   STATUS", 0) == 0);
+    CHECK(x.err == "note: legion-3 is down\n");
+    CHECK(run_words({"get", "pods", "--no-headers", target}).out.rfind("web-", 0) == 0);
+    CHECK(run_words({"get", "no", "-o", "name", target}).out
+          == "node/legion-1\nnode/legion-2\nnode/legion-3\n");
+    CHECK(run_words({"get", "deploy,po", "-o", "name", target}).out
+          == "deployment.apps/web\npod/web-6d5f9c7b8d-x2k41\npod/web-6d5f9c7b8d-x2k42\n"
+             "pod/web-6d5f9c7b8d-x2k43\n");
+    CHECK(run_words({"get", "deploy/web", "-o", "yaml", target})
+              .out.rfind("apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n", 0)
+          == 0);
+    CHECK(run_words({"get", "deployments", "-o", "json", target})
+              .out.rfind("{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\"", 0)
+          == 0);
+  }
+
+  TEST_CASE("get: nothing there is said, and is no error") {
+    fake_node node{[](const api_request&) { return std::vector{last({})}; }};
+    auto x = run_words({"get", "pods", "--target", node.path()});
+    CHECK(x.code == exit_done);
+    CHECK(x.err == "No pods found in namespace default.\n");
+    CHECK(run_words({"get", "pods", "-A", "--target", node.path()}).err == "No pods found.\n");
+  }
+
+  TEST_CASE("get -w: rows that changed, the headings once") {
+    fake_node node{[](const api_request& what) {
+      CHECK(what.get().watch());
+      auto first = canned_resources();
+      auto second = first;
+      second.mutable_resources(0)->mutable_pods(2)->set_state("gone");
+      return std::vector{first, first, last(second)};
+    }};
+    auto x = run_words({"get", "pods", "-w", "--target", node.path()});
+    CHECK(x.out
+          == "NAME                   READY   STATUS             RESTARTS      AGE   NODE\n"
+             "web-6d5f9c7b8d-x2k41   1/1     Running            0             59m   legion-1\n"
+             "web-6d5f9c7b8d-x2k42   0/1     CrashLoopBackOff   4 (20s ago)   59m   legion-2\n"
+             "web-6d5f9c7b8d-x2k43   0/1     Pending            0             59m   <none>\n"
+             "web-6d5f9c7b8d-x2k43   0/1     Gone               0             59m   <none>\n");
+  }
+
+  TEST_CASE("logs come through as bytes, in pieces") {
+    fake_node node{[](const api_request& what) {
+      CHECK(what.logs().pod() == "web-1");
+      CHECK(what.logs().tail_lines() == 5);
+      CHECK(what.logs().follow());
+      api_reply a, b;
+      a.mutable_log()->set_text("one\n");
+      b.mutable_log()->set_text("two \xff\n");
+      return std::vector{a, last(b)};
+    }};
+    auto x = run_words({"logs", "-f", "pod/web-1", "--tail", "5", "--target", node.path()});
+    CHECK(x.code == exit_done);
+    CHECK(x.out == "one\ntwo \xff\n");
+  }
+
+  TEST_CASE("delete and cordon say what they did") {
+    std::vector<api_request> heard;
+    fake_node node{[&](const api_request& what) {
+      heard.push_back(what);
+      return std::vector{what.has_cordon() ? last({}) : result_reply("deleted")};
+    }};
+    auto target = "--target=" + node.path();
+    CHECK(run_words({"delete", "deployment/web", "pod/a", target}).out
+          == "deployment.apps \"web\" deleted\n");
+    REQUIRE(heard.size() == 1);
+    CHECK(heard[0].delete_().names_size() == 2);
+    CHECK(heard[0].delete_().names(1).kind() == "Pod");
+    CHECK(run_words({"cordon", "node/legion-2", target}).out == "node/legion-2 cordoned\n");
+    CHECK(heard[1].cordon().node() == "legion-2");
+    CHECK(run_words({"uncordon", "legion-2", target}).out == "node/legion-2 uncordoned\n");
+  }
+
+  TEST_CASE("names on the command line: kubectl's two forms, not mixed") {
+    auto x = read_names({"deploy/web", "po/a", "deployment/b"});
+    REQUIRE(x);
+    REQUIRE(x->size() == 2);
+    CHECK((*x)[0].names == std::vector<std::string>{"web", "b"});
+    CHECK((*x)[1].kind == "pods");
+    CHECK_FALSE(read_names({"deploy/web", "a"}));
+    CHECK_FALSE(read_names({"deploy", "po/a"}));
+    CHECK_FALSE(read_names({"deploy/"}));
+    CHECK_FALSE(read_names({"x/a"}));
+    CHECK_FALSE(read_names({}));
+  }
+
+  TEST_CASE("what a resource still lacks, in a line") {
+    put_result applied;
+    applied.set_generation(2);
+    auto web = canned_web();
+    CHECK(still_missing(web, applied) == "1 of 3 ready (web-6d5f9c7b8d-x2k42 CrashLoopBackOff)");
+    web.mutable_pods()->DeleteSubrange(1, 1);
+    CHECK(still_missing(web, applied)
+          == "1 of 3 ready (web-6d5f9c7b8d-x2k43 Pending: cpu: needs 250m, the most free is "
+             "120m)");
+    web.set_updated(2);
+    CHECK(still_missing(web, applied).rfind("2 of 3 updated, 1 ready", 0) == 0);
+    web.set_updated(3);
+    web.set_ready(3);
+    web.set_available(3);
+    CHECK(still_missing(web, applied).empty());
+    for (auto i = 0; i < 2; ++i)
+      web.add_pods()->set_state("bound");
+    CHECK(still_missing(web, applied) == "1 old replicas are ending");
+    applied.set_generation(3);
+    CHECK(still_missing(web, applied) == "the change is not seen yet");
+  }
+
+} // TEST_SUITE

@@ -1,0 +1,249 @@
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include "runtime/console/describe.hpp"
+#include "runtime/console/objects.hpp"
+#include "runtime/console/tables.hpp"
+#include "tests/unit/console/canned.hpp"
+
+using namespace legion;
+using namespace legion::console;
+
+namespace {
+
+std::size_t widest(const std::string& text) {
+  std::istringstream lines{text};
+  std::size_t most = 0;
+  for (std::string line; std::getline(lines, line);)
+    most = std::max(most, line.size());
+  return most;
+}
+
+const look narrow{false, false, canned_now};
+const look wide{true, true, canned_now};
+
+} // namespace
+
+TEST_SUITE("console/rendering") {
+
+  TEST_CASE("nodes") {
+    auto text = node_table(canned_nodes(), narrow).text();
+    CHECK(text
+          == "NAME       STATUS                     PODS    CPU         MEMORY      AGE   VERSION\n"
+             "legion-1   Ready                      1/110   250m/660m   384Mi/2Gi   60m   0.1.0\n"
+             "legion-2   Ready,SchedulingDisabled   1/110   250m/660m   384Mi/2Gi   60m   0.1.0\n"
+             "legion-3   NotReady                   ?       ?           ?           ?     0.1.0\n");
+    auto usual = canned_nodes();
+    usual.mutable_nodes()->DeleteSubrange(1, 1);
+    CHECK(widest(node_table(usual, narrow).text()) <= 80);
+  }
+
+  TEST_CASE("deployments") {
+    CHECK(deployment_table(canned_resources(), narrow).text()
+          == "NAME   READY   UP-TO-DATE   AVAILABLE   AGE\n"
+             "web    1/3     3            1           60m\n");
+    auto down = canned_resources();
+    down.mutable_resources(0)->set_keeper_dead(true);
+    CHECK(deployment_table(down, wide).text()
+          == "NAMESPACE   NAME   READY   UP-TO-DATE   AVAILABLE   AGE   KEEPER            "
+             "CONTAINERS   IMAGES       SELECTOR\n"
+             "default     web    1/3     3            1           60m   legion-2 (down)   main "
+             "        nginx:1.27   app=web\n");
+  }
+
+  TEST_CASE("pods") {
+    auto text = pod_table(canned_resources(), narrow).text();
+    CHECK(text
+          == "NAME                   READY   STATUS             RESTARTS      AGE   NODE\n"
+             "web-6d5f9c7b8d-x2k41   1/1     Running            0             59m   legion-1\n"
+             "web-6d5f9c7b8d-x2k42   0/1     CrashLoopBackOff   4 (20s ago)   59m   legion-2\n"
+             "web-6d5f9c7b8d-x2k43   0/1     Pending            0             59m   <none>\n");
+    CHECK(widest(text) <= 80);
+    CHECK(pod_table(canned_resources(), {true, false, canned_now})
+              .text()
+              .find("legion-1   http:8080->127.0.0.1:20012   legion-2   process")
+          != std::string::npos);
+  }
+
+  TEST_CASE("promises") {
+    auto nodes = canned_nodes();
+    *nodes.mutable_nodes(0)->add_assessments() = canned_assessment(1);
+    CHECK(promise_table(nodes, narrow).text()
+          == "POD                    PROMISER   PROMISEE   VERDICT   AGE\n"
+             "web-6d5f9c7b8d-x2k41   legion-1   legion-2   kept      59m\n");
+  }
+
+  TEST_CASE("a deployment as an object: the author's fields, what is wanted now, and status") {
+    auto x = deployment_object(canned_web());
+    CHECK(x["spec"]["template"]["spec"]["containers"][0]["env"][0]["name"] == "ON");
+    CHECK(x["spec"]["replicas"] == 3); // scaled since
+    CHECK(x["metadata"]["creationTimestamp"] == "2027-01-15T08:00:00Z");
+    CHECK(x["metadata"]["resourceVersion"] == "9");
+    CHECK(x["status"]["readyReplicas"] == 1);
+    CHECK(x["status"]["unavailableReplicas"] == 2);
+    auto without = canned_web();
+    without.mutable_what()->clear_document();
+    auto made = deployment_object(without);
+    CHECK(made["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"]
+          == "384Mi");
+    without.mutable_what()->set_document("[not an object");
+    CHECK(deployment_object(without)["kind"] == "Deployment");
+  }
+
+  TEST_CASE("a pod as an object") {
+    auto web = canned_web();
+    auto x = pod_object(web.pods(1), web);
+    CHECK(x["apiVersion"] == "v1");
+    CHECK(x["metadata"]["name"] == "web-6d5f9c7b8d-x2k42");
+    CHECK(x["metadata"]["labels"]["pod-template-hash"] == "6d5f9c7b8d");
+    CHECK(x["metadata"]["ownerReferences"][0]["name"] == "web");
+    CHECK(x["spec"]["nodeName"] == "legion-2");
+    CHECK(x["spec"]["containers"][0]["image"] == "nginx:1.27");
+    CHECK(x["status"]["phase"] == "Running");
+    CHECK(x["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "CrashLoopBackOff");
+    CHECK(x["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 1);
+    CHECK(x["status"]["conditions"][0]["status"] == "False");
+    auto pending = pod_object(web.pods(2), web);
+    CHECK(pending["status"]["phase"] == "Pending");
+    CHECK(pending["status"]["message"] == "cpu: needs 250m, the most free is 120m");
+  }
+
+  TEST_CASE("several objects are a v1 List; nodes and promises are legion.dev/v1") {
+    auto nodes = canned_nodes();
+    *nodes.mutable_nodes(0)->add_assessments() = canned_assessment(1);
+    auto list = listed(objects_of("nodes", nodes), false);
+    CHECK(list["kind"] == "List");
+    CHECK(list["items"].size() == 3);
+    CHECK(list["items"][0]["apiVersion"] == "legion.dev/v1");
+    CHECK(list["items"][0]["status"]["capacity"]["cpu"] == "660m");
+    auto promise = listed(objects_of("promises", nodes), false);
+    CHECK(promise["kind"] == "Promise");
+    CHECK(promise["spec"]["promisee"] == "legion-2");
+    CHECK(listed({}, false)["items"].empty());
+    CHECK(listed(objects_of("promises", nodes), true)["kind"] == "List");
+  }
+
+  TEST_CASE("YAML quotes what would be read as something else") {
+    json x{{"word", "plain"},
+           {"yes", "yes"},
+           {"number", "12"},
+           {"empty", ""},
+           {"n", 12},
+           {"flag", true},
+           {"lines", "a\nb"},
+           {"time", "2027-01-15T08:00:00Z"},
+           {"colon", "a: b"},
+           {"list", json::array({"a", json::object()})},
+           {"none", json::array()}};
+    CHECK(to_yaml(x)
+          == "word: plain\n\"yes\": \"yes\"\nnumber: \"12\"\nempty: \"\"\n\"n\": 12\nflag: true\n"
+             "lines: \"a\\nb\"\ntime: \"2027-01-15T08:00:00Z\"\ncolon: \"a: b\"\nlist:\n  - a\n  - "
+             "{}\nnone: []\n");
+  }
+
+  TEST_CASE("describe: a deployment, ending with its events") {
+    auto text = describe_deployment(canned_web(), canned_now);
+    CHECK(text
+          == "Name:         web\n"
+             "Namespace:    default\n"
+             "Created:      2027-01-15T08:00:00Z (60m ago)\n"
+             "Labels:       <none>\n"
+             "Annotations:  <none>\n"
+             "Selector:     app=web\n"
+             "Replicas:     3 wanted, 3 updated, 1 ready, 1 available\n"
+             "Strategy:     RollingUpdate\n"
+             "Revision:     6d5f9c7b8d\n"
+             "Keeper:       legion-2, group 12\n"
+             "Containers:\n"
+             "  main:\n"
+             "    Image:        nginx:1.27 (kept, not pulled)\n"
+             "    Command:      httpd -p '$(PORT)'\n"
+             "    Ports:        8080\n"
+             "    Requests:     cpu 250m, memory 384Mi\n"
+             "    Limits:       <none>\n"
+             "Pods:\n"
+             "  POD                    STATUS             RESTARTS   AGE   NODE\n"
+             "  web-6d5f9c7b8d-x2k41   Running            0          59m   legion-1\n"
+             "  web-6d5f9c7b8d-x2k42   CrashLoopBackOff   4          59m   legion-2\n"
+             "  web-6d5f9c7b8d-x2k43   Pending            0          59m   <none>\n"
+             "  web-6d5f9c7b8d-x2k43: cpu: needs 250m, the most free is 120m\n"
+             "Events:\n"
+             "  AGE        TYPE      REASON    FROM       MESSAGE\n"
+             "  59m        Normal    Started   legion-1   web-6d5f9c7b8d-x2k41: started container "
+             "main\n"
+             "  20s (x4)   Warning   BackOff   legion-2   web-6d5f9c7b8d-x2k42: container main "
+             "ended with exit code 1\n");
+  }
+
+  TEST_CASE("describe: a pod has its own events only, at most 20") {
+    auto web = canned_web();
+    for (auto i = 0; i < 30; ++i) {
+      auto& x = *web.add_events();
+      x.set_object("web-6d5f9c7b8d-x2k41");
+      x.set_message("number " + std::to_string(i));
+      x.set_time_ms(canned_now);
+    }
+    auto text = describe_pod(web.pods(0), web, canned_now);
+    CHECK(text.find("Node:         legion-1\n") != std::string::npos);
+    CHECK(text.find("Promise:      bound, order 1.7, kept\n") != std::string::npos);
+    CHECK(text.find("Ports:        http:8080->127.0.0.1:20012\n") != std::string::npos);
+    CHECK(text.find("State:        running since 2027-01-15T08:01:00Z (59m ago), pid 4711")
+          != std::string::npos);
+    CHECK(text.find("number 9\n") == std::string::npos);
+    CHECK(text.find("number 10\n") != std::string::npos);
+    CHECK(text.find("BackOff") == std::string::npos);
+    CHECK(text.ends_with("number 29\n"));
+  }
+
+  TEST_CASE("describe: a node says what it cannot give") {
+    auto node = canned_node(1);
+    *node.add_assessments() = canned_assessment(1);
+    auto text = describe_node(node, canned_now);
+    CHECK(text.find("Free:         410m cpu, 1.6Gi memory, 999 ports, 109 pods\n")
+          != std::string::npos);
+    CHECK(text.find("Limits:       cpu limits are not enforced: no cpu controller\n")
+          != std::string::npos);
+    CHECK(text.find("  default     web-6d5f9c7b8d-x2k41   Running   kept      59m\n")
+          != std::string::npos);
+  }
+
+  TEST_CASE("why: every offer and decline, with numbers, and what decided") {
+    explanation x;
+    x.set_pod("web-6d5f9c7b8d-x2k41");
+    auto web = canned_web();
+    *x.mutable_view() = web.pods(0);
+    auto& round = *x.add_rounds();
+    round.set_time_ms(canned_now - 12'000);
+    round.set_called_for(3);
+    round.set_decided("legion-1: the highest score");
+    auto& winner = *round.add_candidates();
+    winner.set_node_name("legion-1");
+    winner.set_score(812);
+    winner.set_score_detail("room 612, spread 200");
+    winner.set_accepted(true);
+    winner.mutable_offer()->set_count(3);
+    winner.mutable_offer()->mutable_free()->set_cpu_millis(600);
+    winner.mutable_offer()->mutable_free()->set_memory_bytes(std::int64_t{2} << 30);
+    winner.mutable_offer()->mutable_free()->set_ports(1000);
+    winner.mutable_offer()->mutable_free()->set_pods(110);
+    auto& loser = *round.add_candidates();
+    loser.set_node_name("legion-10");
+    loser.mutable_decline()->set_reason(decline_cpu);
+    loser.mutable_decline()->set_detail("cpu: needs 500m, free 120m of 2000m");
+    auto& silent = *round.add_candidates();
+    silent.set_node_name("legion-3");
+    silent.mutable_decline()->set_reason(decline_silent);
+    CHECK(explain(x, canned_now)
+          == "pod web-6d5f9c7b8d-x2k41: Running on legion-1, ready\n"
+             "\n"
+             "Round 1, 12s ago: 3 replicas called for, 3 nodes asked\n"
+             "  legion-1   offered 3, score 812, accepted\n"
+             "             room 612, spread 200\n"
+             "             free 600m cpu, 2Gi memory, 1000 ports, 110 pods\n"
+             "  legion-10  declined: cpu: needs 500m, free 120m of 2000m\n"
+             "  legion-3   did not answer\n"
+             "  decided: legion-1: the highest score\n");
+  }
+
+} // TEST_SUITE
