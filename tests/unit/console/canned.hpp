@@ -114,11 +114,12 @@ inline resource_view canned_web() {
   container.mutable_requests()->set_cpu_millis(250);
   container.mutable_requests()->set_memory_bytes(std::int64_t{384} << 20);
   container.add_ports()->set_container_port(8080);
-  what.set_document(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},)"
-                    R"("spec":{"replicas":2,"selector":{"matchLabels":{"app":"web"}},)"
-                    R"("template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":)"
-                    R"([{"name":"main","image":"nginx:1.27","command":["httpd","-p","$(PORT)"],)"
-                    R"("env":[{"name":"ON","value":"yes"}]}]}}}})");
+  what.set_document(
+      R"x({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{)x"
+      R"x("replicas":2,"selector":{"matchLabels":{"app":"web"}},"template":{"metadata":)x"
+      R"x({"labels":{"app":"web"}},"spec":{"containers":[{"name":"main","image":)x"
+      R"x("nginx:1.27","command":["httpd","-p","$(PORT)"],"env":[{"name":"ON",)x"
+      R"x("value":"yes"}]}]}}}})x");
   for (auto i = 1; i <= 3; ++i) {
     auto& pod = *x.add_pods();
     *pod.mutable_assessment() = canned_assessment(i);
