@@ -218,8 +218,8 @@ def node_of(pod):
 
 
 def pid_of(pod):
-    return pod["status"]["containerStatuses"][0]["state"]["running"]["pid"]
+    return pod["status"]["containerStatuses"][0]["pid"]
 
 
 def host_ports(pod):
-    return [p["hostPort"] for c in pod["spec"]["containers"] for p in c.get("ports", []) if p.get("hostPort")]
+    return [p["hostPort"] for p in pod["status"].get("legion.dev/ports", [])]
