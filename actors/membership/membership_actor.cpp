@@ -145,6 +145,8 @@ membership::swim::setting setting_of(const node_context& context) {
     *x.self.add_labels() = label;
   for (auto& taint : context.offers.taints)
     *x.self.add_taints() = taint;
+  x.self.set_keeps(context.keeps);
+  x.self.set_cordoned(context.cordoned);
   x.cluster = context.cluster;
   x.contacts = context.join.size();
   x.seed = context.seed_for("membership");
@@ -154,6 +156,7 @@ membership::swim::setting setting_of(const node_context& context) {
 
 members_known all_members(membership_pointer self) {
   members_known result;
+  result.cluster = self->state.rules->cluster();
   for (auto& e : self->state.rules->members().all())
     result.members.push_back({membership::record_of(e), e.state});
   return result;

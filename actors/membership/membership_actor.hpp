@@ -27,6 +27,7 @@ struct subscribe_members {
 struct list_members {};
 
 struct members_known {
+  std::string cluster;                // 16 bytes; empty before a join
   std::vector<member_change> members; // sorted by node id; with this node itself
 };
 

@@ -114,8 +114,9 @@ void remember_members(node_pointer self) {
             for (const auto& x : all.members)
               if (x.state == member_alive || x.state == member_suspect)
                 living.push_back(x.who);
-            auto value = node::members_to_remember(s.context->self.id, std::move(living))
-                             .SerializeAsString();
+            auto known = node::members_to_remember(s.context->self.id, std::move(living));
+            known.set_cluster(all.cluster);
+            auto value = known.SerializeAsString();
             auto hash = std::hash<std::string>{}(value);
             if (hash == s.members_hash)
               return;

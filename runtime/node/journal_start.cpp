@@ -2,6 +2,8 @@
 
 #include <future>
 
+#include <sodium.h>
+
 #include "messages/journal.pb.h"
 #include "messages/membership.pb.h"
 
@@ -22,7 +24,7 @@ private:
 
 } // namespace
 
-result<journal_start> begin_start(const store::opened& journal, const node_id& self) {
+result<journal_start> begin_start(const store::opened& journal, const node_id& self, bool founds) {
   journal_start result;
   start_record last;
   known_members known;
@@ -37,7 +39,12 @@ result<journal_start> begin_start(const store::opened& journal, const node_id& s
     if (who.ParseFromString(bytes) && node_id::from_bytes(who.id()) != self)
       result.contacts.push_back({node_id::from_bytes(who.id()), who.endpoint(), who.public_key()});
   }
-  result.cluster = last.cluster();
+  result.cluster = last.cluster().empty() ? known.cluster() : last.cluster();
+  if (founds && result.cluster.empty() && result.contacts.empty()) {
+    result.cluster.resize(16);
+    randombytes_buf(result.cluster.data(), result.cluster.size());
+    last.set_cluster(result.cluster);
+  }
   last.set_start(last.start() + 1);
   last.set_binary_version(LEGION_VERSION);
   result.start = start_number{last.start()};

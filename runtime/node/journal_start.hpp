@@ -16,9 +16,11 @@ struct journal_start {
   std::vector<transport::peer> contacts; // members it knew, without itself
 };
 
-/// Counts this start and syncs it, so that no two lives of a node share a number.
+/// Counts this start and syncs it, so that no two lives of a node share a number. A node that
+/// founds a cluster makes its id here, in the same write: a founder that dies at once is the
+/// founder of the same cluster when it returns.
 ///
 /// Errors: those of the store.
-result<journal_start> begin_start(const store::opened& journal, const node_id& self);
+result<journal_start> begin_start(const store::opened& journal, const node_id& self, bool founds);
 
 } // namespace legion::node_process

@@ -100,7 +100,7 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
                                 const store::opened& journal) {
   node_context result;
   result.self.id = identify(keys.public_key);
-  auto begun = begin_start(journal, result.self.id);
+  auto begun = begin_start(journal, result.self.id, settings.join.empty());
   if (!begun)
     return begun.why();
   auto contacts = contacts_of(settings);
