@@ -104,7 +104,8 @@ def a_deployment_runs_on_three_nodes_and_answers(bin_folder):
         pods = applied(c, 3)
         check(len({node_of(p) for p in pods.values()}) == 3, "the replicas are not spread over the three nodes")
         for name, pod in pods.items():
-            check(name in fetch(host_ports(pod)[0]), f"{name} answers with another's page")
+            page = fetch(host_ports(pod)[0])
+            check(name in page, f"{name} answers with another page: {page!r}")
         again = apply(c.nodes[1], web(3))
         check("unchanged" in again.stdout, "an unchanged file is not called unchanged: " + again.stdout)
         check(set(c.pods()) == set(pods), "an unchanged file changed the replicas")
