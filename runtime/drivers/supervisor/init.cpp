@@ -146,6 +146,10 @@ void become_workload(attempt& x) {
   }
   if (dup2(output_fd, 1) < 0 || dup2(output_fd, 2) < 0)
     return failed("dup2");
+  // The workload's own folder lies under the data folder, which other users may not enter: so
+  // before the change of user.
+  if (!x.plan.own_folder.empty() && chdir(x.plan.own_folder.c_str()) != 0)
+    return failed("chdir");
   if (x.plan.group || x.plan.user) {
     auto group = static_cast<gid_t>(x.plan.group.value_or(0));
     if (geteuid() == 0 && setgroups(0, nullptr) != 0)
@@ -155,7 +159,7 @@ void become_workload(attempt& x) {
     if (x.plan.user && setuid(static_cast<uid_t>(*x.plan.user)) != 0)
       return failed("setuid");
   }
-  if (chdir(x.plan.working_dir.empty() ? "/" : x.plan.working_dir.c_str()) != 0)
+  if (!x.plan.working_dir.empty() && chdir(x.plan.working_dir.c_str()) != 0)
     return failed("chdir");
   umask(022);
   sigset_t none;

@@ -14,7 +14,8 @@ namespace legion::drivers {
 struct init_plan {
   std::vector<std::string> argv;
   std::vector<std::string> env; // NAME=value
-  std::string working_dir;
+  std::string working_dir;      // empty: `own_folder`
+  std::string own_folder;
   std::optional<std::int64_t> user;
   std::optional<std::int64_t> group;
   std::vector<std::string> doors; // cgroup.procs files to enter

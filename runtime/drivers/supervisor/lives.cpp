@@ -156,6 +156,12 @@ result<init_plan> lives::plan_of(const legion::launch& x, const std::string& gro
     else if (x.has_user())
       plan.group = group_of_user(x.user());
   }
+  if (plan.working_dir.empty()) {
+    auto own = files_.own_folder(x.workload(), plan.user, plan.group);
+    if (!own)
+      return own.why();
+    plan.own_folder = *own;
+  }
   if (groups_.usable()) {
     limits bounds{x.cpu_millis(), x.memory_bytes(), x.pids(), x.cpu_weight_millis()};
     if (auto made = groups_.make(group, bounds); !made)

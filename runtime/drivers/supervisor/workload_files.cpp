@@ -78,6 +78,27 @@ result<std::string> workload_files::output_of(const launch& x) const {
   return folder + "/" + x.container() + "." + std::to_string(x.life()) + ".log";
 }
 
+result<std::string> workload_files::own_folder(const std::string& name,
+                                               std::optional<std::int64_t> user,
+                                               std::optional<std::int64_t> group) const {
+  auto workload = folder_ + "/workloads/" + name;
+  auto path = workload + "/files";
+  auto failed = [&](const char* what) {
+    return fault{errno == ENOSPC ? errc::disk_full : errc::disk,
+                 what + path + ": " + std::strerror(errno)};
+  };
+  if (!make_folders(folder_ + "/workloads", workload))
+    return failed("mkdir ");
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return failed("mkdir ");
+  if (geteuid() == 0
+      && chown(path.c_str(), static_cast<uid_t>(user.value_or(-1)),
+               static_cast<gid_t>(group.value_or(-1)))
+             != 0)
+    return failed("chown ");
+  return path;
+}
+
 void workload_files::remove(const std::string& workload) const {
   remove_tree(folder_ + "/workloads/" + workload);
   drop_old_output();

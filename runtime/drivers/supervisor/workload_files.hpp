@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,10 @@ public:
   int save(const process_status& x) const;
   /// Makes room for the output of this life, drops lives that are too old, and names the file.
   result<std::string> output_of(const launch& x) const;
+  /// The folder that a workload's processes begin in unless they name one: theirs to write, gone
+  /// with the workload.
+  result<std::string> own_folder(const std::string& workload, std::optional<std::int64_t> user,
+                                 std::optional<std::int64_t> group) const;
   /// The workload is forgotten; its output stays until `kept_removed` others were removed after it.
   void remove(const std::string& workload) const;
 

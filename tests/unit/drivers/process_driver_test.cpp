@@ -318,6 +318,19 @@ TEST_SUITE("drivers/process_driver") {
     CHECK(text == "hello world\n/usr\nerr\n0\n1\n2\n3\n");
   }
 
+  TEST_CASE("without a working folder a process begins in its workload's own, gone with it") {
+    machine m;
+    auto own = m.folder + "/workloads/w/files";
+    CHECK(m.output_of("w", "pwd; echo here > file; cat file") == own + "\nhere\n");
+    CHECK(std::filesystem::exists(own + "/file"));
+    m.driver->remove(++m.next, "w");
+    REQUIRE(m.told->wait(m.told->removals, m.next));
+    CHECK_FALSE(std::filesystem::exists(own));
+    if (geteuid() == 0)
+      CHECK(m.output_of("other", "echo theirs > file; cat file", [](auto& x) { x.set_user(65534); })
+            == "theirs\n");
+  }
+
   TEST_CASE("a workload has its own pid namespace, where its init reaps") {
     if (!root_or_skip())
       return;
