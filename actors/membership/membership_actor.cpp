@@ -145,8 +145,6 @@ membership::swim::setting setting_of(const node_context& context) {
     *x.self.add_labels() = label;
   for (auto& taint : context.offers.taints)
     *x.self.add_taints() = taint;
-  x.self.set_keeps(context.keeps);
-  x.self.set_cordoned(context.cordoned);
   x.cluster = context.cluster;
   x.contacts = context.join.size();
   x.seed = context.seed_for("membership");

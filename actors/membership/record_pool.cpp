@@ -4,7 +4,6 @@ namespace legion::membership {
 
 record_ptr record_pool::keep(const member& x) {
   auto bytes = x.SerializeAsString();
-  std::lock_guard guard{shelf_->mutex};
   auto& place = shelf_->records[bytes];
   if (auto known = place.lock())
     return known;
@@ -13,7 +12,6 @@ record_ptr record_pool::keep(const member& x) {
     auto s = shelf.lock();
     if (!s)
       return;
-    std::lock_guard guard{s->mutex};
     auto i = s->records.find(bytes);
     if (i != s->records.end() && i->second.expired())
       s->records.erase(i);
@@ -24,7 +22,6 @@ record_ptr record_pool::keep(const member& x) {
 }
 
 std::size_t record_pool::size() const {
-  std::lock_guard guard{shelf_->mutex};
   return shelf_->records.size();
 }
 

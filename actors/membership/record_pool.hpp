@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
@@ -14,7 +13,8 @@ using record_ptr = std::shared_ptr<const member>;
 /// Keeps one copy of equal member records, however many nodes of one process hold them: in a
 /// simulated zone of 125 each record would otherwise be held 125 times.
 ///
-/// Shape: a record lives as long as somebody holds it; safe from any thread.
+/// Shape: a record lives as long as somebody holds it. For one thread at a time: one node's
+/// membership, or every node of a simulator.
 class record_pool {
 public:
   record_ptr keep(const member& x);
@@ -22,7 +22,6 @@ public:
 
 private:
   struct shelf {
-    std::mutex mutex;
     std::unordered_map<std::string, std::weak_ptr<const member>> records; // by their bytes
   };
   std::shared_ptr<shelf> shelf_ = std::make_shared<shelf>();
