@@ -26,6 +26,8 @@ node_view view(node_pointer self, const node_request& what) {
     result.add_notes(x);
   if (!s.features.note.empty())
     result.add_notes(s.features.note);
+  for (const auto& x : s.features.limits)
+    result.add_limits(x);
   for (const auto& x : s.self.describes.drivers)
     result.add_drivers(x);
   result.set_started_ms(s.started_ms);

@@ -222,9 +222,9 @@ std::string describe_node(const node_view& x, wall_ms now) {
   to.line("Capacity", amounts(x.total()));
   to.line("Free", amounts(x.free()));
   to.lines("Drivers", {x.drivers().begin(), x.drivers().end()});
-  to.lines("Limits", {x.notes().begin(), x.notes().end()});
-  to.line("Keeps", std::to_string(x.kept_resources()) + " resources in "
-                       + std::to_string(x.kept_groups()) + " groups");
+  to.lines("Limits", {x.limits().begin(), x.limits().end()});
+  to.lines("Notes", {x.notes().begin(), x.notes().end()});
+  to.line("Keeps", std::to_string(x.kept_groups()) + " groups that hold resources");
   to.line("Processes",
           "node " + std::to_string(x.pid()) + ", supervisor " + std::to_string(x.supervisor_pid()));
   if (x.assessments().empty()) {

@@ -250,6 +250,8 @@ int run(const std::vector<std::string>& words, terminal& with) {
   add_why(app, from);
   add_cordon(app, from, "cordon", "let a node take on no more replicas");
   add_cordon(app, from, "uncordon", "let a node take on replicas again");
+  // Never run from here: it takes its own arguments, before these are read.
+  app.add_subcommand("simulate", "run a manifest on nodes that exist in this process only");
   app.add_subcommand("version", "show the version of legionctl and of the node that answers")
       ->footer("Examples:\n  legionctl version --target 127.0.0.1:7711");
   auto* completions = app.add_subcommand("completion", "print a script for your shell");

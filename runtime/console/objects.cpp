@@ -266,7 +266,6 @@ json node_object(const node_view& x) {
   status["free"] = capacity_object(x.free());
   status["promises"] = x.promises();
   status["keptGroups"] = x.kept_groups();
-  status["keptResources"] = x.kept_resources();
   status["drivers"] = json::array();
   for (const auto& y : x.drivers())
     status["drivers"].push_back(utf8(y));

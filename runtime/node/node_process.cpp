@@ -114,6 +114,7 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   result.offers = offer_of(settings);
   randombytes_buf(&result.seed, sizeof(result.seed));
   result.wall_clock = now_ms;
+  result.pid = ::getpid();
   result.join = *contacts;
   result.join.insert(result.join.end(), begun->contacts.begin(), begun->contacts.end());
   result.cluster = begun->cluster;

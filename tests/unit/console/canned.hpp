@@ -30,7 +30,6 @@ inline node_view canned_node(int i) {
   x.mutable_free()->set_ports(999);
   x.set_promises(1);
   x.set_kept_groups(1);
-  x.set_kept_resources(1);
   x.add_drivers("process");
   x.add_notes("cpu limits are not enforced: no cpu controller");
   x.set_pid(100 + i);

@@ -202,7 +202,7 @@ TEST_SUITE("console/rendering") {
     auto text = describe_node(node, canned_now);
     CHECK(text.find("Free:         410m cpu, 1.6Gi memory, 999 ports, 109 pods\n")
           != std::string::npos);
-    CHECK(text.find("Limits:       cpu limits are not enforced: no cpu controller\n")
+    CHECK(text.find("Notes:        cpu limits are not enforced: no cpu controller\n")
           != std::string::npos);
     CHECK(text.find("  default     web-6d5f9c7b8d-x2k41   Running   kept      59m\n")
           != std::string::npos);
