@@ -55,8 +55,8 @@ private:
       return;
     if (rule->read) {
       auto r = rule->read(x, in);
-      if (claim(r, x, in))
-        into.resources.push_back(std::move(r));
+      claim(r, x, in);
+      into.resources.push_back(std::move(r));
       return;
     }
     auto items = x["items"];
@@ -65,15 +65,14 @@ private:
   }
 
   /// A name is taken once in all files.
-  bool claim(const resource& r, const spot& at, context& in) {
+  void claim(const resource& r, const spot& at, context& in) {
     auto name = r.metadata().namespace_() + '/' + r.metadata().name();
     auto where = file_ + ':' + std::to_string(at.what->at.line);
     auto [known, fresh] = taken_.try_emplace(r.kind() + ' ' + name, where);
-    if (!fresh && at["metadata"]["name"])
+    if (!fresh)
       in.to.error(at["metadata"]["name"].what->at, at["metadata"]["name"].path,
                   r.kind() + ' ' + name + " again, first in " + known->second,
                   "each resource once");
-    return fresh;
   }
 
   static const kind_rule* kind_of(const spot& x, context& in) {

@@ -21,19 +21,15 @@ std::optional<std::string_view> subscript(std::string_view path, std::string_vie
 }
 
 bool field_path_honoured(std::string_view path) {
-  static const std::set<std::string_view> known{"metadata.name", "metadata.namespace",
-                                                "metadata.uid",  "spec.nodeName",
-                                                "status.hostIP", "status.podIP"};
+  static const std::set<std::string_view> known{
+      "metadata.name", "metadata.namespace", "metadata.uid",   "spec.nodeName",
+      "status.hostIP", "status.podIP",       "status.hostIPs", "status.podIPs"};
   if (known.contains(path))
     return true;
   for (auto of : {"metadata.labels", "metadata.annotations"})
     if (auto key = subscript(path, of))
       return qualified_name(*key);
   return false;
-}
-
-bool field_path_later(std::string_view path) {
-  return path == "spec.serviceAccountName" || path == "status.hostIPs" || path == "status.podIPs";
 }
 
 /// True: the variable has a value that can be known.
@@ -47,7 +43,7 @@ bool read_value_from(const spot& from, env_var& into, context& in) {
   auto path = from["fieldRef"]["fieldPath"];
   if (!path)
     return false;
-  if (field_path_later(path.text())) {
+  if (path.text() == "spec.serviceAccountName") {
     in.to.warning(path.what->at, path.path,
                   shown(*path.what) + " is not yet honoured: the variable is left out");
     return false;
@@ -55,7 +51,7 @@ bool read_value_from(const spot& from, env_var& into, context& in) {
   if (!field_path_honoured(path.text()))
     in.to.error(path.what->at, path.path, shown(*path.what),
                 "metadata.name, metadata.namespace, metadata.uid, metadata.labels['KEY'], "
-                "metadata.annotations['KEY'], spec.nodeName, status.hostIP or status.podIP");
+                "metadata.annotations['KEY'], spec.nodeName, status.hostIP, status.podIP or their plurals");
   into.set_field_path(path.text());
   return true;
 }
@@ -222,6 +218,9 @@ void read_probe(const spot& from, const container& of, probe& into, context& in)
     x.set_path(http["path"] && !http["path"].text().empty() ? http["path"].text() : "/");
     x.set_host(http["host"].text());
     x.set_scheme(http["scheme"] ? http["scheme"].text() : "HTTP");
+    if (x.scheme() == "HTTPS")
+      in.to.warning(http["scheme"].what->at, http["scheme"].path,
+                    "HTTPS is not yet honoured: the probe speaks HTTP");
     read_probe_port(http["port"], of, *x.mutable_port(), in);
     auto headers = http["httpHeaders"];
     for (std::size_t i = 0; i < headers.size(); ++i) {

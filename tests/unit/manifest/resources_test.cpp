@@ -242,8 +242,9 @@ TEST_SUITE("manifest/resources") {
         "    - {name: C, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['a/b']\"}}}\n"));
     REQUIRE(c.env_size() == 3);
     CHECK(c.env(2).field_path() == "metadata.labels['a/b']");
-    for (const char* path : {"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName",
-                             "status.hostIP", "status.podIP", "metadata.annotations['x']"}) {
+    for (const char* path :
+         {"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "status.hostIP",
+          "status.podIP", "status.hostIPs", "status.podIPs", "metadata.annotations['x']"}) {
       CAPTURE(path);
       auto text = "    env: [{name: C, valueFrom: {fieldRef: {fieldPath: \"" + std::string(path)
                   + "\"}}}]\n";
@@ -285,6 +286,7 @@ TEST_SUITE("manifest/resources") {
     CHECK(c.limits().cpu_millis() == 1500);
     CHECK(c.requests().cpu_millis() == 250);
     CHECK(c.requests().memory_bytes() == 67108864);
+    CHECK(told(with_command("    resources: {limits: {cpu: 1}, requests: {cpu: 1000m}}\n")) == "");
     auto only_requests = first_container(with_command("    resources: {requests: {cpu: \"1\"}}\n"));
     CHECK_FALSE(only_requests.has_limits());
     CHECK_FALSE(only_requests.requests().has_memory_bytes());
@@ -310,6 +312,9 @@ TEST_SUITE("manifest/resources") {
     c = first_container(probe(
         "httpGet: {port: http, path: /x, scheme: HTTPS, httpHeaders: [{name: A, value: b}]}"));
     CHECK(c.readiness_probe().http_get().headers(0).value() == "b");
+    CHECK(told(probe("httpGet: {port: http, scheme: HTTPS}"))
+          == "9:52: spec.containers[0].readinessProbe.httpGet.scheme: HTTPS is not yet honoured: "
+             "the probe speaks HTTP");
     CHECK(told(probe("httpGet: {port: web}"))
           == "9:38: spec.containers[0].readinessProbe.httpGet.port: found \"web\", allowed: a port "
              "from 1 to 65535, or "
