@@ -168,10 +168,14 @@ void survey::rebuild(const surroundings& at) {
     view.set_keeper(i->second.bytes());
     view.set_keeper_name(at.zone.name_of(i->second));
     view.set_group(value(i->first));
-    notes.push_back(name.name() + ": its keeper " + at.zone.with_state(i->second, at.now)
-                    + (at.zone.find(i->second) && at.zone.find(i->second)->down()
-                           ? ": not repaired until it returns"
-                           : ", does not answer"));
+    const auto* keeper = at.zone.find(i->second);
+    auto down = keeper && keeper->down();
+    notes.push_back(
+        name.name() + ": its keeper "
+        + (down ? at.zone.name_of(i->second) + " is down since "
+                      + ago(std::chrono::duration_cast<milliseconds>(at.now - keeper->since))
+                      + ": not repaired until it returns"
+                : at.zone.with_state(i->second, at.now) + " does not answer"));
     resources.push_back(std::move(view));
   }
 }
@@ -232,6 +236,7 @@ std::vector<resource_view> views_from_promises(const std::vector<node_view>& nod
       *pod.mutable_assessment() = x;
       view.set_ready(view.ready() + (x.ready() ? 1 : 0));
       view.set_available(view.ready());
+      view.set_updated(view.pods_size());
     }
   std::vector<resource_view> result;
   for (auto& [name, view] : found) {

@@ -416,7 +416,7 @@ std::string explain(const explanation& x, wall_ms now) {
              0);
     for (const auto& y : round.candidates())
       add_candidate(to, y, name_width);
-    to.block("decided: " + or_none(plain(round.decided())), 2);
+    to.block(wrapped("decided: " + or_none(plain(round.decided())), 4), 2);
   }
   return to.text();
 }

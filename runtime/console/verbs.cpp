@@ -19,10 +19,12 @@ constexpr std::size_t most_file_bytes = 15 * 1024 * 1024;
 
 void print_diagnostics(conversation& with, const api_reply& x) {
   for (const auto& y : x.diagnostics()) {
-    auto place = plain(y.file());
+    auto place = y.file();
     if (y.line())
       place += ":" + std::to_string(y.line()) + ":" + std::to_string(y.column());
-    with.with().err << place << (y.warning() ? ": warning: " : ": error: ") << plain(y.text())
+    place += ": ";
+    auto text = y.text().starts_with(place) ? y.text().substr(place.size()) : y.text();
+    with.with().err << plain(place) << (y.warning() ? "warning: " : "error: ") << plain(text)
                     << '\n';
   }
 }
