@@ -1,5 +1,6 @@
 #include "actors/bridge/bridge_actor.hpp"
 
+#include <google/protobuf/stubs/logging.h>
 #include <spdlog/spdlog.h>
 
 #include "actors/bridge/exchange_actor.hpp"
@@ -27,7 +28,12 @@ void arm_tick(bridge_pointer self) {
 bridge_actor_handle::behavior_type bridge_actor(bridge_pointer self,
                                                 std::shared_ptr<exchange> shared) {
   self->state.shared = shared;
-  self->attach_functor([shared](const caf::error&) { shared->stop(); });
+  // Before the monitors hear of it: a node may start again at the same address then.
+  self->set_exit_handler([self](caf::exit_msg& x) {
+    self->state.shared->stop();
+    self->quit(std::move(x.reason));
+  });
+  self->attach_functor([shared](const caf::error&) { shared->stop(); }); // killed
   self->set_default_handler(
       [](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> {
         spdlog::debug("bridge unexpected_message");
@@ -64,6 +70,8 @@ bridge_actor_handle::behavior_type bridge_actor(bridge_pointer self,
 
 result<spawned_bridge> spawn(caf::actor_system& system, const node_context& context,
                              std::shared_ptr<legion::census> census, const limits& most) {
+  // A stranger's string that is not UTF-8 would be printed to stderr, line for line.
+  google::protobuf::SetLogHandler(nullptr);
   auto shared = std::make_shared<exchange>(system, context.self, context.cluster, most);
   auto enrolled = std::make_shared<node_context>();
   enrolled->census = std::move(census);

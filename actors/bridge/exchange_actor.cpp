@@ -129,10 +129,25 @@ exchange::peer* exchange::peer_of(const node_id& id) {
   if (auto i = peers_.find(id); i != peers_.end())
     return &i->second;
   if (peers_.size() >= most_.peers)
+    drop_idle();
+  if (peers_.size() >= most_.peers)
     return nullptr;
   auto& x = peers_[id];
   x.next_sequence = floor_;
   return &x;
+}
+
+/// Forgets peers with whom nothing is under way, strangers that knocked once for the most part.
+/// Their sequence goes on above `floor_`, should they come back.
+void exchange::drop_idle() {
+  std::erase_if(peers_, [&](const auto& entry) {
+    auto& x = entry.second;
+    bool idle =
+        x.proxies.empty() && x.in_flight == 0 && !x.dirty && (!x.port || x.port->strong_refs == 1);
+    if (idle)
+      floor_ = std::max(floor_, x.next_sequence);
+    return idle;
+  });
 }
 
 std::optional<spoken_failure> exchange::post(const node_id& to, envelope_view& x, asker* who) {

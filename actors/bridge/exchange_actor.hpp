@@ -128,6 +128,7 @@ private:
 
   struct arrival;
   peer* peer_of(const node_id& id); // nothing at the limit
+  void drop_idle();
   std::optional<spoken_failure> post(const node_id& to, envelope_view& x, asker* who);
   void refuse(const node_id& to, std::uint64_t start, std::uint64_t request,
               const spoken_failure& why);

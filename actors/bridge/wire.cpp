@@ -195,7 +195,7 @@ std::optional<frame_view> read_frame(std::string_view from) {
       result.start = f.number;
     else if (f.field == 4 && f.type == bytes) {
       envelope_view x;
-      if (!read_envelope(f.text, x))
+      if (result.messages.size() >= most_messages || !read_envelope(f.text, x))
         return std::nullopt;
       result.messages.push_back(x);
     }

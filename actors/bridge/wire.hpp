@@ -13,6 +13,10 @@ namespace legion::bridge {
 /// Version of the node communication interface: another one is refused with a reason.
 inline constexpr std::uint32_t wire_version = 1;
 
+/// What a frame may hold; `outbox` packs less. A megabyte of empty messages would take a hundred
+/// times its size to sort out.
+inline constexpr std::size_t most_messages = 32 * 1024;
+
 /// `envelope` of messages/envelope.proto without copies: text and body point into the frame.
 struct envelope_view {
   std::uint64_t sequence = 0;

@@ -1,0 +1,408 @@
+#include "actors/bridge/bridge_actor.hpp"
+
+#include <atomic>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <doctest/doctest.h>
+
+#include "actors/bridge/exchange_actor.hpp"
+#include "actors/census/census.hpp"
+#include "messages/vocabulary.hpp"
+#include "runtime/transport/zeromq/zeromq.hpp"
+#include "tests/unit/transport/zeromq_nodes.hpp"
+
+namespace legion::bridge {
+namespace {
+
+namespace nodes = transport::zeromq_nodes;
+using std::chrono::seconds;
+
+constexpr auto cluster_a = "aaaaaaaaaaaaaaaa";
+constexpr auto cluster_b = "bbbbbbbbbbbbbbbb";
+
+using answering_handle = caf::typed_actor<caf::replies_to<call>::with<call_reply>,     //
+                                          caf::replies_to<accept>::with<accept_reply>, //
+                                          caf::reacts_to<swim_packet>>;
+using joining_handle = caf::typed_actor<caf::replies_to<join_request>::with<join_reply>>;
+
+struct heard {
+  std::atomic<int> packets = 0;
+  std::atomic<bool> from_is_proved = true;
+  node_id expected;
+};
+
+answering_handle::behavior_type answering(answering_handle::pointer self,
+                                          std::shared_ptr<heard> notes) {
+  self->set_default_handler(
+      [](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> {
+        return caf::sec::unexpected_message;
+      });
+  return {
+      [](const call& x) {
+        call_reply y;
+        y.set_call(x.id());
+        return y;
+      },
+      [self](const accept& x) -> caf::result<accept_reply> {
+        if (x.offer() == 1)
+          return make_error(fault{errc::disk_full, "no space on the disk"});
+        return self->make_response_promise<accept_reply>(); // and never keep it
+      },
+      [notes](const swim_packet& x) {
+        if (node_id::from_bytes(x.from()) != notes->expected)
+          notes->from_is_proved = false;
+        ++notes->packets;
+      },
+  };
+}
+
+joining_handle::behavior_type joining() {
+  return {[](const join_request&) {
+    join_reply x;
+    x.set_refused("full");
+    return x;
+  }};
+}
+
+class node {
+public:
+  node(caf::actor_system& system, const char* cluster, std::uint64_t start = 1, limits most = {})
+      : node(system, nodes::keys{}, cluster, start, most) {}
+
+  node(caf::actor_system& system, nodes::keys keys, const char* cluster, std::uint64_t start,
+       limits most)
+      : keys{std::move(keys)} {
+    context.self.id = this->keys.who.id;
+    context.self.start = start_number{start};
+    context.cluster = cluster;
+    context.make_transport = transport::zeromq::make(
+        {this->keys.who.endpoint, this->keys.who.public_key, this->keys.secret_key});
+    auto spawned = spawn(system, context, std::make_shared<census>(), most);
+    REQUIRE_MESSAGE(spawned, spawned.why().detail);
+    handle = spawned->handle;
+    directory = spawned->directory;
+  }
+  node(const node&) = delete;
+
+  ~node() { stop(); }
+
+  void stop() {
+    if (!handle)
+      return;
+    caf::scoped_actor self{handle->home_system()};
+    self->monitor(handle);
+    self->send_exit(handle, caf::exit_reason::user_shutdown);
+    self->receive([](const caf::down_msg&) {});
+    handle = nullptr;
+  }
+
+  void knows(const node& x) { caf::anon_send(handle, introduce_contact{x.keys.who}); }
+  void told(const node& x, member_state state, std::uint64_t start) {
+    member_change change;
+    change.who.set_id(x.keys.who.id.bytes());
+    change.who.set_start(start);
+    change.who.set_endpoint(x.keys.who.endpoint);
+    change.who.set_public_key(x.keys.who.public_key);
+    change.state = state;
+    caf::anon_send(handle, change);
+  }
+  std::uint64_t losses(const node_id& peer, failure reason) {
+    caf::scoped_actor self{handle->home_system()};
+    std::uint64_t result = 0;
+    self->request(handle, seconds{5}, list_losses{})
+        .receive(
+            [&](const struct losses& x) {
+              for (auto& y : x.counts)
+                if (y.peer == peer && y.reason == reason)
+                  result += y.messages;
+            },
+            [](const caf::error&) {});
+    return result;
+  }
+
+  nodes::keys keys;
+  node_context context;
+  bridge_handle handle;
+  std::shared_ptr<legion::directory> directory;
+};
+
+struct world {
+  world() : system{set(config)} {}
+  static caf::actor_system_config& set(caf::actor_system_config& x) {
+    x.set("scheduler.policy", caf::atom("sharing"));
+    x.set("scheduler.max-threads", 2);
+    return x;
+  }
+  caf::actor_system_config config;
+  caf::actor_system system;
+};
+
+/// Asks, and gives the reply or the fault.
+template <class Reply, class Handle, class Question>
+result<Reply> ask(caf::actor_system& system, const Handle& whom, const Question& what) {
+  caf::scoped_actor self{system};
+  result<Reply> answer{fault{errc::none, "nothing came"}};
+  self->request(whom, seconds{8}, what)
+      .receive([&](const Reply& x) { answer = x; },
+               [&](const caf::error& e) { answer = fault_of(e); });
+  return answer;
+}
+
+result<call_reply> ask_call(caf::actor_system& system, const answering_handle& whom) {
+  call x;
+  x.set_id(77);
+  return ask<call_reply>(system, whom, x);
+}
+
+result<accept_reply> ask_accept(caf::actor_system& system, const answering_handle& whom,
+                                std::uint64_t offer) {
+  accept x;
+  x.set_offer(offer);
+  return ask<accept_reply>(system, whom, x);
+}
+
+/// Two nodes that know each other; an actor that answers lives on b.
+struct pair : world {
+  explicit pair(limits most = {}) : a{system, cluster_a, 1, most}, b{system, cluster_a} {
+    notes->expected = a.keys.who.id;
+    server = system.spawn(answering, notes);
+    b.directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(server));
+    a.knows(b);
+    b.knows(a);
+    remote = a.directory->at<answering_handle>(b.keys.who.id, "server");
+  }
+  ~pair() { caf::anon_send_exit(server, caf::exit_reason::kill); }
+
+  std::shared_ptr<heard> notes = std::make_shared<heard>();
+  node a;
+  node b;
+  answering_handle server;
+  answering_handle remote;
+};
+
+errc code(const auto& x) {
+  return x ? errc::none : x.why().code;
+}
+
+} // namespace
+
+TEST_SUITE("bridge/bridge_actor") {
+  TEST_CASE("a request through a proxy is answered by the actor behind it, also a second time") {
+    pair x;
+    for (int i = 0; i < 2; ++i) {
+      auto answer = ask_call(x.system, x.remote);
+      REQUIRE_MESSAGE(answer, answer.why().detail);
+      CHECK(answer->call() == 77);
+    }
+  }
+
+  TEST_CASE("an actor's own refusal arrives with its code and words") {
+    pair x;
+    auto answer = ask_accept(x.system, x.remote, 1);
+    CHECK(code(answer) == errc::disk_full);
+    CHECK(answer.why().detail == "no space on the disk");
+  }
+
+  TEST_CASE("no answer is a deadline") {
+    limits most;
+    most.deadline = milliseconds{300};
+    pair x{most};
+    CHECK(code(ask_accept(x.system, x.remote, 3)) == errc::deadline);
+  }
+
+  TEST_CASE("nobody under a path is an unknown actor; an unknown node is unreachable") {
+    pair x;
+    auto nobody = x.a.directory->at<answering_handle>(x.b.keys.who.id, "nobody");
+    auto answer = ask_call(x.system, nobody);
+    CHECK(code(answer) == errc::unknown_actor);
+    CHECK(answer.why().detail.find("nobody") != std::string::npos);
+    auto nowhere = x.a.directory->at<answering_handle>(nodes::keys{}.who.id, "server");
+    CHECK(code(ask_call(x.system, nowhere)) == errc::unreachable);
+  }
+
+  TEST_CASE("a message that the actor does not accept is refused and hurts nobody") {
+    pair x;
+    auto wrong = x.a.directory->at<joining_handle>(x.b.keys.who.id, "server");
+    join_request join;
+    join.mutable_who()->set_id(x.a.keys.who.id.bytes());
+    CHECK(code(ask<join_reply>(x.system, wrong, join)) == errc::refused);
+    CHECK(code(ask_call(x.system, x.remote)) == errc::none);
+  }
+
+  TEST_CASE("a local path is the actor itself; one not there yet is found once it is") {
+    pair x;
+    auto id = x.b.keys.who.id;
+    CHECK(x.b.directory->at<answering_handle>(id, "server") == x.server);
+    auto early = x.b.directory->at<answering_handle>(id, "later");
+    CHECK(code(ask_call(x.system, early)) == errc::unknown_actor);
+    x.b.directory->publish("later", caf::actor_cast<caf::strong_actor_ptr>(x.server));
+    CHECK(code(ask_call(x.system, early)) == errc::none);
+  }
+
+  TEST_CASE("another cluster is refused with the reason; a node without one may only join") {
+    world x;
+    node a{x.system, cluster_a};
+    node b{x.system, cluster_b};
+    node c{x.system, ""};
+    auto server = x.system.spawn(answering, std::make_shared<heard>());
+    auto host = x.system.spawn(joining);
+    b.directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(server));
+    b.directory->publish("membership", caf::actor_cast<caf::strong_actor_ptr>(host));
+    a.knows(b);
+    c.knows(b);
+    auto from_a = a.directory->at<answering_handle>(b.keys.who.id, "server");
+    auto answer = ask_call(x.system, from_a);
+    CHECK(code(answer) == errc::refused);
+    CHECK(answer.why().detail.find("another cluster") != std::string::npos);
+    CHECK(b.losses(a.keys.who.id, failure_wrong_cluster) == 1);
+    auto from_c = c.directory->at<answering_handle>(b.keys.who.id, "server");
+    CHECK(code(ask_call(x.system, from_c)) == errc::unreachable);
+    auto door = c.directory->at<joining_handle>(b.keys.who.id, "membership");
+    join_request join;
+    join.mutable_who()->set_id(c.keys.who.id.bytes());
+    auto joined = ask<join_reply>(x.system, door, join);
+    REQUIRE_MESSAGE(joined, joined.why().detail);
+    CHECK(joined->refused() == "full");
+    join.mutable_who()->set_id(a.keys.who.id.bytes()); // who speaks for another is refused
+    CHECK(code(ask<join_reply>(x.system, door, join)) == errc::refused);
+    caf::anon_send(c.handle, cluster_known{cluster_b});
+    CHECK(nodes::until([&] { return code(ask_call(x.system, from_c)) == errc::none; }));
+    caf::anon_send_exit(server, caf::exit_reason::kill);
+    caf::anon_send_exit(host, caf::exit_reason::kill);
+  }
+
+  TEST_CASE("one-way messages arrive with the sender that the connection proves") {
+    pair x;
+    swim_packet packet;
+    packet.set_from("a liar's node id");
+    for (int i = 0; i < 100; ++i)
+      caf::anon_send(x.remote, packet);
+    CHECK(nodes::until([&] { return x.notes->packets == 100; }));
+    CHECK(x.notes->from_is_proved);
+  }
+
+  TEST_CASE("lost one-way messages are counted where the sender knows") {
+    pair x;
+    auto stranger = nodes::keys{}.who.id;
+    auto nowhere = x.a.directory->at<answering_handle>(stranger, "server");
+    for (int i = 0; i < 3; ++i)
+      caf::anon_send(nowhere, swim_packet{});
+    CHECK(nodes::until([&] { return x.a.losses(stranger, failure_unreachable) == 3; }));
+  }
+
+  TEST_CASE("strangers beyond the limit push out those with whom nothing is under way") {
+    limits most;
+    most.peers = 3;
+    pair x{most};
+    for (int i = 0; i < 10; ++i)
+      CHECK(code(ask_call(x.system,
+                          x.a.directory->at<answering_handle>(nodes::keys{}.who.id, "server")))
+            == errc::unreachable);
+    for (int i = 0; i < 3; ++i)
+      CHECK(code(ask_call(x.system, x.remote)) == errc::none);
+  }
+
+  TEST_CASE("more than may be in flight to one node is overloaded at once") {
+    limits most;
+    most.requests_per_peer = 4;
+    pair x{most};
+    caf::scoped_actor self{x.system};
+    accept unanswered;
+    unanswered.set_offer(3);
+    for (int i = 0; i < 4; ++i)
+      self->request(x.remote, seconds{8}, unanswered);
+    auto answer = ask_call(x.system, x.remote);
+    CHECK(code(answer) == errc::overloaded);
+    CHECK(answer.why().detail.find("4") != std::string::npos);
+  }
+
+  TEST_CASE("monitors fire when the remote actor ends, and a later find gives a new proxy") {
+    pair x;
+    caf::scoped_actor self{x.system};
+    self->monitor(x.remote);
+    REQUIRE(code(ask_call(x.system, x.remote)) == errc::none);
+    caf::anon_send_exit(x.server, caf::exit_reason::user_shutdown);
+    errc why = errc::none;
+    self->receive([&](const caf::down_msg& x) { why = fault_of(x.reason).code; },
+                  caf::after(seconds{8}) >> [] {});
+    CHECK(why == errc::unreachable);
+    CHECK(code(ask_call(x.system, x.remote)) == errc::unreachable);
+    auto next = x.system.spawn(answering, x.notes);
+    x.b.directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(next));
+    auto again = x.a.directory->at<answering_handle>(x.b.keys.who.id, "server");
+    CHECK(again != x.remote);
+    CHECK(code(ask_call(x.system, again)) == errc::none);
+    caf::anon_send_exit(next, caf::exit_reason::kill);
+  }
+
+  TEST_CASE("a monitor of an actor that was never there fires") {
+    pair x;
+    caf::scoped_actor self{x.system};
+    auto nobody = x.a.directory->at<answering_handle>(x.b.keys.who.id, "nobody");
+    self->monitor(nobody);
+    bool down = false;
+    self->receive([&](const caf::down_msg&) { down = true; }, caf::after(seconds{8}) >> [] {});
+    CHECK(down);
+  }
+
+  TEST_CASE("monitors fire when membership says that the node is dead, not for an earlier start") {
+    pair x;
+    caf::scoped_actor self{x.system};
+    REQUIRE(code(ask_call(x.system, x.remote)) == errc::none);
+    x.a.told(x.b, member_alive, 1);
+    self->monitor(x.remote);
+    x.a.told(x.b, member_dead, 0); // the death of an earlier start
+    CHECK(code(ask_call(x.system, x.remote)) == errc::none);
+    x.a.told(x.b, member_dead, 1);
+    bool down = false;
+    self->receive([&](const caf::down_msg&) { down = true; }, caf::after(seconds{8}) >> [] {});
+    CHECK(down);
+  }
+
+  TEST_CASE("monitors fire when a new start number shows, and old handles stay dead") {
+    world x;
+    node a{x.system, cluster_a};
+    auto b = std::make_unique<node>(x.system, cluster_a);
+    auto keys = b->keys;
+    auto server = x.system.spawn(answering, std::make_shared<heard>());
+    b->directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(server));
+    a.knows(*b);
+    auto remote = a.directory->at<answering_handle>(keys.who.id, "server");
+    REQUIRE(code(ask_call(x.system, remote)) == errc::none);
+    caf::scoped_actor self{x.system};
+    self->monitor(remote);
+    b.reset();
+    b = std::make_unique<node>(x.system, keys, cluster_a, 2, limits{});
+    b->directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(server));
+    b->knows(a);
+    auto back = b->directory->at<answering_handle>(a.keys.who.id, "nobody");
+    CHECK(code(ask_call(x.system, back)) == errc::unknown_actor); // a word of the new start
+    bool down = false;
+    self->receive([&](const caf::down_msg&) { down = true; }, caf::after(seconds{8}) >> [] {});
+    CHECK(down);
+    CHECK(code(ask_call(x.system, remote)) == errc::unreachable);
+    auto again = a.directory->at<answering_handle>(keys.who.id, "server");
+    CHECK(nodes::until([&] { return code(ask_call(x.system, again)) == errc::none; }));
+    caf::anon_send_exit(server, caf::exit_reason::kill);
+  }
+
+  TEST_CASE("a node that ends leaves its askers unreachable, not waiting") {
+    pair x;
+    REQUIRE(code(ask_call(x.system, x.remote)) == errc::none);
+    caf::scoped_actor self{x.system};
+    accept unanswered;
+    unanswered.set_offer(3);
+    auto pending = self->request(x.remote, seconds{8}, unanswered);
+    REQUIRE(code(ask_call(x.system, x.remote)) == errc::none); // it is there by now
+    x.b.stop();
+    errc why = errc::none;
+    pending.receive([](const accept_reply&) {},
+                    [&](const caf::error& e) { why = fault_of(e).code; });
+    CHECK(why == errc::unreachable);
+  }
+}
+
+} // namespace legion::bridge
