@@ -32,6 +32,10 @@ void news::drop_accusations(const node_id& about) {
   std::erase_if(pieces_, [&](auto& x) { return x.about == about && !x.accuser.null(); });
 }
 
+bool news::pressing() const {
+  return std::any_of(pieces_.begin(), pieces_.end(), [](auto& x) { return x.accuser.null(); });
+}
+
 void news::pack(swim_packet& into, std::size_t bytes, std::size_t sends,
                 const std::function<member_update(const piece&)>& say) {
   std::stable_sort(pieces_.begin(), pieces_.end(),

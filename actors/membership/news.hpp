@@ -28,6 +28,9 @@ public:
   /// The accusations of a member are out of date.
   void drop_accusations(const node_id& about);
   bool empty() const { return pieces_.empty(); }
+  /// Whether there is more than accusations: those ride on probes, for who must hear them at once
+  /// is told directly.
+  bool pressing() const;
   std::size_t size() const { return pieces_.size(); }
 
   /// Adds pieces to a packet until `bytes` more are used; a piece that was sent `sends` times is

@@ -10,14 +10,14 @@ namespace legion::membership {
 /// docs/membership.md.
 struct parameters {
   // Probing (SWIM 3.1, 4.3); each is stretched by the local health multiplier.
-  milliseconds probe_interval{700};
-  milliseconds direct_timeout{200}; // then others are asked to ping
-  milliseconds probe_timeout{500};  // then the target is suspected; not above the interval
+  milliseconds probe_interval{1000};
+  milliseconds direct_timeout{300}; // then others are asked to ping
+  milliseconds probe_timeout{700};  // then the target is suspected; not above the interval
   std::size_t indirect_probes = 3;
   std::size_t urgent_at_once = 8; // re-probes under way besides the routine one
 
   // Suspicion (Lifeguard IV-B): from `max` down to `min` as accusers come in.
-  milliseconds suspicion_min{1000};
+  milliseconds suspicion_min{1300};
   int suspicion_max_factor = 6;
   std::size_t confirmations = 3; // at most n - 2
   std::size_t reprobers = 4;     // told of a suspicion at once, by each accuser
@@ -28,7 +28,7 @@ struct parameters {
   std::size_t sends_per_log2 = 2;  // λ
   std::size_t update_bytes = 1000; // in one packet
   std::size_t fanout = 3;
-  milliseconds gossip_interval{150}; // only while there is news
+  milliseconds gossip_interval{100}; // only while there is news
 
   milliseconds exchange_interval{30'000};
   milliseconds dead_probe_interval{5'000}; // and at least `dead_probe_share` for each living member

@@ -78,8 +78,7 @@ effects swim::on_tick(time_point now) {
   run_suspicions(now);
   if (now >= next_probe_) {
     next_probe_ = now + health_.stretch(tuned_.probe_interval);
-    if (auto target = order_.next(random_))
-      begin_probe(*target, now);
+    begin_routine(now);
   }
   if (now >= next_exchange_) {
     next_exchange_ = now + tuned_.exchange_interval;
@@ -94,7 +93,7 @@ effects swim::on_tick(time_point now) {
 
 effects swim::done(time_point now) {
   begin_urgent(now);
-  if (!news_.empty() && now >= next_gossip_)
+  if (news_.pressing() && now >= next_gossip_)
     gossip(now);
   return std::exchange(out_, {});
 }
@@ -127,16 +126,15 @@ effects swim::on_packet(const swim_packet& x, time_point now) {
   return done(now);
 }
 
-effects swim::on_connection(const node_id& peer, bool, time_point now) {
+effects swim::on_connection(const node_id& peer, bool up, time_point now) {
   awake(now);
-  // Closed or open again: either way the peer's life is worth asking about now.
   auto* e = table_.find(peer);
   if (!e || peer == self_)
     return done(now);
-  if (e->living())
+  if (up && e->state == member_dead)
+    ping(peer, 0); // it hears that it was called dead, and refutes
+  if (!up && e->living() && !(e->doubt && e->doubt->accused_by(self_)))
     urge(peer);
-  else if (e->state == member_dead)
-    ping(peer, 0);
   return done(now);
 }
 
@@ -176,7 +174,7 @@ time_point swim::wake_at() const {
   if (!started_)
     return time_point::max();
   auto due = std::min({next_probe_, next_exchange_, next_dead_probe_});
-  if (!news_.empty())
+  if (news_.pressing())
     due = std::min(due, next_gossip_);
   if (joining_ && !join_asked_)
     due = std::min(due, next_join_);

@@ -9,7 +9,7 @@
 #include "actors/membership/member_table.hpp"
 #include "actors/membership/news.hpp"
 #include "actors/membership/parameters.hpp"
-#include "actors/membership/probe_order.hpp"
+#include "actors/membership/rota.hpp"
 
 namespace legion::membership {
 
@@ -84,9 +84,10 @@ private:
   // swim_probing.cpp
   swim_packet compose(const node_id& to);
   void send(const node_id& to, swim_packet packet);
-  void ping(const node_id& to, std::uint32_t sequence);
+  void ping(const node_id& to, std::uint32_t sequence, std::uint32_t round = 0);
   std::uint32_t next_sequence();
-  void begin_probe(const node_id& target, time_point now);
+  void begin_probe(const node_id& target, std::uint32_t round, time_point now);
+  void begin_routine(time_point now);
   void begin_urgent(time_point now);
   void urge(const node_id& target);
   void run_probes(time_point now);
@@ -122,7 +123,7 @@ private:
   std::mt19937_64 random_;
   std::shared_ptr<record_pool> records_;
   member_table table_;
-  probe_order order_;
+  rota rota_;
   news news_;
   local_health health_;
   std::vector<probe> probes_;

@@ -120,8 +120,6 @@ bool swim::admit(const member_update& x, const node_id& via, time_point now) {
   e.state = x.state() == member_suspect ? member_alive : x.state();
   e.record = records_->keep(x.record());
   e.changed = now;
-  if (e.living())
-    order_.add(e.id, random_);
   news_.add(e.id, {}, true);
   next_gossip_ = std::max(next_gossip_, now + tuned_.gossip_interval / 3);
   tell(table_.add(std::move(e)));
@@ -129,7 +127,6 @@ bool swim::admit(const member_update& x, const node_id& via, time_point now) {
 }
 
 void swim::be_reborn(entry& e, const member_update& x, const node_id& via, time_point now) {
-  auto was_living = e.living();
   if (e.doubt)
     --suspicions_;
   e.doubt.reset();
@@ -138,8 +135,6 @@ void swim::be_reborn(entry& e, const member_update& x, const node_id& via, time_
   e.incarnation = 0;
   e.state = member_alive;
   e.changed = now;
-  if (!was_living)
-    order_.add(e.id, random_);
   auto told = x.has_record() && x.record().start() == x.start() && acceptable(x.record())
               && x.record().id() == x.id();
   if (told)
@@ -165,7 +160,6 @@ void swim::take_record(entry& e, const member& record) {
 }
 
 void swim::become(entry& e, member_state state, std::uint32_t incarnation, time_point now) {
-  auto was_living = e.living();
   auto was = e.state;
   e.incarnation = incarnation;
   e.state = state;
@@ -175,10 +169,6 @@ void swim::become(entry& e, member_state state, std::uint32_t incarnation, time_
   e.doubt.reset();
   news_.drop_accusations(e.id);
   next_gossip_ = std::min(next_gossip_, now + tuned_.gossip_interval / 3);
-  if (e.living() && !was_living)
-    order_.add(e.id, random_);
-  if (!e.living())
-    order_.remove(e.id);
   if (state != was)
     tell(e);
 }
@@ -203,7 +193,6 @@ void swim::suspect(entry& e, const node_id& accuser, const node_id& via, time_po
     spread_accusation(e);
   else if (accuser == via && !e.doubt->confirmed() && !e.doubt->probed_here)
     urge(e.id); // the accuser asks us to see for ourselves
-  next_gossip_ = std::min(next_gossip_, now + tuned_.gossip_interval / 3);
 }
 
 void swim::spread_accusation(const entry& e) {

@@ -40,9 +40,10 @@ void swim::send(const node_id& to, swim_packet packet) {
   out_.push_back(send_packet{to, std::move(packet)});
 }
 
-void swim::ping(const node_id& to, std::uint32_t sequence) {
+void swim::ping(const node_id& to, std::uint32_t sequence, std::uint32_t round) {
   auto packet = compose(to);
   packet.mutable_ping()->set_sequence(sequence);
+  packet.mutable_ping()->set_round(round);
   send(to, std::move(packet));
 }
 
@@ -51,7 +52,21 @@ std::uint32_t swim::next_sequence() {
   return sequence_;
 }
 
-void swim::begin_probe(const node_id& target, time_point now) {
+void swim::begin_routine(time_point now) {
+  auto round = rota_.advance();
+  std::vector<node_id> ring;
+  std::size_t here = 0;
+  for (auto& e : table_.all()) {
+    if (e.id == self_)
+      here = ring.size();
+    if (e.living() || e.id == self_)
+      ring.push_back(e.id);
+  }
+  if (ring.size() > 1)
+    begin_probe(ring[(here + rota::distance(round, ring.size() - 1)) % ring.size()], round, now);
+}
+
+void swim::begin_probe(const node_id& target, std::uint32_t round, time_point now) {
   if (std::any_of(probes_.begin(), probes_.end(), [&](auto& p) { return p.target == target; }))
     return;
   probe x;
@@ -62,7 +77,7 @@ void swim::begin_probe(const node_id& target, time_point now) {
   probes_.push_back(x);
   if (auto* e = table_.find(target); e && e->doubt)
     e->doubt->probed_here = true;
-  ping(target, x.sequence);
+  ping(target, x.sequence, round);
 }
 
 void swim::urge(const node_id& target) {
@@ -76,7 +91,7 @@ void swim::begin_urgent(time_point now) {
     auto target = urgent_.front();
     urgent_.pop_front();
     if (auto* e = table_.find(target); e && e->living() && target != self_)
-      begin_probe(target, now);
+      begin_probe(target, 0, now);
   }
 }
 
@@ -123,6 +138,8 @@ void swim::probe_failed(const probe& x, time_point now) {
 }
 
 void swim::on_ping(const node_id& from, const swim_ping& x) {
+  if (x.round() != 0)
+    rota_.heard(x.round());
   auto packet = compose(from);
   packet.mutable_ack()->set_sequence(x.sequence());
   send(from, std::move(packet));

@@ -1,0 +1,216 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/membership/one_node.hpp"
+
+using namespace legion;
+using namespace legion::membership;
+
+namespace {
+
+join_request request(char who, std::uint64_t start = 1) {
+  join_request x;
+  *x.mutable_who() = one_node::record(who, start);
+  return x;
+}
+
+join_reply ask(one_node& a, const join_request& x) {
+  return a.rules.answer_join(x, a.now, a.all);
+}
+
+member numbered(int i) {
+  auto x = one_node::record('x');
+  auto id = std::string(16, 'n');
+  id[0] = static_cast<char>(i);
+  x.set_id(id);
+  return x;
+}
+
+} // namespace
+
+TEST_SUITE("membership/swim_join") {
+
+  TEST_CASE("with no cluster and no contacts a node founds one") {
+    one_node a{""};
+    CHECK(a.rules.cluster().size() == 16);
+    auto told = false;
+    for (auto& e : a.all)
+      if (auto* x = std::get_if<know_cluster>(&e))
+        told = x->cluster == a.rules.cluster();
+    CHECK(told);
+  }
+
+  TEST_CASE("a join is answered with the whole list, and the news of it spreads") {
+    one_node a;
+    a.join('B');
+    REQUIRE(a.reply.has_accepted());
+    CHECK(a.reply.accepted().cluster() == std::string(16, 'c'));
+    CHECK(a.reply.accepted().members_size() == 2);
+    CHECK(a.told_of('B') == std::vector{member_alive});
+    a.join('C');
+    a.pass(milliseconds{200});
+    auto with_record = false;
+    for (auto& packet : a.sent_to('B'))
+      for (auto& u : packet.updates())
+        with_record |= u.record().name() == "node-C";
+    CHECK(with_record);
+  }
+
+  TEST_CASE("refusals name both sides") {
+    one_node a;
+    auto x = request('B');
+    SUBCASE("another zone") {
+      x.mutable_who()->set_zone("eu/fra");
+      CHECK(ask(a, x).refused() == "this is zone 'local', you are of zone 'eu/fra'");
+    }
+    SUBCASE("another cluster") {
+      x.set_cluster(std::string(16, 'd'));
+      CHECK(ask(a, x).refused()
+            == "this is cluster 63636363636363636363636363636363, you are of cluster "
+               "64646464646464646464646464646464");
+    }
+    SUBCASE("an older start number than was seen") {
+      a.join('B', 5);
+      CHECK(
+          ask(a, x).refused()
+          == "your start number is 1, but the zone has seen 5: this node's journal was lost or is "
+             "old");
+    }
+    SUBCASE("this node's own id") {
+      CHECK(ask(a, request('A', 9)).refused()
+            == "you have this node's own id: two nodes share one key");
+    }
+    SUBCASE("nonsense") {
+      x.mutable_who()->set_id("short");
+      CHECK(ask(a, x).has_accepted() == false);
+      x = request('B', 0);
+      CHECK(ask(a, x).has_accepted() == false);
+    }
+    CHECK_FALSE(a.reply.later());
+  }
+
+  TEST_CASE("a node that is in no cluster itself says: later") {
+    one_node a{"", 1};
+    auto reply = ask(a, request('B'));
+    CHECK(reply.refused() == "this node (node-A) is in no cluster yet");
+    CHECK(reply.later());
+  }
+
+  TEST_CASE("the 129th join is refused naming the limit; a restart of a member is not a join") {
+    one_node a;
+    for (int i = 1; i < 128; ++i) {
+      join_request x;
+      *x.mutable_who() = numbered(i);
+      REQUIRE(ask(a, x).has_accepted());
+    }
+    CHECK(ask(a, request('Z')).refused()
+          == "zone 'local' is full: it has 128 members, the limit is 128");
+    join_request again;
+    *again.mutable_who() = numbered(5);
+    again.mutable_who()->set_start(2);
+    CHECK(ask(a, again).has_accepted());
+  }
+
+  TEST_CASE("the dead count against the limit for ten minutes, or while they keep groups") {
+    for (bool keeps : {false, true}) {
+      one_node a;
+      for (int i = 1; i < 128; ++i) {
+        join_request x;
+        *x.mutable_who() = numbered(i);
+        x.mutable_who()->set_keeps(keeps && i == 9 ? 1 : 0);
+        ask(a, x);
+      }
+      member_update death;
+      death.set_id(numbered(9).id());
+      death.set_start(1);
+      death.set_state(member_dead);
+      a.hear('C', death);
+      CHECK_FALSE(ask(a, request('Y')).has_accepted());
+      a.now += std::chrono::minutes{11};
+      CHECK(ask(a, request('Z')).has_accepted() == !keeps);
+    }
+  }
+
+  TEST_CASE("contacts are asked in turn, then again after a growing pause") {
+    one_node a{"", 2};
+    auto asked = [&] {
+      for (auto& e : a.all)
+        if (auto* x = std::get_if<ask_join>(&e))
+          return static_cast<int>(x->contact);
+      return -1;
+    };
+    auto first = asked();
+    REQUIRE(first >= 0);
+    a.all = a.rules.on_join_failed(static_cast<std::size_t>(first), a.now);
+    a.pass(milliseconds{1});
+    CHECK(asked() == 1 - first);
+    std::vector<int> pauses;
+    for (int i = 0; i < 12; ++i) {
+      a.all = a.rules.on_join_failed(0, a.now);
+      auto since = a.now;
+      while (true) {
+        a.pass(milliseconds{10});
+        if (asked() >= 0)
+          break;
+      }
+      pauses.push_back(static_cast<int>((a.now - since) / milliseconds{1}));
+    }
+    CHECK(*std::max_element(pauses.begin(), pauses.end()) <= 10'010);
+    CHECK(*std::max_element(pauses.begin(), pauses.end()) >= 7'000);
+    CHECK(*std::max_element(pauses.begin(), pauses.begin() + 3) <= 1'010);
+  }
+
+  TEST_CASE("the list of the one that accepts is taken over, and with it the cluster") {
+    one_node a{"", 1};
+    join_reply reply;
+    auto& list = *reply.mutable_accepted();
+    list.set_cluster(std::string(16, 'k'));
+    for (char c : {'B', 'C'}) {
+      auto& u = *list.add_members();
+      u = one_node::update(c, 1, 0, c == 'B' ? member_alive : member_dead);
+      *u.mutable_record() = one_node::record(c);
+    }
+    a.all = a.rules.on_join_reply(0, reply, a.now);
+    CHECK(a.rules.cluster() == std::string(16, 'k'));
+    CHECK(a.seen('B').state == member_alive);
+    CHECK(a.seen('C').state == member_dead); // keepers need them
+    auto known = false;
+    for (auto& e : a.all)
+      known |= std::holds_alternative<know_cluster>(e);
+    CHECK(known);
+  }
+
+  TEST_CASE("a node that has a cluster is not taken into another") {
+    one_node a{std::string(16, 'c'), 1};
+    join_reply reply;
+    reply.mutable_accepted()->set_cluster(std::string(16, 'k'));
+    a.all = a.rules.on_join_reply(0, reply, a.now);
+    CHECK(a.rules.cluster() == std::string(16, 'c'));
+    auto grave = false;
+    for (auto& e : a.all)
+      if (auto* x = std::get_if<note>(&e))
+        grave |= x->grave && x->event == "join_wrong_cluster";
+    CHECK(grave);
+  }
+
+  TEST_CASE("lists are compared by digest, and sent only where they differ") {
+    one_node a;
+    a.join('B');
+    member_list question;
+    question.set_cluster(std::string(16, 'c'));
+    question.set_digest(a.rules.members().digest());
+    CHECK(a.rules.answer_list(question, a.now, a.all).members_size() == 0);
+    question.set_digest(1);
+    auto answer = a.rules.answer_list(question, a.now, a.all);
+    CHECK(answer.members_size() == 2);
+
+    one_node b; // has the same id, but knows C besides
+    b.join('C');
+    auto lacking = b.rules.on_list(one_node::id('B'), answer, b.now);
+    auto sent = false;
+    for (auto& e : lacking)
+      if (auto* x = std::get_if<ask_list>(&e))
+        sent = x->what.members_size() == 1 && x->what.members(0).record().name() == "node-C";
+    CHECK(sent);
+  }
+
+} // TEST_SUITE
