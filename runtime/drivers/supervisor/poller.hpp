@@ -30,7 +30,8 @@ public:
       epoll_ctl(epoll_, EPOLL_CTL_DEL, file, nullptr);
   }
 
-  void wait(int timeout_ms) {
+  /// False if nothing happened in that time.
+  bool wait(int timeout_ms) {
     struct epoll_event events[32];
     auto n = epoll_wait(epoll_, events, 32, timeout_ms);
     for (int i = 0; i < n; ++i) {
@@ -42,6 +43,7 @@ public:
       auto call = found->second.what;
       call(events[i].events);
     }
+    return n > 0;
   }
 
 private:

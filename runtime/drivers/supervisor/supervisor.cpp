@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -23,6 +24,7 @@
 #include "runtime/drivers/supervisor/clients.hpp"
 #include "runtime/drivers/supervisor/lives.hpp"
 #include "runtime/drivers/supervisor/small_files.hpp"
+#include "runtime/drivers/supervisor/startup_pages.hpp"
 
 namespace legion::drivers {
 namespace {
@@ -55,11 +57,15 @@ public:
 
   void run(int signals) {
     events_.add(signals, EPOLLIN, [this, signals](std::uint32_t) { take_signals(signals); });
+    shed_startup_pages();
     while (!done()) {
       auto due = lives_.on_time();
       if (done())
         break;
-      events_.wait(due < 0 ? folder_check_ms : due);
+      auto happened = events_.wait(due < 0 ? folder_check_ms : due);
+      if (!happened && std::exchange(busy_, false))
+        shed_startup_pages();
+      busy_ |= happened;
     }
     groups_.remove_all();
     unlink(socket_name);
@@ -174,11 +180,12 @@ private:
   clients clients_;
   lives lives_;
   bool ending_ = false;
+  bool busy_ = false; // since pages were last given back
   std::vector<asker> askers_;
 };
 
+/// Who started us reads our standard output until the first line.
 int give_up(const std::string& why) {
-  std::fprintf(stderr, "%s\n", why.c_str());
   std::printf("%s\n", why.c_str());
   std::fflush(stdout);
   return 1;

@@ -1,0 +1,57 @@
+#include <doctest/doctest.h>
+
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include "actors/census/census.hpp"
+#include "actors/store/store_actor.hpp"
+
+using namespace legion;
+
+namespace {
+
+/// Answers as told, at once.
+struct scripted final : store::store {
+  scripted(legion::store::sink& to) : to(to) {}
+  void append(std::uint64_t id, record_batch batch) override {
+    if (batch.records(0).key() == "full")
+      to.failed(id, {errc::disk_full, "nothing is left"});
+    else
+      to.written(id);
+  }
+  legion::store::sink& to;
+};
+
+} // namespace
+
+TEST_SUITE("store/store_actor") {
+
+  TEST_CASE("a batch is answered once it is written, or with the journal's own fault") {
+    caf::actor_system_config config;
+    config.set("scheduler.policy", caf::atom("sharing"));
+    config.set("scheduler.max-threads", 1u);
+    caf::actor_system system{config};
+    node_context context;
+    context.census = std::make_shared<census>();
+    context.make_store = [](legion::store::sink& to) { return std::make_unique<scripted>(to); };
+    auto journal = spawn_store(system, std::make_shared<const node_context>(context));
+    CHECK(context.census->rows().size() == 1);
+    caf::scoped_actor self{system};
+    auto ask = [&](const std::string& key) {
+      record_batch batch;
+      batch.add_records()->set_key(key);
+      errc code = errc::deadline;
+      self->request(journal, std::chrono::seconds{30}, batch)
+          .receive([&](written) { code = errc::none; },
+                   [&](const caf::error& why) { code = fault_of(why).code; });
+      return code;
+    };
+    CHECK(ask("a") == errc::none);
+    CHECK(ask("full") == errc::disk_full);
+    CHECK(ask("b") == errc::none);
+    self->send_exit(journal, caf::exit_reason::user_shutdown);
+    self->wait_for(journal);
+    CHECK(context.census->rows().empty());
+  }
+
+} // TEST_SUITE
