@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/census/census.hpp"
+#include "actors/membership/record_pool.hpp"
 #include "messages/check.hpp"
 
 namespace legion::simulator {
@@ -59,7 +60,8 @@ node_id id_of(const std::string& public_key) {
 
 cluster::cluster(cluster_options options)
     : options_(options), random_(options.seed), system_(random_()),
-      network_(random_(), system_.time().as_run_later()) {
+      network_(random_(), system_.time().as_run_later()),
+      records_(std::make_shared<membership::record_pool>()) {
   LEGION_CHECK(options_.nodes > 0 && options_.zone_size > 0);
   take_logger();
   for (std::uint32_t i = 0; i < options_.nodes; ++i)
@@ -212,6 +214,7 @@ void cluster::start(std::uint32_t index) {
   context.offers = x.offers;
   context.seed = random_();
   context.wall_clock = [this] { return wall_clock(); };
+  context.records = records_;
   context.join = contacts_of(index);
   if (x.joined || context.join.empty())
     context.cluster = clusters_.substr(x.zone * 16, 16);

@@ -69,7 +69,9 @@ public:
   }
 
   int run() {
-    cluster_.start_all(std::chrono::milliseconds{20} * std::min(options_.nodes, zone_limit));
+    auto spread = std::chrono::milliseconds{20} * std::min(options_.nodes, zone_limit);
+    cluster_.start_all(spread);
+    cluster_.run_for(spread);
     cluster_.run_until([this] { return zone_formed(); }, seconds{120}, milliseconds{500});
     formed_ = cluster_.now();
     applied_at_ = cluster_.wall_clock();

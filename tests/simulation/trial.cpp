@@ -1,4 +1,4 @@
-#include "runtime/simulator/trial.hpp"
+#include "tests/simulation/trial.hpp"
 
 #include <algorithm>
 #include <map>
@@ -53,6 +53,7 @@ public:
       lie_about_capacity();
     cluster_.start_all();
     watch_machines();
+    cluster_.run_for(seconds{2}); // by then each was started
     cluster_.run_until([this] { return members_agree(); }, seconds{60}, milliseconds{500});
     wanted_["web"] = {static_cast<int>(2 + random_() % (2 * options_.nodes)), 0};
     wanted_["db"] = {static_cast<int>(1 + random_() % 4), 0};
