@@ -58,7 +58,8 @@ void describe(node_pointer self) {
 namespace {
 
 /// Changes of members gather for so long before they are written.
-constexpr auto members_pause = seconds{3};
+constexpr auto members_pause = milliseconds{3000};
+constexpr auto first_members_pause = milliseconds{100};
 
 group_handle* group_here(node_pointer self, std::uint32_t id) {
   auto i = self->state.groups.find(id);
@@ -144,12 +145,12 @@ void on_claimed(node_pointer self, const group_claimed& x) {
 void on_member(node_pointer self, const member_change& x) {
   auto& s = self->state;
   auto id = node_id::from_bytes(x.who.id());
-  if (id != s.context->self.id) {
+  if (id != s.context->self.id)
     s.reports.keeper_is(id, x.state == member_alive || x.state == member_suspect,
                         start_number{x.who.start()}, now(self));
-    if (!s.remember_members_at)
-      s.remember_members_at = now(self) + members_pause;
-  }
+  // The first time soon: with the members goes the cluster's id, which a restart must find.
+  if (id != s.context->self.id && !s.remember_members_at)
+    s.remember_members_at = now(self) + (s.members_hash == 0 ? first_members_pause : members_pause);
   arm(self);
 }
 
@@ -180,10 +181,9 @@ caf::typed_response_promise<drained> on_drain(node_pointer self) {
     uids.push_back(uid);
   for (const auto& uid : uids)
     end_here(self, uid, true);
+  s.draining.push_back(reply);
   if (s.promises.all().empty())
-    reply.deliver(drained{});
-  else
-    s.draining.push_back(reply);
+    answer_drains(self);
   arm(self);
   return reply;
 }

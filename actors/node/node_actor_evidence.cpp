@@ -60,11 +60,8 @@ void forgotten(node_pointer self, const std::string& uid) {
     left = left || promisee_of(*x.record) == to;
   if (to && !left)
     s.reports.nothing_left(*to);
-  if (!s.promises.all().empty())
-    return;
-  for (auto& x : s.draining)
-    x.deliver(drained{});
-  s.draining.clear();
+  if (s.promises.all().empty())
+    answer_drains(self);
 }
 
 } // namespace
@@ -109,6 +106,17 @@ void on_over(node_pointer self, const std::string& uid) {
               spdlog::warn("node end_not_written uid={} why=\"{}\"", uid, fault_of(why).detail);
               self->delayed_send(self, forget_again, promise_over{uid});
             });
+}
+
+/// Nothing is left here: the zone hears that this node leaves, before who asked does.
+void answer_drains(node_pointer self) {
+  auto& s = self->state;
+  if (s.draining.empty())
+    return;
+  self->send(s.partners.membership, leave_zone{});
+  for (auto& x : s.draining)
+    x.deliver(drained{});
+  s.draining.clear();
 }
 
 void send_reports(node_pointer self) {

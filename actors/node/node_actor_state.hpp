@@ -108,6 +108,7 @@ void end_here(node_pointer self, const std::string& uid, bool withdrawn);
 void on_says(node_pointer self, const promise_says& x);
 void on_tells(node_pointer self, const promise_tells& x);
 void on_over(node_pointer self, const std::string& uid);
+void answer_drains(node_pointer self);
 void send_reports(node_pointer self);
 void tell_everybody(node_pointer self);
 
