@@ -1,0 +1,116 @@
+// The simulator's size and speed: 10,000 nodes as 80 zones of 125, idle for 10 virtual seconds, and
+// a Deployment of 1,000 replicas in one zone of 125 nodes. Every node really joins; nothing is
+// warmed up. ninja -C build tests/bench/simulator/simulator_bench (a release build), then run it.
+// --nodes N for fewer.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include "runtime/simulator/cluster.hpp"
+
+namespace {
+
+using namespace legion;
+using namespace legion::simulator;
+
+double resident_bytes() {
+  long pages = 0, resident = 0;
+  if (auto* f = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(f, "%ld %ld", &pages, &resident) != 2)
+      resident = 0;
+    std::fclose(f);
+  }
+  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+class stopwatch {
+public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  }
+
+private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+void idle(std::uint32_t nodes) {
+  auto before = resident_bytes();
+  stopwatch watch;
+  cluster_options options;
+  options.nodes = nodes;
+  options.log_actors = false;
+  cluster x{options};
+  x.start_all(std::chrono::seconds{5});
+  std::printf("%u nodes made: %.1f s, %.1f KB a node\n", nodes, watch.seconds(),
+              (resident_bytes() - before) / 1000 / nodes);
+  std::fflush(stdout);
+  x.run_for(std::chrono::seconds{10});
+  std::size_t fewest = 1000;
+  for (std::uint32_t i = 0; i < nodes; i += 125)
+    if (auto known = x.members(i))
+      fewest = std::min(fewest, known->members.size());
+  std::printf("joined: %.1f s, %.1f KB a node, every first node knows at least %zu members\n",
+              watch.seconds(), (resident_bytes() - before) / 1000 / nodes, fewest);
+  stopwatch idling;
+  auto steps = x.system().steps();
+  x.run_for(std::chrono::seconds{10});
+  double now = resident_bytes() - before;
+  malloc_trim(0);
+  std::printf("idle for 10 virtual seconds: %.1f s real, %llu steps; %.1f KB a node, %.1f after "
+              "malloc_trim (at most 40)\n",
+              idling.seconds(), static_cast<unsigned long long>(x.system().steps() - steps),
+              now / 1000 / nodes, (resident_bytes() - before) / 1000 / nodes);
+  std::printf("all of it: %.1f s real (under 60)\n", watch.seconds());
+  std::fflush(stdout);
+}
+
+std::int64_t ready(cluster& x) {
+  api_request request;
+  request.set_version(1);
+  request.mutable_get()->set_kind("deployments");
+  auto answer = x.ask(0, std::move(request));
+  return answer && answer->resources_size() > 0 ? answer->resources(0).ready() : 0;
+}
+
+void place(int replicas) {
+  cluster_options options;
+  options.nodes = 125;
+  options.log_actors = false;
+  cluster x{options};
+  x.start_all();
+  x.run_for(std::chrono::seconds{10});
+  stopwatch watch;
+  auto applied = x.now();
+  api_request request;
+  request.set_version(1);
+  request.mutable_apply()->set_namespace_("default");
+  auto* file = request.mutable_apply()->add_files();
+  file->set_name("web.yaml");
+  file->set_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: "
+                 + std::to_string(replicas)
+                 + "\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:"
+                   "\n        - {name: main, command: [server], resources: {requests: {cpu: 100m, "
+                   "memory: 64Mi}}}\n");
+  auto answer = x.ask(0, std::move(request));
+  if (!answer || answer->results_size() == 0)
+    std::printf("apply was refused\n");
+  bool done = x.run_until([&] { return ready(x) >= replicas; }, std::chrono::seconds{120},
+                          std::chrono::milliseconds{500});
+  std::printf("%d replicas on 125 nodes %s: %.1f s real (under 10), %.1f s virtual\n", replicas,
+              done ? "ready" : "NOT READY", watch.seconds(),
+              static_cast<double>((x.now() - applied).count()) / 1e6);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  std::uint32_t nodes = 10000;
+  if (argc == 3 && std::string(argv[1]) == "--nodes")
+    nodes = static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10));
+  place(1000);
+  idle(nodes);
+}
