@@ -26,10 +26,9 @@ class swim {
 public:
   struct setting {
     parameters tuned;
-    member self;         // id, start, name, endpoint, key, zone, labels ...
-    std::string cluster; // empty: not known yet
-    std::size_t contacts =
-        0; // to join through; none and no cluster: this node founds one
+    member self;              // id, start, name, endpoint, key, zone, labels ...
+    std::string cluster;      // empty: not known yet
+    std::size_t contacts = 0; // to join through; none and no cluster: this node founds one
     std::uint64_t seed = 0;
     std::shared_ptr<record_pool> records;
   };
@@ -38,23 +37,22 @@ public:
 
   effects start(time_point now);
   effects on_tick(time_point now);
-  effects on_packet(const swim_packet &x, time_point now);
-  effects on_list(const node_id &from, const member_list &x, time_point now);
-  effects on_join_reply(std::size_t contact, const join_reply &x,
-                        time_point now);
+  effects on_packet(const swim_packet& x, time_point now);
+  effects on_list(const node_id& from, const member_list& x, time_point now);
+  effects on_join_reply(std::size_t contact, const join_reply& x, time_point now);
   effects on_join_failed(std::size_t contact, time_point now);
-  effects on_connection(const node_id &peer, bool up, time_point now);
-  effects describe(const member &record, time_point now);
+  effects on_connection(const node_id& peer, bool up, time_point now);
+  effects describe(const member& record, time_point now);
   effects leave(time_point now);
 
   /// Answers beside effects.
-  member_list answer_list(const member_list &x, time_point now, effects &out);
-  join_reply answer_join(const join_request &x, time_point now, effects &out);
+  member_list answer_list(const member_list& x, time_point now, effects& out);
+  join_reply answer_join(const join_request& x, time_point now, effects& out);
 
   time_point wake_at() const;
 
-  const member_table &members() const { return table_; }
-  const std::string &cluster() const { return cluster_; }
+  const member_table& members() const { return table_; }
+  const std::string& cluster() const { return cluster_; }
   int health() const { return health_.score(); }
 
 private:
@@ -77,56 +75,49 @@ private:
   // swim.cpp
   void awake(time_point now);
   effects done(time_point now);
-  entry &me() { return *table_.find(self_); }
-  std::vector<node_id> some_living(std::size_t count,
-                                   const std::vector<node_id> &but);
+  entry& me() { return *table_.find(self_); }
+  std::vector<node_id> some_living(std::size_t count, const std::vector<node_id>& but);
   void gossip(time_point now);
-  void exchange(const node_id &with);
-  void exchange_wanted(const node_id &with, time_point now);
+  void exchange(const node_id& with);
+  void exchange_wanted(const node_id& with, time_point now);
   void ping_dead(time_point now);
   milliseconds dead_probe_pause() const;
 
   // swim_probing.cpp
-  swim_packet compose(const node_id &to);
-  void send(const node_id &to, swim_packet packet);
-  void ping(const node_id &to, std::uint32_t sequence, std::uint32_t round = 0);
+  swim_packet compose(const node_id& to);
+  void send(const node_id& to, swim_packet packet);
+  void ping(const node_id& to, std::uint32_t sequence, std::uint32_t round = 0);
   std::uint32_t next_sequence();
-  void begin_probe(const node_id &target, std::uint32_t round, time_point now);
+  void begin_probe(const node_id& target, std::uint32_t round, time_point now);
   void begin_routine(time_point now);
   void begin_urgent(time_point now);
-  void urge(const node_id &target);
+  void urge(const node_id& target);
   void run_probes(time_point now);
-  void ask_others(probe &x);
-  void probe_failed(const probe &x, time_point now);
-  void on_ping(const node_id &from, const swim_ping &x);
+  void ask_others(probe& x);
+  void probe_failed(const probe& x, time_point now);
+  void on_ping(const node_id& from, const swim_ping& x);
   void on_ack(std::uint32_t sequence);
   void on_nack(std::uint32_t sequence);
-  void on_ping_request(const node_id &from, const swim_ping_request &x,
-                       time_point now);
+  void on_ping_request(const node_id& from, const swim_ping_request& x, time_point now);
 
   // swim_merging.cpp
-  void apply(const member_update &x, const node_id &via, bool hearsay,
-             time_point now);
-  void apply_to_self(const member_update &x, const node_id &via,
-                     time_point now);
-  void answer_with_self(const node_id &to, bool with_record);
-  bool admit(const member_update &x, const node_id &via, time_point now);
-  void be_reborn(entry &e, const member_update &x, const node_id &via,
-                 time_point now);
-  void take_record(entry &e, const member &record);
-  void become(entry &e, member_state state, std::uint32_t incarnation,
-              time_point now);
-  void suspect(entry &e, const node_id &accuser, const node_id &via,
-               time_point now);
-  void spread_accusation(const entry &e);
+  void apply(const member_update& x, const node_id& via, bool hearsay, time_point now);
+  void apply_to_self(const member_update& x, const node_id& via, time_point now);
+  void answer_with_self(const node_id& to, bool with_record);
+  bool admit(const member_update& x, const node_id& via, time_point now);
+  void be_reborn(entry& e, const member_update& x, const node_id& via, time_point now);
+  void take_record(entry& e, const member& record);
+  void become(entry& e, member_state state, std::uint32_t incarnation, time_point now);
+  void suspect(entry& e, const node_id& accuser, const node_id& via, time_point now);
+  void spread_accusation(const entry& e);
   void run_suspicions(time_point now);
-  void tell(const entry &e);
+  void tell(const entry& e);
   void make_room();
 
   // swim_joining.cpp
   void try_join(time_point now);
-  std::string objection(const join_request &x, time_point now) const;
-  std::size_t counted(const node_id &but, time_point now) const;
+  std::string objection(const join_request& x, time_point now) const;
+  std::size_t counted(const node_id& but, time_point now) const;
   member_list whole_list() const;
 
   parameters tuned_;

@@ -17,19 +17,18 @@ namespace {
 constexpr auto last_incarnation = std::numeric_limits<std::uint32_t>::max();
 }
 
-void swim::tell(const entry &e) {
+void swim::tell(const entry& e) {
   out_.push_back(tell_change{record_of(e), e.state});
 }
 
-void swim::apply(const member_update &x, const node_id &via, bool hearsay,
-                 time_point now) {
+void swim::apply(const member_update& x, const node_id& via, bool hearsay, time_point now) {
   auto id = node_id::from_bytes(x.id());
-  if (id.null() || x.start() == 0 || x.incarnation() == last_incarnation ||
-      !member_state_IsValid(x.state()))
+  if (id.null() || x.start() == 0 || x.incarnation() == last_incarnation
+      || !member_state_IsValid(x.state()))
     return;
   if (id == self_)
     return apply_to_self(x, via, now);
-  auto *e = table_.find(id);
+  auto* e = table_.find(id);
   if (!e) {
     if (!admit(x, via, now))
       return;
@@ -43,8 +42,7 @@ void swim::apply(const member_update &x, const node_id &via, bool hearsay,
   if (x.has_record() && x.record().start() == x.start())
     take_record(*e, x.record());
   if (said.state == member_suspect) {
-    if (said.incarnation < e->incarnation ||
-        (said.incarnation == e->incarnation && !e->living()))
+    if (said.incarnation < e->incarnation || (said.incarnation == e->incarnation && !e->living()))
       return;
     if (said.incarnation > e->incarnation)
       become(*e, member_alive, said.incarnation, now);
@@ -67,16 +65,14 @@ void swim::apply(const member_update &x, const node_id &via, bool hearsay,
   news_.add(id, {}, false);
 }
 
-void swim::apply_to_self(const member_update &x, const node_id &via,
-                         time_point now) {
-  auto &e = me();
+void swim::apply_to_self(const member_update& x, const node_id& via, time_point now) {
+  auto& e = me();
   auto start = start_number{x.start()};
   if (start > e.start) {
     if (!superseded_)
       out_.push_back(note{true, "superseded",
-                          "another life of this node has start number " +
-                              std::to_string(x.start()) + ", this one has " +
-                              std::to_string(value(e.start))});
+                          "another life of this node has start number " + std::to_string(x.start())
+                              + ", this one has " + std::to_string(value(e.start))});
     superseded_ = true;
     return;
   }
@@ -92,26 +88,24 @@ void swim::apply_to_self(const member_update &x, const node_id &via,
   }
   if (!older && x.state() == member_alive) {
     if (x.incarnation() > e.incarnation)
-      e.incarnation =
-          x.incarnation(); // said by an earlier hour of this very life
+      e.incarnation = x.incarnation(); // said by an earlier hour of this very life
     return;
   }
   if (!older) {
-    e.incarnation =
-        x.incarnation() + 1; // SWIM 4.2: only the member itself may raise it
+    e.incarnation = x.incarnation() + 1; // SWIM 4.2: only the member itself may raise it
     if (x.state() == member_suspect)
       health_.worsen(); // Lifeguard IV-A
     out_.push_back(note{false, "refuted",
-                        std::string{"was called "} +
-                            (x.state() == member_suspect ? "suspect" : "dead") +
-                            " by " + via.short_text()});
+                        std::string{"was called "}
+                            + (x.state() == member_suspect ? "suspect" : "dead") + " by "
+                            + via.short_text()});
   }
   news_.add(self_, {}, older);
   next_gossip_ = std::min(next_gossip_, now);
   answer_with_self(via, older);
 }
 
-void swim::answer_with_self(const node_id &to, bool with_record) {
+void swim::answer_with_self(const node_id& to, bool with_record) {
   if (to == self_ || to.null())
     return;
   swim_packet packet;
@@ -119,14 +113,14 @@ void swim::answer_with_self(const node_id &to, bool with_record) {
   send(to, std::move(packet));
 }
 
-bool swim::admit(const member_update &x, const node_id &via, time_point now) {
+bool swim::admit(const member_update& x, const node_id& via, time_point now) {
   if (!x.has_record()) {
     if (x.state() == member_alive || x.state() == member_suspect)
       exchange_wanted(via, now);
     return false;
   }
-  if (!acceptable(x.record()) || x.record().id() != x.id() ||
-      x.record().zone() != me().record->zone())
+  if (!acceptable(x.record()) || x.record().id() != x.id()
+      || x.record().zone() != me().record->zone())
     return false;
   if (table_.all().size() >= tuned_.known_limit)
     make_room();
@@ -145,8 +139,7 @@ bool swim::admit(const member_update &x, const node_id &via, time_point now) {
   return true;
 }
 
-void swim::be_reborn(entry &e, const member_update &x, const node_id &via,
-                     time_point now) {
+void swim::be_reborn(entry& e, const member_update& x, const node_id& via, time_point now) {
   if (e.doubt)
     --suspicions_;
   e.doubt.reset();
@@ -155,8 +148,8 @@ void swim::be_reborn(entry &e, const member_update &x, const node_id &via,
   e.incarnation = 0;
   e.state = member_alive;
   e.changed = now;
-  auto told = x.has_record() && x.record().start() == x.start() &&
-              acceptable(x.record()) && x.record().id() == x.id();
+  auto told = x.has_record() && x.record().start() == x.start() && acceptable(x.record())
+              && x.record().id() == x.id();
   if (told)
     e.record = records_->keep(x.record());
   else
@@ -167,12 +160,11 @@ void swim::be_reborn(entry &e, const member_update &x, const node_id &via,
     e.incarnation = x.incarnation() - (x.state() == member_alive ? 0 : 1);
 }
 
-void swim::take_record(entry &e, const member &record) {
-  if (!acceptable(record) || record.id() != e.record->id() ||
-      record.zone() != me().record->zone())
+void swim::take_record(entry& e, const member& record) {
+  if (!acceptable(record) || record.id() != e.record->id() || record.zone() != me().record->zone())
     return;
-  auto newer = std::pair{record.start(), record.version()} >
-               std::pair{e.record->start(), e.record->version()};
+  auto newer = std::pair{record.start(), record.version()}
+               > std::pair{e.record->start(), e.record->version()};
   if (!newer)
     return;
   e.record = records_->keep(record);
@@ -180,8 +172,7 @@ void swim::take_record(entry &e, const member &record) {
   tell(e);
 }
 
-void swim::become(entry &e, member_state state, std::uint32_t incarnation,
-                  time_point now) {
+void swim::become(entry& e, member_state state, std::uint32_t incarnation, time_point now) {
   auto was = e.state;
   e.incarnation = incarnation;
   e.state = state;
@@ -195,16 +186,14 @@ void swim::become(entry &e, member_state state, std::uint32_t incarnation,
     tell(e);
 }
 
-void swim::suspect(entry &e, const node_id &accuser, const node_id &via,
-                   time_point now) {
+void swim::suspect(entry& e, const node_id& accuser, const node_id& via, time_point now) {
   if (accuser == e.id)
     return;
   if (!e.doubt) {
     auto n = table_.living();
     auto wanted = std::min(tuned_.confirmations, n > 2 ? n - 2 : 0);
-    e.doubt = std::make_unique<suspicion>(
-        accuser, wanted, tuned_.suspicion_min,
-        tuned_.suspicion_min * tuned_.suspicion_max_factor, now);
+    e.doubt = std::make_unique<suspicion>(accuser, wanted, tuned_.suspicion_min,
+                                          tuned_.suspicion_min * tuned_.suspicion_max_factor, now);
     ++suspicions_;
     e.state = member_suspect;
     e.changed = now;
@@ -219,30 +208,30 @@ void swim::suspect(entry &e, const node_id &accuser, const node_id &via,
     urge(e.id); // the accuser asks us to see for ourselves
 }
 
-void swim::spread_accusation(const entry &e) {
+void swim::spread_accusation(const entry& e) {
   auto accusation = update_of(e, false);
   accusation.set_suspected_by(self_.bytes());
-  auto tell_one = [&](const node_id &to) {
+  auto tell_one = [&](const node_id& to) {
     swim_packet packet;
     *packet.add_updates() = accusation;
     send(to, std::move(packet));
   };
   ping(e.id, 0); // carries the accusation, and its ack may carry the refutation
   auto told = std::vector<node_id>{e.id};
-  for (auto &id : e.doubt->accusers())
+  for (auto& id : e.doubt->accusers())
     if (id != self_) {
       tell_one(id);
       told.push_back(id);
     }
   if (!e.doubt->confirmed())
-    for (auto &id : some_living(tuned_.reprobers, told))
+    for (auto& id : some_living(tuned_.reprobers, told))
       tell_one(id);
 }
 
 void swim::run_suspicions(time_point now) {
   if (suspicions_ == 0)
     return;
-  for (auto &e : table_.all()) {
+  for (auto& e : table_.all()) {
     if (!e.doubt || now < e.doubt->deadline())
       continue;
     become(e, member_dead, e.incarnation, now);
@@ -252,10 +241,9 @@ void swim::run_suspicions(time_point now) {
 }
 
 void swim::make_room() {
-  const entry *oldest = nullptr;
-  for (auto &e : table_.all())
-    if (!e.living() && !e.keeps() && e.id != self_ &&
-        (!oldest || e.changed < oldest->changed))
+  const entry* oldest = nullptr;
+  for (auto& e : table_.all())
+    if (!e.living() && !e.keeps() && e.id != self_ && (!oldest || e.changed < oldest->changed))
       oldest = &e;
   if (oldest)
     table_.remove(node_id{oldest->id});

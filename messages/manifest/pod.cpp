@@ -49,9 +49,10 @@ bool read_value_from(const spot& from, env_var& into, context& in) {
     return false;
   }
   if (!field_path_honoured(path.text()))
-    in.to.error(path.what->at, path.path, shown(*path.what),
-                "metadata.name, metadata.namespace, metadata.uid, metadata.labels['KEY'], "
-                "metadata.annotations['KEY'], spec.nodeName, status.hostIP, status.podIP or their plurals");
+    in.to.error(
+        path.what->at, path.path, shown(*path.what),
+        "metadata.name, metadata.namespace, metadata.uid, metadata.labels['KEY'], "
+        "metadata.annotations['KEY'], spec.nodeName, status.hostIP, status.podIP or their plurals");
   into.set_field_path(path.text());
   return true;
 }

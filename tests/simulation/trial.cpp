@@ -297,8 +297,10 @@ private:
                || drop(what, bytes, [](auto& x) { return x.kind() == message_kind<accept>; });
       case sabotage::deaf_member:
         return !sabotaging_ || to != 1 || drop(what, bytes, [](auto& x) {
-          return x.kind()
-                     == message_kind<swim_packet> || x.kind() == message_kind<member_list> || x.kind() == message_kind<join_request> || x.kind() == message_kind<join_reply>;
+          const auto of_membership = {message_kind<swim_packet>, message_kind<member_list>,
+                                      message_kind<join_request>, message_kind<join_reply>};
+          return std::find(of_membership.begin(), of_membership.end(), x.kind())
+                 != of_membership.end();
         });
       case sabotage::second_accept:
         double_accepts(from, to, what);

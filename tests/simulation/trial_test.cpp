@@ -54,20 +54,20 @@ TEST_SUITE("simulation") {
   }
 
   // Found by seed 1: each refused connection to a dead member caused the next ping to it.
-TEST_CASE("a dead member causes no storm of frames") {
-  cluster_options options;
-  options.nodes = 5;
-  cluster x{options};
-  x.start_all();
-  x.run_for(std::chrono::seconds{10});
-  x.crash(1);
-  x.run_for(std::chrono::seconds{10});
-  auto before = x.network().counts().frames;
-  x.run_for(std::chrono::seconds{20});
-  CHECK(x.network().counts().frames - before < 1000); // 4 nodes; 50,000 when it was broken
-}
+  TEST_CASE("a dead member causes no storm of frames") {
+    cluster_options options;
+    options.nodes = 5;
+    cluster x{options};
+    x.start_all();
+    x.run_for(std::chrono::seconds{10});
+    x.crash(1);
+    x.run_for(std::chrono::seconds{10});
+    auto before = x.network().counts().frames;
+    x.run_for(std::chrono::seconds{20});
+    CHECK(x.network().counts().frames - before < 1000); // 4 nodes; 50,000 when it was broken
+  }
 
-// Each checker is shown what it is for. A sabotage that is not caught means that it sees nothing.
+  // Each checker is shown what it is for. A sabotage that is not caught means that it sees nothing.
   TEST_CASE("each checker catches the fault that is seeded for it") {
     struct row {
       sabotage what;

@@ -8,8 +8,7 @@ using simulation::zone_model;
 
 namespace {
 
-zone_model::setting zone_of(std::size_t nodes, std::uint64_t seed,
-                            double loss = 0.01) {
+zone_model::setting zone_of(std::size_t nodes, std::uint64_t seed, double loss = 0.01) {
   zone_model::setting x;
   x.nodes = nodes;
   x.seed = seed;
@@ -17,10 +16,9 @@ zone_model::setting zone_of(std::size_t nodes, std::uint64_t seed,
   return x;
 }
 
-bool all_see(const zone_model &zone, std::size_t subject, member_state state) {
+bool all_see(const zone_model& zone, std::size_t subject, member_state state) {
   for (std::size_t i = 0; i < zone.size(); ++i)
-    if (i != subject &&
-        (!zone.knows(i, subject) || zone.seen(i, subject) != state))
+    if (i != subject && (!zone.knows(i, subject) || zone.seen(i, subject) != state))
       return false;
   return true;
 }
@@ -29,22 +27,19 @@ bool all_see(const zone_model &zone, std::size_t subject, member_state state) {
 
 TEST_SUITE("membership/zone") {
 
-  TEST_CASE(
-      "nodes that join through one member all come to know all, and agree") {
+  TEST_CASE("nodes that join through one member all come to know all, and agree") {
     for (std::uint64_t seed : {1, 2, 3}) {
       zone_model zone{zone_of(128, seed, 0.05)};
       CAPTURE(seed);
       CHECK(zone.run_until(
           [&] {
-            return zone.now() >
-                       time_point{} + std::chrono::hours{1} + seconds{7} &&
-                   zone.all_see_all_alive();
+            return zone.now() > time_point{} + std::chrono::hours{1} + seconds{7}
+                   && zone.all_see_all_alive();
           },
           seconds{60}));
       auto agree = [&] {
         for (std::size_t i = 1; i < zone.size(); ++i)
-          if (zone.rules(i).members().digest() !=
-              zone.rules(0).members().digest())
+          if (zone.rules(i).members().digest() != zone.rules(0).members().digest())
             return false;
         return true;
       };
@@ -58,13 +53,11 @@ TEST_SUITE("membership/zone") {
       zone.run_for(seconds{30});
       zone.silence(seed);
       CAPTURE(seed);
-      CHECK(zone.run_until([&] { return all_see(zone, seed, member_dead); },
-                           seconds{5}));
+      CHECK(zone.run_until([&] { return all_see(zone, seed, member_dead); }, seconds{5}));
     }
   }
 
-  TEST_CASE(
-      "killed, with its connections closed: the other two know within 2.5 s") {
+  TEST_CASE("killed, with its connections closed: the other two know within 2.5 s") {
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
       zone_model zone{zone_of(3, seed)};
       zone.run_for(seconds{10} + milliseconds{37 * seed});
@@ -72,8 +65,7 @@ TEST_SUITE("membership/zone") {
       zone.hint(0, 1);
       zone.hint(2, 1);
       CAPTURE(seed);
-      CHECK(zone.run_until([&] { return all_see(zone, 1, member_dead); },
-                           milliseconds{2500}));
+      CHECK(zone.run_until([&] { return all_see(zone, 1, member_dead); }, milliseconds{2500}));
     }
   }
 
@@ -81,9 +73,7 @@ TEST_SUITE("membership/zone") {
     zone_model zone{zone_of(64, 42)};
     zone.run_for(seconds{30});
     std::size_t deaths = 0;
-    zone.listener = [&](const zone_model::told &t) {
-      deaths += t.state == member_dead;
-    };
+    zone.listener = [&](const zone_model::told& t) { deaths += t.state == member_dead; };
     zone.run_for(seconds{100'000 / 64});
     CHECK(deaths == 0);
   }
@@ -93,18 +83,15 @@ TEST_SUITE("membership/zone") {
     for (std::size_t left : {1, 2, 20}) {
       zone_model zone{zone_of(left == 20 ? 40 : 3, left)};
       zone.run_for(seconds{20});
-      zone.cut([&](std::size_t a, std::size_t b) {
-        return (a < left) != (b < left);
-      });
+      zone.cut([&](std::size_t a, std::size_t b) { return (a < left) != (b < left); });
       zone.run_for(seconds{60});
       CHECK(zone.seen(0, zone.size() - 1) == member_dead);
       CHECK(zone.seen(zone.size() - 1, 0) == member_dead);
-      CHECK(zone.seen(zone.size() - 1, zone.size() - 2) ==
-            (left == 2 ? member_dead : member_alive));
+      CHECK(zone.seen(zone.size() - 1, zone.size() - 2)
+            == (left == 2 ? member_dead : member_alive));
       zone.cut({});
       CAPTURE(left);
-      CHECK(zone.run_until([&] { return zone.all_see_all_alive(); },
-                           seconds{15}));
+      CHECK(zone.run_until([&] { return zone.all_see_all_alive(); }, seconds{15}));
     }
   }
 
@@ -117,13 +104,12 @@ TEST_SUITE("membership/zone") {
       zone.run_for(seconds{20});
       CHECK(zone.seen(0, 1) == member_dead);
       std::size_t accused = 0;
-      zone.listener = [&](const zone_model::told &t) {
+      zone.listener = [&](const zone_model::told& t) {
         accused += t.observer == 1 && t.subject != 1 && t.state == member_dead;
       };
       zone.resume(1);
       CAPTURE(seed);
-      CHECK(
-          zone.run_until([&] { return zone.all_see_all_alive(); }, seconds{2}));
+      CHECK(zone.run_until([&] { return zone.all_see_all_alive(); }, seconds{2}));
       zone.run_for(seconds{10});
       CHECK(accused == 0);
     }
@@ -138,13 +124,12 @@ TEST_SUITE("membership/zone") {
       zone.run_for(dead ? seconds{10} : milliseconds{200});
       CHECK((zone.seen(0, 3) == member_dead) == dead);
       std::vector<std::size_t> births(5);
-      zone.listener = [&](const zone_model::told &t) {
+      zone.listener = [&](const zone_model::told& t) {
         if (t.subject == 3 && t.start == 2 && t.state == member_alive)
           ++births[t.observer];
       };
       zone.restart(3, 0);
-      CHECK(
-          zone.run_until([&] { return zone.all_see_all_alive(); }, seconds{5}));
+      CHECK(zone.run_until([&] { return zone.all_see_all_alive(); }, seconds{5}));
       zone.run_for(seconds{5});
       for (std::size_t i : {0, 1, 2, 4})
         CHECK(births[i] == 1);
@@ -168,12 +153,11 @@ TEST_SUITE("membership/zone") {
 
   TEST_CASE("the same seed, the same run") {
     std::string runs[2];
-    for (auto &run : runs) {
+    for (auto& run : runs) {
       zone_model zone{zone_of(20, 5, 0.1)};
-      zone.listener = [&](const zone_model::told &t) {
-        run += std::to_string(t.at.time_since_epoch().count()) + " " +
-               std::to_string(t.observer) + " " + std::to_string(t.subject) +
-               " " + std::to_string(t.state) + "\n";
+      zone.listener = [&](const zone_model::told& t) {
+        run += std::to_string(t.at.time_since_epoch().count()) + " " + std::to_string(t.observer)
+               + " " + std::to_string(t.subject) + " " + std::to_string(t.state) + "\n";
       };
       zone.run_for(seconds{30});
       zone.silence(7);

@@ -14,21 +14,20 @@ swim_packet ack(std::uint32_t sequence) {
 }
 
 /// Runs until the routine probe has gone out; whom it asks, and its number.
-std::pair<char, std::uint32_t> probe_begins(one_node &a) {
+std::pair<char, std::uint32_t> probe_begins(one_node& a) {
   for (auto i = 0; i < 200; ++i) {
     a.pass(milliseconds{10});
-    for (auto &e : a.all)
-      if (auto *x = std::get_if<send_packet>(&e);
-          x && x->what.ping().sequence() != 0)
+    for (auto& e : a.all)
+      if (auto* x = std::get_if<send_packet>(&e); x && x->what.ping().sequence() != 0)
         return {x->to.bytes()[0], x->what.ping().sequence()};
   }
   return {};
 }
 
-bool refutes(const swim_packet &x, std::uint32_t incarnation) {
-  for (auto &u : x.updates())
-    if (u.id() == one_node::id('A').bytes() && u.state() == member_alive &&
-        u.incarnation() == incarnation)
+bool refutes(const swim_packet& x, std::uint32_t incarnation) {
+  for (auto& u : x.updates())
+    if (u.id() == one_node::id('A').bytes() && u.state() == member_alive
+        && u.incarnation() == incarnation)
       return true;
   return false;
 }
@@ -45,20 +44,18 @@ TEST_SUITE("membership/swim") {
       member_state state;
     };
     // Each beats all before it.
-    const row ladder[] = {
-        {1, 0, member_alive},   {1, 0, member_suspect}, {1, 0, member_dead},
-        {1, 0, member_left},    {1, 1, member_alive},   {1, 1, member_suspect},
-        {1, 2, member_alive},   {1, 2, member_dead},    {2, 0, member_alive},
-        {2, 0, member_suspect}, {2, 0, member_dead}};
+    const row ladder[] = {{1, 0, member_alive},   {1, 0, member_suspect}, {1, 0, member_dead},
+                          {1, 0, member_left},    {1, 1, member_alive},   {1, 1, member_suspect},
+                          {1, 2, member_alive},   {1, 2, member_dead},    {2, 0, member_alive},
+                          {2, 0, member_suspect}, {2, 0, member_dead}};
     for (std::size_t i = 0; i < std::size(ladder); ++i) {
       for (std::size_t k = 0; k < std::size(ladder); ++k) {
         one_node a;
         a.join('B');
         for (auto n : {i, k})
-          a.hear('C',
-                 one_node::update('B', ladder[n].start, ladder[n].incarnation,
-                                  ladder[n].state, 'C'));
-        auto &best = ladder[std::max(i, k)];
+          a.hear('C', one_node::update('B', ladder[n].start, ladder[n].incarnation, ladder[n].state,
+                                       'C'));
+        auto& best = ladder[std::max(i, k)];
         CAPTURE(i);
         CAPTURE(k);
         CHECK(value(a.seen('B').start) == best.start);
@@ -80,8 +77,7 @@ TEST_SUITE("membership/swim") {
     CHECK(a.seen('B').state == member_alive);
   }
 
-  TEST_CASE(
-      "SWIM 3.1: a ping; then others are asked; then the target is suspected") {
+  TEST_CASE("SWIM 3.1: a ping; then others are asked; then the target is suspected") {
     one_node a;
     for (char c : {'B', 'C', 'D', 'E', 'F'})
       a.join(c);
@@ -93,9 +89,7 @@ TEST_SUITE("membership/swim") {
     a.pass(milliseconds{400});
     CHECK(a.seen(target).state == member_suspect);
     CHECK(a.told_of(target) == std::vector{member_suspect});
-    CHECK_FALSE(
-        a.sent_to(target)
-            .empty()); // Lifeguard IV-C: who is accused hears it at once
+    CHECK_FALSE(a.sent_to(target).empty()); // Lifeguard IV-C: who is accused hears it at once
     CHECK(a.sent_to(target)[0].updates(0).state() == member_suspect);
   }
 
@@ -106,8 +100,7 @@ TEST_SUITE("membership/swim") {
         a.join(c);
       auto [target, sequence] = probe_begins(a);
       a.pass(milliseconds{after_ms});
-      a.hear(after_ms == 1 ? target : (target == 'B' ? 'C' : 'B'),
-             ack(sequence));
+      a.hear(after_ms == 1 ? target : (target == 'B' ? 'C' : 'B'), ack(sequence));
       a.pass(milliseconds{650});
       CHECK(a.seen(target).state == member_alive);
     }
@@ -139,8 +132,7 @@ TEST_SUITE("membership/swim") {
     }
   }
 
-  TEST_CASE(
-      "helpers that are silent too make a node doubt itself; nacks clear it") {
+  TEST_CASE("helpers that are silent too make a node doubt itself; nacks clear it") {
     for (bool nacks : {false, true}) {
       one_node a;
       for (char c : {'B', 'C', 'D'})
@@ -158,8 +150,7 @@ TEST_SUITE("membership/swim") {
     }
   }
 
-  TEST_CASE(
-      "a suspect is dead at its deadline, which confirmations bring nearer") {
+  TEST_CASE("a suspect is dead at its deadline, which confirmations bring nearer") {
     for (bool confirmed : {false, true}) {
       one_node a;
       for (char c : {'B', 'C', 'D', 'E', 'F'})
@@ -182,7 +173,7 @@ TEST_SUITE("membership/swim") {
       a.pass(milliseconds{1});
       a.hear(from, one_node::update('B', 1, 0, member_suspect, 'C'));
       auto pinged = false;
-      for (auto &x : a.sent_to('B'))
+      for (auto& x : a.sent_to('B'))
         pinged |= x.ping().sequence() != 0;
       CHECK(pinged == (from == 'C'));
     }
@@ -202,8 +193,7 @@ TEST_SUITE("membership/swim") {
     CHECK(a.seen('A').incarnation == 5);
     a.hear('B', one_node::update('A', 3, 4, member_dead)); // old by now
     CHECK(a.seen('A').incarnation == 5);
-    REQUIRE_FALSE(
-        a.sent_to('B').empty()); // but who still says it must learn better
+    REQUIRE_FALSE(a.sent_to('B').empty()); // but who still says it must learn better
     CHECK(refutes(a.sent_to('B')[0], 5));
   }
 
@@ -225,7 +215,7 @@ TEST_SUITE("membership/swim") {
     ping.mutable_ping()->set_sequence(5);
     a.hear('B', ping);
     REQUIRE(a.sent(swim_packet::kAck));
-    auto &first = a.sent(swim_packet::kAck)->what.updates(0);
+    auto& first = a.sent(swim_packet::kAck)->what.updates(0);
     CHECK(first.id() == one_node::id('B').bytes());
     CHECK(first.state() == member_dead);
     CHECK(first.incarnation() == 2);
@@ -244,7 +234,7 @@ TEST_SUITE("membership/swim") {
     REQUIRE_FALSE(a.sent_to('B').empty());
     auto told = false;
     auto packet = a.sent_to('B')[0];
-    for (auto &u : packet.updates())
+    for (auto& u : packet.updates())
       told |= u.state() == member_dead;
     CHECK(told);
   }
@@ -258,8 +248,7 @@ TEST_SUITE("membership/swim") {
     a.pass(milliseconds{2100}); // two members: nobody could confirm
     CHECK(a.seen('B').state == member_dead);
     a.all = a.rules.on_connection(one_node::id('B'), false, a.now);
-    CHECK(a.sent_to('B')
-              .empty()); // or each refused connection would make another
+    CHECK(a.sent_to('B').empty()); // or each refused connection would make another
     a.all = a.rules.on_connection(one_node::id('B'), true, a.now);
     CHECK_FALSE(a.sent_to('B').empty());
   }
@@ -275,8 +264,7 @@ TEST_SUITE("membership/swim") {
     a.all = a.rules.on_tick(a.now);
     for (char c : {'B', 'C', 'D', 'E'})
       CHECK(a.seen(c).state != member_dead);
-    CHECK(a.seen(target).state ==
-          (target == 'B' ? member_suspect : member_alive));
+    CHECK(a.seen(target).state == (target == 'B' ? member_suspect : member_alive));
     CHECK(a.count(swim_packet::kPing) >= 3);
     CHECK(a.rules.health() == 2);
   }
@@ -308,7 +296,7 @@ TEST_SUITE("membership/swim") {
     auto nonsense = one_node::update('B', 0, 0, member_dead); // no start number
     a.hear('C', nonsense);
     a.hear('C', one_node::update('B', 1, 0xffffffff,
-                                 member_dead)); // could not be refuted
+                                 member_dead));            // could not be refuted
     a.hear('C', one_node::update('D', 1, 0, member_dead)); // nobody knows it
     auto other_zone = one_node::update('E', 1, 0, member_alive);
     *other_zone.mutable_record() = one_node::record('E');
