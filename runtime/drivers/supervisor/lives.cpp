@@ -113,10 +113,18 @@ void lives::launch(const legion::launch& x, launch_reply reply) {
     return reply(fine.why());
   auto& place = lives_[{x.workload(), x.container()}];
   if (place && place->status.state() != "exited") {
-    if (place->status.life() != x.life() || place->status.state() == "starting")
+    if (place->status.life() != x.life())
       return reply(fault{errc::conflict, "life " + std::to_string(place->status.life()) + " of "
                                              + x.container() + " is " + place->status.state()});
-    return reply(place->status); // asked twice
+    if (place->status.state() != "starting" || !place->reply)
+      return reply(place->status); // asked twice
+    // Asked twice before it ran: by a node that was killed and is back, say. Both hear how it
+    // began.
+    place->reply = [first = std::move(place->reply), reply](result<process_status> outcome) {
+      first(outcome);
+      reply(std::move(outcome));
+    };
+    return;
   }
   auto who = std::make_shared<life>();
   who->before = std::exchange(place, who);

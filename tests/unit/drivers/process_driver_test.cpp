@@ -595,6 +595,14 @@ TEST_SUITE("drivers/process_driver") {
     REQUIRE(first);
     REQUIRE(second);
     CHECK(first->pid() == second->pid());
+    // A node that was killed while it asked, and asks again before the process is there.
+    auto early = machine::shell("early", "sleep 1000");
+    m.driver->launch(++m.next, early);
+    auto hasty = m.run(early);
+    auto earlier = m.told->wait(m.told->launches, m.next - 1);
+    REQUIRE(hasty);
+    REQUIRE(earlier);
+    CHECK(hasty->pid() == earlier->pid());
     x.set_life(1);
     auto next = m.run(x);
     REQUIRE_FALSE(next);
