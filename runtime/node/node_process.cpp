@@ -12,6 +12,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
+#include <google/protobuf/stubs/logging.h>
 #include <sodium.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -166,6 +167,7 @@ int run_node(const configuration& settings) {
   // Two arenas and early trimming: a node is small, and glibc's arenas per thread are not.
   mallopt(M_ARENA_MAX, 2);
   start_logging(settings);
+  google::protobuf::SetLogHandler(nullptr); // a stranger's bytes are not to fill the log
   if (sodium_init() < 0)
     return refuse("no random numbers to be had from this machine");
   auto folder = data_folder::open(settings.data);
