@@ -40,6 +40,9 @@ std::string deployment_of(const std::string& pod) {
 
 class trial {
 public:
+  /// The cluster outlives the checkers, and must not tell them of its end.
+  ~trial() { cluster_.set_watcher({}); }
+
   explicit trial(const trial_options& options)
       : options_(options), random_(options.seed * 0x9e3779b97f4a7c15ull + 1),
         cluster_(cluster_options_of(options)),

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 
@@ -51,6 +54,10 @@ TEST_SUITE("store/store_actor") {
     CHECK(ask("b") == errc::none);
     self->send_exit(journal, caf::exit_reason::user_shutdown);
     self->wait_for(journal);
+    // The actor leaves the census a moment after it was seen to end.
+    auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (!context.census->rows().empty() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
     CHECK(context.census->rows().empty());
   }
 
