@@ -242,6 +242,8 @@ TEST_SUITE("membership/swim") {
   TEST_CASE("a closed connection makes a probe come at once") {
     one_node a;
     a.join('B');
+    a.all = a.rules.on_connection(one_node::id('B'), true, a.now);
+    CHECK_FALSE(a.sent(swim_packet::kPing)); // that one opened says nothing new
     a.all = a.rules.on_connection(one_node::id('B'), false, a.now);
     REQUIRE(a.sent(swim_packet::kPing));
     CHECK(a.sent(swim_packet::kPing)->to == one_node::id('B'));
