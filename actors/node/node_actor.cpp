@@ -255,6 +255,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const node_tick& x) { on_tick(self, x); },
       [self](recover_again) { recover(self); },
       [self](const employ_later& x) { employ_again(self, x.uid); },
+      [self](zone_told) { on_zone_told(self); },
   };
 }
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr auto report_timeout = seconds{5};
 constexpr auto forget_again = seconds{5};
+constexpr auto leaving_pause = milliseconds{300};
 
 using node::promisee;
 
@@ -108,15 +109,20 @@ void on_over(node_pointer self, const std::string& uid) {
             });
 }
 
-/// Nothing is left here: the zone hears that this node leaves, before who asked does.
+/// Nothing is left here: the zone hears that this node leaves. Who asked is answered a moment
+/// later, for then the process ends, and what its transport has not sent is lost.
 void answer_drains(node_pointer self) {
   auto& s = self->state;
   if (s.draining.empty())
     return;
   self->send(s.partners.membership, leave_zone{});
-  for (auto& x : s.draining)
+  self->delayed_send(self, leaving_pause, zone_told{});
+}
+
+void on_zone_told(node_pointer self) {
+  for (auto& x : self->state.draining)
     x.deliver(drained{});
-  s.draining.clear();
+  self->state.draining.clear();
 }
 
 void send_reports(node_pointer self) {

@@ -32,17 +32,21 @@ struct recover_again {};
 struct employ_later {
   std::string uid;
 };
+/// After a drain, the zone has had time to hear of it.
+struct zone_told {};
 
 } // namespace legion
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::node_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::recover_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::employ_later)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::zone_told)
 
 namespace legion {
 
 using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
-    caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<employ_later>>;
+    caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<employ_later>,
+    caf::reacts_to<zone_told>>;
 
 inline constexpr auto store_timeout = seconds{30};
 
@@ -109,6 +113,7 @@ void on_says(node_pointer self, const promise_says& x);
 void on_tells(node_pointer self, const promise_tells& x);
 void on_over(node_pointer self, const std::string& uid);
 void answer_drains(node_pointer self);
+void on_zone_told(node_pointer self);
 void send_reports(node_pointer self);
 void tell_everybody(node_pointer self);
 

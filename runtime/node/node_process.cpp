@@ -107,7 +107,6 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   auto contacts = contacts_of(settings);
   if (!contacts)
     return contacts.why();
-  result.pid = getpid();
   result.self.start = begun->start;
   result.self.name = settings.name;
   result.self.zone = settings.zone;
