@@ -17,7 +17,7 @@ enum class sabotage {
   none,
   double_booking,   // a node says that it has three times what it has: capacity
   second_accept,    // an accept also reaches a node that lost, as if it had won: order
-  swallowed_accept, // accepts never reach one node: accepts
+  swallowed_accept, // accepts never reach another node: accepts
   silent_kill,      // a workload ends and nobody is told: replicas
   deaf_member,      // one node hears no membership message any more: members
 };
