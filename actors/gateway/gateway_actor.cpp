@@ -3,6 +3,8 @@
 #include <map>
 #include <mutex>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include <caf/actor_cast.hpp>
 #include <caf/event_based_actor.hpp>
@@ -39,6 +41,7 @@ namespace legion {
 namespace {
 
 constexpr std::size_t most_jobs = 512;
+constexpr auto zone_timeout = std::chrono::seconds{5};
 constexpr std::size_t most_asks = 4'096; // CAF's time per request grows with what is outstanding
 
 /// Between the socket's thread and the actor. The server is set before its first request is
@@ -88,6 +91,10 @@ struct gateway_state {
   std::shared_ptr<api_link> link;
   std::unique_ptr<api::server> server;
   std::mt19937_64 random;
+  membership_handle membership;
+  std::vector<std::pair<job, api_request>> early; // they wait until the zone is known
+  bool learning = false;
+  bool zone_known = false;
   std::map<std::uint64_t, job> jobs;
   std::map<std::uint64_t, std::uint64_t> job_of_socket; // by the server's request number
   std::uint64_t last_job = 0;
@@ -188,8 +195,35 @@ void run(gateway_pointer self, std::uint64_t id, gateway::effects todo) {
   }
 }
 
+void begin(gateway_pointer self, job fresh, api_request what);
+
+void learn_zone(gateway_pointer self) {
+  auto& state = self->state;
+  state.learning = true;
+  auto go_on = [self] {
+    self->state.zone_known = true;
+    for (auto& [fresh, what] : std::exchange(self->state.early, {}))
+      begin(self, std::move(fresh), std::move(what));
+  };
+  self->request(state.membership, zone_timeout, list_members{})
+      .then(
+          [self, go_on](const members_known& x) {
+            for (auto& y : x.members)
+              self->state.zone.on(y.who, y.state, self->clock().now());
+            go_on();
+          },
+          [go_on](const caf::error&) { go_on(); });
+  self->send(state.membership, subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
+}
+
 void begin(gateway_pointer self, job fresh, api_request what) {
   auto& state = self->state;
+  if (!state.zone_known && state.early.size() < most_jobs) {
+    state.early.emplace_back(std::move(fresh), std::move(what));
+    if (!state.learning)
+      learn_zone(self);
+    return;
+  }
   auto id = ++state.last_job;
   spdlog::debug("gateway request job={} what={}", id, static_cast<int>(what.what_case()));
   if (what.request_id().size() != 16) {
@@ -251,7 +285,10 @@ own_handle::behavior_type gateway_actor(gateway_pointer self, context_ptr contex
     }
     return caf::sec::runtime_error;
   });
-  self->send(membership, subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
+  state.membership = std::move(membership);
+  // Without a socket perhaps nobody ever asks; then 10,000 simulated gateways need no member lists.
+  if (state.context->make_api)
+    learn_zone(self);
   return {
       [self](const api_arrived& x) { begin_frame(self, x); },
       [self](const api_cancelled& x) {

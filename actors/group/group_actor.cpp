@@ -176,6 +176,14 @@ void serve(group_pointer self, group_author& x) {
     return read(self, x);
   if (x.request.has_explain())
     return explain(self, x);
+  if (state.rules->resources().empty()
+      && !group::may_claim(state.context->join.size(), state.zone.size())) {
+    x.reply.deliver(
+        group::refused(x.request, refusal_unreachable,
+                       "this node has not heard of its zone yet: try again in a moment, "
+                       "or ask another node"));
+    return;
+  }
   auto next = group::admit(*state.rules, x.request, state.context->wall_clock(), state.random);
   if (auto* reply = std::get_if<group_reply>(&next)) {
     x.reply.deliver(std::move(*reply));

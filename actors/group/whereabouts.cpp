@@ -60,4 +60,8 @@ std::optional<node_id> keeper_of(group_id group, const std::vector<candidate_kee
   return best;
 }
 
+bool may_claim(std::size_t contacts, std::size_t members_known) {
+  return contacts == 0 || members_known > 1; // the first is the node itself
+}
+
 } // namespace legion::group

@@ -25,4 +25,8 @@ group_id group_of(const resource_name& name);
 /// stays where it is.
 std::optional<node_id> keeper_of(group_id group, const std::vector<candidate_keeper>& members);
 
+/// Whether a node may claim a name for a group that it knows nobody to keep: not before it has
+/// heard of its zone, if it has one (`contacts`), for somebody there may keep the group.
+bool may_claim(std::size_t contacts, std::size_t members_known);
+
 } // namespace legion::group

@@ -113,4 +113,11 @@ TEST_SUITE("group/whereabouts") {
     CHECK(keeper_of(group_id{5}, members) == keeper);
   }
 
+  TEST_CASE("who has a zone and has heard of nobody there claims no name") {
+    CHECK(may_claim(0, 1)); // it founded the cluster, and is alone
+    CHECK_FALSE(may_claim(1, 1));
+    CHECK_FALSE(may_claim(3, 0));
+    CHECK(may_claim(1, 2));
+  }
+
 } // TEST_SUITE
