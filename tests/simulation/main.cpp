@@ -98,8 +98,8 @@ int main(int argc, char** argv) {
   std::uint64_t failed = 0;
   for (auto seed = x.first; seed <= x.last; ++seed)
     failed += run(x, seed) ? 0 : 1;
-  if (x.first != x.last)
-    std::printf("%llu seeds, %llu failed\n", static_cast<unsigned long long>(x.last - x.first + 1),
-                static_cast<unsigned long long>(failed));
+  std::printf("simulation: %llu passed, %llu failed\n",
+              static_cast<unsigned long long>(x.last - x.first + 1 - failed),
+              static_cast<unsigned long long>(failed));
   return failed == 0 ? 0 : 1;
 }
