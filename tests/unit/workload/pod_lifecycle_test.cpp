@@ -335,6 +335,7 @@ TEST_SUITE("workload/pod_lifecycle") {
     out = x.on_exit(exited(0, 0, 15), at(6s));
     CHECK(find<remove_files>(out));
     CHECK(!find<start_process>(out)); // whatever the policy
+    CHECK(x.status().containers(0).state() == "terminated");
     fault busy{errc::conflict, "still there"};
     x.on_removed(&busy, at(7s));
     CHECK(x.next_tick() == start + 8s);
