@@ -42,9 +42,6 @@ namespace {
 constexpr int channel_fd = 3;
 constexpr int output_fd = 4;
 
-/// Sent to the init when the supervisor dies, where no namespace ends the rest with it.
-constexpr int orphaned_signal = SIGPWR;
-
 constexpr rlim_t open_files = 65536;
 
 void say(init_note::kind_of kind, int value, const char* doing = "") {
@@ -78,12 +75,17 @@ void kill_children() {
   }
 }
 
-/// Everything that was ever forked here becomes our child in the end: kill until there is none.
-void end_the_rest() {
+/// Everything that was ever forked here becomes our child in the end: kill until there is none. The
+/// main process's wait status.
+int end_the_rest(pid_t main, int main_status = 0) {
   for (;;) {
     kill_children();
-    if (waitpid(-1, nullptr, 0) < 0 && errno == ECHILD)
-      return;
+    int status = 0;
+    auto pid = waitpid(-1, &status, 0);
+    if (pid == main)
+      main_status = status;
+    if (pid < 0 && errno == ECHILD)
+      return main_status;
   }
 }
 
@@ -218,6 +220,11 @@ void enter_namespaces() {
     give_up("mount /proc");
 }
 
+[[noreturn]] void end_with(int status) {
+  say(init_note::ended, status);
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 /// Waits for signals: passes them on, reaps, and ends with the main process.
 [[noreturn]] void look_after(pid_t main, bool namespaces) {
   sigset_t all;
@@ -225,28 +232,22 @@ void enter_namespaces() {
   for (;;) {
     siginfo_t info{};
     auto signal = sigwaitinfo(&all, &info);
-    if (signal == orphaned_signal && !namespaces) {
-      end_the_rest();
-      _exit(1);
-    }
+    if (signal == end_all_signal && !namespaces)
+      end_with(end_the_rest(main));
     if (signal > 0 && signal != SIGCHLD) {
       kill(main, signal);
       continue;
     }
     int status = 0;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-      if (pid == main) {
-        if (!namespaces)
-          end_the_rest();
-        say(init_note::ended, status);
-        _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-      }
+      if (pid == main)
+        end_with(namespaces ? status : end_the_rest(main, status));
   }
 }
 
 [[noreturn]] void run_init(const init_plan& plan) {
   arrange_files(plan);
-  prctl(PR_SET_PDEATHSIG, plan.namespaces ? SIGKILL : orphaned_signal);
+  prctl(PR_SET_PDEATHSIG, plan.namespaces ? SIGKILL : end_all_signal);
   if (pollfd channel{channel_fd, 0, 0}; poll(&channel, 1, 0) > 0)
     _exit(1); // the supervisor died before we could ask to die with it
   setsid();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,6 +33,10 @@ struct init_note {
   std::int32_t value = 0; // errno of `failed`, wait status of `ended`
   char doing[56] = {};    // of `failed`: the call
 };
+
+/// Makes an init without namespaces kill all that it looks after; killing the init itself would
+/// only orphan it. It also comes when the supervisor dies.
+inline constexpr int end_all_signal = SIGPWR;
 
 /// Forks the init. It dies with this process. The pid, or the negated errno.
 pid_t start_init(const init_plan& plan);

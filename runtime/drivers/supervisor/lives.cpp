@@ -280,13 +280,8 @@ void lives::stop_one(const life_ptr& who, std::int64_t grace_ms) {
     return;
   auto kill_at = monotonic_ms() + std::max<std::int64_t>(grace_ms, 0);
   who->kill_at = who->kill_at ? std::min(who->kill_at, kill_at) : kill_at;
-  if (grace_ms <= 0) {
-    kill(who->init, SIGKILL);
-    if (!namespaces_)
-      groups_.kill(who->group);
-  } else if (who->status.state() != "stopping") {
+  if (grace_ms > 0 && who->status.state() != "stopping")
     kill(who->init, SIGTERM); // the init passes it on
-  }
   who->status.set_state("stopping");
 }
 
@@ -396,6 +391,15 @@ void lives::try_to_close(const life_ptr& who) {
   tell_(x);
 }
 
+/// The kernel ends a namespace with its init. Without one the init must do it, and is killed itself
+/// only if it has not within a second: what it leaves is found as orphans.
+void lives::kill_all(life& who) {
+  if (namespaces_ || std::exchange(who.asked_to_end_all, true))
+    kill(who.init, SIGKILL);
+  else
+    kill(who.init, end_all_signal);
+}
+
 int lives::on_time() {
   auto now = monotonic_ms();
   std::int64_t next = -1;
@@ -407,9 +411,7 @@ int lives::on_time() {
   }
   for (auto& x : due) {
     if (x->kill_at && x->init) {
-      kill(x->init, SIGKILL);
-      if (!namespaces_)
-        groups_.kill(x->group);
+      kill_all(*x);
       x->kill_at = now + 1000;
     }
     if (x->remove_at)

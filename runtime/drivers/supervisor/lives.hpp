@@ -55,6 +55,7 @@ private:
     std::string failure;
     errc failure_code = errc::refused;
     std::optional<int> wait_status;
+    bool asked_to_end_all = false;
     std::int64_t kill_at = 0;   // monotonic milliseconds; 0: never
     std::int64_t remove_at = 0; // when to try again to remove its group
     launch_reply reply;
@@ -72,6 +73,7 @@ private:
   void stop_one(const life_ptr& who, std::int64_t grace_ms);
   void ended(const life_ptr& who, int status);
   void try_to_close(const life_ptr& who);
+  void kill_all(life& who);
   void kill_orphans();
   void save(const process_status& x);
 

@@ -370,6 +370,23 @@ TEST_SUITE("drivers/process_driver") {
     CHECK(processes_with(mark) == 0);
   }
 
+  TEST_CASE(
+      "without a grace period the whole tree ends too, also when the supervisor is shut down") {
+    auto mark = "96" + std::to_string(getpid());
+    auto script = "setsid sleep " + mark + " & sleep " + mark + " & echo up; wait";
+    {
+      machine m;
+      for (auto* name : {"stopped", "left"}) {
+        REQUIRE(m.run(machine::shell(name, script)));
+        m.read_until(name, "up");
+      }
+      m.stop("stopped", 0);
+      CHECK(m.exit_of("stopped").signal() == SIGKILL);
+      CHECK(processes_with(mark) == 3); // "left": its shell and two
+    }
+    CHECK(processes_with(mark) == 0);
+  }
+
   TEST_CASE("who ignores TERM is killed when the grace period is over, and not before") {
     machine m;
     REQUIRE(m.run(machine::shell("w", "trap '' TERM; echo up; while :; do sleep 0.05; done")));
