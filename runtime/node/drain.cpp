@@ -1,8 +1,11 @@
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <future>
+#include <string>
 
 #include <poll.h>
 #include <signal.h>
@@ -23,33 +26,66 @@ constexpr std::int64_t grace_ms = 30'000;
 /// unknown.
 constexpr int longest_ms = 600'000;
 
-/// Hears of one completion: that all workloads and their supervisor have ended.
+/// Hears which process the supervisor is, then that all workloads have ended.
 class ending : public drivers::sink {
 public:
   void launched(std::uint64_t, result<process_status>) override {}
-  void stopped(std::uint64_t, result<void> what) override { finish(std::move(what)); }
+  void stopped(std::uint64_t, result<void> what) override { tell(ended_, std::move(what)); }
   void removed(std::uint64_t, result<void>) override {}
-  void listed(std::uint64_t, result<process_list>) override {}
+  void listed(std::uint64_t, result<process_list> what) override { tell(listed_, std::move(what)); }
   void probed(std::uint64_t, drivers::probe_outcome) override {}
   void read(std::uint64_t, result<drivers::output>) override {}
   void exited(process_status) override {}
   void supervisor_lost(std::string) override {}
 
-  result<void> wait() {
-    auto done = done_.get_future();
-    if (done.wait_for(std::chrono::milliseconds{longest_ms}) != std::future_status::ready)
-      return fault{errc::deadline, "the workloads have not ended within 10 minutes"};
-    return done.get();
+  result<process_list> wait_for_list() { return wait(listed_, "the supervisor does not answer"); }
+  result<void> wait_for_end() {
+    return wait(ended_, "the workloads have not ended within 10 minutes");
   }
 
 private:
-  void finish(result<void> what) {
-    if (!finished_.exchange(true))
-      done_.set_value(std::move(what));
+  template <class T>
+  struct once {
+    std::promise<result<T>> promise;
+    std::atomic<bool> told = false;
+  };
+
+  template <class T>
+  static void tell(once<T>& whom, result<T> what) {
+    if (!whom.told.exchange(true))
+      whom.promise.set_value(std::move(what));
   }
 
-  std::promise<result<void>> done_;
-  std::atomic<bool> finished_ = false;
+  template <class T>
+  static result<T> wait(once<T>& for_what, const char* late) {
+    auto done = for_what.promise.get_future();
+    if (done.wait_for(std::chrono::milliseconds{longest_ms}) != std::future_status::ready)
+      return fault{errc::deadline, late};
+    return done.get();
+  }
+
+  once<process_list> listed_;
+  once<void> ended_;
+};
+
+/// A process that cannot be taken for another; false if it has not ended in time.
+class watched_process {
+public:
+  explicit watched_process(int pid) : fd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
+  ~watched_process() {
+    if (fd_ >= 0)
+      ::close(fd_);
+  }
+  watched_process(const watched_process&) = delete;
+
+  bool there() const { return fd_ >= 0; }
+  bool ends_within(int milliseconds) const {
+    pollfd ended{fd_, POLLIN, 0};
+    return fd_ < 0 || ::poll(&ended, 1, milliseconds) == 1;
+  }
+
+private:
+  int fd_;
 };
 
 int say(const std::string& what, int code) {
@@ -57,20 +93,37 @@ int say(const std::string& what, int code) {
   return code;
 }
 
-/// The node itself drains and ends; a pidfd tells when, and cannot mean another process.
+/// The node itself drains and ends.
 int drain_through_node(const configuration& settings, int pid) {
-  auto fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-  if (fd < 0 || ::kill(pid, SIGUSR1) != 0)
+  watched_process node{pid};
+  if (!node.there() || ::kill(pid, SIGUSR1) != 0)
     return say("node process " + std::to_string(pid) + " cannot be asked: " + std::strerror(errno),
                1);
   std::printf("legion-node: draining the node of %s, process %d\n", settings.data.c_str(), pid);
   std::fflush(stdout);
-  pollfd ended{fd, POLLIN, 0};
-  auto ready = ::poll(&ended, 1, longest_ms);
-  ::close(fd);
-  if (ready != 1)
+  if (!node.ends_within(longest_ms))
     return say("the node has not ended within 10 minutes; its workloads may still run", 4);
   return 0;
+}
+
+/// The supervisor ends its workloads, then itself; nothing is drained before it is gone.
+result<void> drain_through_supervisor(const configuration& settings) {
+  ending heard;
+  auto driver = drivers::process_driver({settings.data})(heard);
+  if (!driver)
+    return driver.why();
+  (*driver)->list(1);
+  auto known = heard.wait_for_list();
+  if (!known)
+    return known.why();
+  watched_process supervisor{static_cast<int>(known->supervisor_pid())};
+  (*driver)->shut_down(2, grace_ms);
+  if (auto ended = heard.wait_for_end(); !ended)
+    return ended.why();
+  if (!supervisor.ends_within(10'000))
+    return fault{errc::deadline, "the workloads have ended, their supervisor, process "
+                                     + std::to_string(known->supervisor_pid()) + ", has not"};
+  return {};
 }
 
 } // namespace
@@ -87,14 +140,8 @@ int drain_node(const configuration& settings) {
     return say(folder.why().detail, 1);
   if (!std::filesystem::exists(settings.data + "/supervisor.sock"))
     return say("drained", 0);
-  ending done;
-  auto driver = drivers::process_driver({settings.data})(done);
-  if (!driver)
-    return say(driver.why().detail, 1);
-  (*driver)->shut_down(1, grace_ms);
-  auto ended = done.wait();
-  if (!ended)
-    return say(ended.why().detail, ended.why().code == errc::deadline ? 4 : 1);
+  if (auto done = drain_through_supervisor(settings); !done)
+    return say(done.why().detail, done.why().code == errc::deadline ? 4 : 1);
   return say("drained", 0);
 }
 
