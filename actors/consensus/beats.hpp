@@ -1,0 +1,78 @@
+#pragma once
+
+#include <map>
+#include <variant>
+#include <vector>
+
+#include "actors/consensus/beat_item.hpp"
+#include "actors/consensus/options.hpp"
+#include "messages/consensus.pb.h"
+#include "messages/ids.hpp"
+
+namespace legion::consensus {
+
+/// One node's heart: one beat to each peer and interval, for all groups that both are in.
+///
+/// A beat says what its sender is in each group; what the peer has confirmed is not said again, so
+/// that in peace a beat is some 60 bytes whatever the number of groups. Cores hear only of changes:
+/// a peer that is something else now, falls silent, is back, or is dead for certain.
+///
+/// Shape:  peers are the nodes of `describe`d groups; an item for each group shared with a peer.
+/// Units:  time is the node's monotonic clock, handed in; call `on_tick` no later than `wake_at`.
+/// Errors: beats of strangers, and what makes no sense, are ignored.
+/// Source: CockroachDB's coalesced heartbeats; the delta of a list by version is as in Akka's
+/// CRDTs.
+class beats {
+public:
+  struct setting {
+    member_id self;
+    std::uint64_t start = 1;    // this node's start number
+    milliseconds interval{100}; // between two beats to a peer
+    milliseconds silence{500};  // options::election_timeout of the groups
+  };
+
+  struct send_beat {
+    node_id to;
+    consensus_beat what;
+  };
+  /// To the group's `core::on_beat`.
+  struct tell_beat {
+    group_id group;
+    member_id from;
+    beat_item what;
+  };
+  /// To `core::on_silence` of the groups.
+  struct tell_silence {
+    node_id node;
+    time_point since;
+    std::vector<group_id> groups;
+  };
+  /// To `core::on_heard` of the groups.
+  struct tell_heard {
+    node_id node;
+    std::vector<group_id> groups;
+  };
+  /// To `core::on_refused` of the groups.
+  struct tell_refused {
+    node_id node;
+    std::vector<group_id> groups;
+  };
+  using effect = std::variant<send_beat, tell_beat, tell_silence, tell_heard, tell_refused>;
+  using effects = std::vector<effect>;
+
+  explicit beats(setting x);
+
+  /// What this node is in a group, and which nodes share it: after `work::changed`.
+  effects describe(group_id group, const beat_item& self, const std::vector<node_id>& members,
+                   time_point now);
+  /// This node is not in that group any more.
+  effects forget(group_id group, time_point now);
+
+  effects on_beat(const node_id& from, const consensus_beat& x, time_point now);
+  /// A connection was reset and the next one refused: nobody listens there.
+  effects on_refused(const node_id& peer, time_point now);
+  effects on_tick(time_point now);
+  time_point wake_at() const;
+};
+
+} // namespace legion::consensus
