@@ -86,11 +86,12 @@ std::optional<effects> changing::read_files() {
   how.strict = what_.apply().strict();
   how.default_namespace = ns.empty() ? "default" : ns;
   auto parsed = manifest::read(sources, how);
+  auto refused = manifest::refused(parsed);
   // What is to be deleted need not be perfect, but it must be readable.
-  if (!deletes || manifest::refused(parsed))
+  if (!deletes || refused)
     for (auto& x : parsed.diagnostics)
       *reply_.add_diagnostics() = std::move(x);
-  if (manifest::refused(parsed)) {
+  if (refused) {
     reply_.set_last(true);
     *reply_.mutable_refused() =
         make_refusal(refusal_invalid, deletes ? "nothing was deleted" : "nothing was applied");

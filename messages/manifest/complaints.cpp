@@ -37,13 +37,22 @@ void complaints::error(place at, const std::string& field, const std::string& fo
 }
 
 void complaints::warning(place at, const std::string& field, const std::string& text) {
-  auto& count = strict_ ? errors_ : warnings_;
-  if (++count > most)
+  if (!strict_)
+    return remark(at, field, text);
+  if (++errors_ > most)
     return;
   auto& d = add(at, field);
-  d.set_warning(!strict_);
   d.set_found(text);
-  *d.mutable_text() += strict_ ? text + " (an error, because of strict)" : text;
+  *d.mutable_text() += text + " (an error, because of strict)";
+}
+
+void complaints::remark(place at, const std::string& field, const std::string& text) {
+  if (++warnings_ > most)
+    return;
+  auto& d = add(at, field);
+  d.set_warning(true);
+  d.set_found(text);
+  *d.mutable_text() += text;
 }
 
 std::vector<diagnostic> complaints::take() {

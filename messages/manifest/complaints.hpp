@@ -1,8 +1,7 @@
 /// Gathers what is wrong with one file, and words it.
 ///
 /// Limits: 1,000 errors and 1,000 warnings; one more says that there are more. `full` tells a
-/// reader
-///         to stop.
+///         reader to stop.
 #pragma once
 
 #include <string>
@@ -21,8 +20,11 @@ public:
   void error(place at, const std::string& field, const std::string& found,
              const std::string& allowed);
 
-  /// FILE:LINE:COLUMN: FIELD: TEXT
+  /// FILE:LINE:COLUMN: FIELD: TEXT. An error with `strict`: the field is not honoured.
   void warning(place at, const std::string& field, const std::string& text);
+
+  /// The same, a warning also with `strict`: the field is honoured, in a way that may surprise.
+  void remark(place at, const std::string& field, const std::string& text);
 
   unsigned errors() const { return errors_; }
   bool full() const;

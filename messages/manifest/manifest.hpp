@@ -3,9 +3,9 @@
 /// Shape:  all or nothing. One error in one file, and there are no resources.
 /// Units:  lines and columns count from 1; a column is a character, not a byte.
 /// Errors: diagnostics, sorted by file, line and column; each says what was found and what is
-/// allowed. Limits: 1 MiB and 1,000 diagnostics of each sort a file, 63 levels, 1 MiB added by
-/// aliases. Source: Kubernetes API 1.34; fields.tsv says which fields are honoured and which come
-/// later.
+///         allowed.
+/// Limits: 1 MiB and 1,000 diagnostics of each sort a file, 63 levels, 1 MiB added by aliases.
+/// Source: Kubernetes API 1.34; fields.tsv says which fields are honoured and which come later.
 #pragma once
 
 #include <string>
@@ -23,7 +23,7 @@ struct source {
 };
 
 struct options {
-  bool strict = false; // what would be a warning is an error
+  bool strict = false; // a field that is not honoured yet is an error
   std::string default_namespace = "default";
 };
 

@@ -138,9 +138,9 @@ void read_container(const spot& from, const spot& pod, std::set<std::string>& po
   read_strings(from["args"], *into.mutable_args());
   if (auto image = from["image"]; image && !in.image_told) {
     in.image_told = true;
-    in.to.warning(image.what->at, image.path,
-                  "kept and shown, but never pulled: runtime class process runs `command` as it is "
-                  "on the node");
+    in.to.remark(image.what->at, image.path,
+                 "kept and shown, but never pulled: runtime class process runs `command` as it is "
+                 "on the node");
   }
   if (auto command = from["command"]; command.size() == 0 || command.item(0).text().empty())
     in.to.error(command ? command.what->at : from.what->at, command.path, "nothing to run",

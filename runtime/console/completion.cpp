@@ -4,6 +4,7 @@ namespace legion::console {
 
 namespace {
 
+// clang-format off
 constexpr const char* bash =
     R"sh(# legionctl completion for bash:  source <(legionctl completion bash)
 _legionctl() {
@@ -38,8 +39,8 @@ _legionctl() {
     return
   fi
   local names
-  names="$(legionctl get "$kind" -o name 2>/dev/null | sed 's|.*/||')" COMPREPLY =
-        ($(compgen - W "$names" --"$cur"))
+  names="$(legionctl get "$kind" -o name 2>/dev/null | sed 's|.*/||')"
+  COMPREPLY=($(compgen -W "$names" -- "$cur"))
 }
 complete -F _legionctl legionctl
 )sh";
@@ -61,6 +62,7 @@ complete -c legionctl -n "__fish_seen_subcommand_from completion" -a "bash zsh f
 complete -c legionctl -s o -l output -x -a "wide json yaml name"
 complete -c legionctl -s f -l filename -r -F
 )sh";
+// clang-format on
 
 } // namespace
 

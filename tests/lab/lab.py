@@ -53,6 +53,7 @@ spec:
       terminationGracePeriodSeconds: 2
       containers:
         - name: httpd
+          image: busybox  # a warning, and no more
           command: ["/bin/sh", "-c"]
           args: ['echo "hello from $POD" > index.html; echo started $POD; exec busybox httpd -f -p "$PORT_HTTP"']
           env:

@@ -84,6 +84,34 @@ TEST_SUITE("gateway/changing") {
     CHECK(it.last_said().diagnostics(0).file() == "file2.yaml");
   }
 
+  TEST_CASE("a warning is told, and what it is about is applied") {
+    auto text = std::string{web};
+    text.insert(text.find("command:"), "image: nginx, ");
+    for (auto strict : {false, true}) {
+      auto what = apply_of({text});
+      what.mutable_apply()->set_strict(strict);
+      play it{what};
+      it.keeps(2, web_name);
+      it.start();
+      auto ask = it.one_ask();
+      CHECK(std::get<group_request>(ask.what).has_put());
+      it.answer(ask, done_reply("created"));
+      REQUIRE(it.ended());
+      CHECK_FALSE(it.last_said().has_refused());
+      REQUIRE(it.last_said().diagnostics_size() == 1);
+      CHECK(it.last_said().diagnostics(0).warning());
+    }
+  }
+
+  TEST_CASE("a field that is not honoured yet is refused when strict") {
+    auto what = apply_of({std::string{web} + "  revisionHistoryLimit: 3\n"});
+    what.mutable_apply()->set_strict(true);
+    play it{what};
+    it.start();
+    CHECK(it.asked().empty());
+    CHECK(it.last_said().refused().detail() == "nothing was applied");
+  }
+
   TEST_CASE("the same resource twice is refused") {
     play files{apply_of({web, web})};
     files.start();

@@ -1,0 +1,99 @@
+#include <doctest/doctest.h>
+
+#include <stdlib.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "runtime/console/completion.hpp"
+
+using namespace legion;
+
+namespace {
+
+/// A folder with the three completions, and a `legionctl` that knows two names of each kind.
+struct shell_folder {
+  shell_folder() {
+    char name[] = "/tmp/legion-completion-XXXXXX";
+    path = ::mkdtemp(name);
+    for (const auto* shell : {"bash", "zsh", "fish"})
+      std::ofstream{path + "/completion." + shell} << console::completion(shell);
+    std::ofstream{path + "/legionctl"} << "#!/bin/sh\n[ \"$1 $3 $4\" = 'get -o name' ] || exit 1\n"
+                                          "echo \"$2/a-$2\"; echo \"$2/b-$2\"\n";
+    std::filesystem::permissions(path + "/legionctl", std::filesystem::perms::owner_all);
+  }
+  ~shell_folder() { std::filesystem::remove_all(path); }
+
+  /// What the shell printed, errors included, in its folder and with the stub first on the path.
+  std::string run(const std::string& shell, const std::string& words) const {
+    std::ofstream{path + "/script"} << words;
+    auto command = "cd " + path + " && PATH=" + path + ":$PATH HOME=" + path + ' ' + shell
+                   + " script 2>&1 </dev/null";
+    auto* from = ::popen(command.c_str(), "r");
+    REQUIRE(from);
+    std::string said;
+    std::array<char, 4096> part;
+    while (auto n = std::fread(part.data(), 1, part.size(), from))
+      said.append(part.data(), n);
+    ::pclose(from);
+    return said;
+  }
+
+  std::string path;
+};
+
+/// True, or a word in the test's output: not every machine has every shell.
+bool installed(const std::string& shell) {
+  auto there = std::system(("command -v " + shell + " >/dev/null 2>&1").c_str()) == 0;
+  if (!there)
+    MESSAGE(shell << " is not installed: skipped");
+  return there;
+}
+
+/// Presses the tab key after `words` as bash does, and prints what it was offered.
+std::string offered(const shell_folder& at, const std::string& words) {
+  return at.run("bash", "source ./completion.bash\nCOMP_WORDS=(legionctl " + words
+                            + ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_legionctl\n"
+                              "echo \"${COMPREPLY[*]}\"\n");
+}
+
+} // namespace
+
+TEST_SUITE("console/completion") {
+
+  TEST_CASE("bash is offered verbs, kinds and the names that there are") {
+    shell_folder at;
+    CHECK(offered(at, "ap") == "apply\n");
+    CHECK(offered(at, "get po") == "pods\n");
+    CHECK(offered(at, "describe deployments ''") == "a-deployments b-deployments\n");
+    CHECK(offered(at, "logs b") == "b-pods\n");
+    CHECK(offered(at, "get pods -o y") == "yaml\n");
+    CHECK(offered(at, "completion z") == "zsh\n");
+    CHECK(offered(at, "version ''") == "\n");
+  }
+
+  TEST_CASE("zsh reads its completion, and bash's function is in it") {
+    if (!installed("zsh"))
+      return;
+    shell_folder at;
+    CHECK(at.run("zsh -f", "autoload -Uz compinit && compinit -D -u\nsource ./completion.zsh\n"
+                           "whence -w _legionctl\n")
+          == "_legionctl: function\n");
+  }
+
+  TEST_CASE("fish is offered the same") {
+    if (!installed("fish"))
+      return;
+    shell_folder at;
+    CHECK(at.run("fish", "source ./completion.fish; complete -C 'legionctl logs b'\n")
+          == "b-pods\n");
+    CHECK(at.run("fish", "source ./completion.fish; complete -C 'legionctl cord'\n") == "cordon\n");
+  }
+
+  TEST_CASE("there is none for another shell") {
+    CHECK(console::completion("csh").empty());
+  }
+}
