@@ -55,7 +55,8 @@ struct node_context {
   std::uint64_t seed = 0;              // see `seed_for`
   std::function<wall_ms()> wall_clock; // for what people read; never for a rule's decision
   std::vector<transport::peer> join;   // contacts to ask first; empty: this node founds a cluster
-  std::string cluster; // 16 random bytes if this node founds one or had one; else empty
+  std::string cluster;    // 16 random bytes if this node founds one or had one; else empty
+  std::string journal_id; // 16 bytes: a consensus member is (node id, journal id)
   std::vector<record>
       replayed;            // what the journal held, in the order of its keys; start_node empties it
   std::uint64_t keeps = 0; // groups with records in the journal; start_node fills it in

@@ -188,6 +188,14 @@ caf::typed_response_promise<drained> on_drain(node_pointer self) {
   return reply;
 }
 
+void on_health(node_pointer self, const store::health& now) {
+  auto& s = self->state;
+  if (s.journal.full != now.full)
+    s.journal_changed_ms = s.context->wall_clock();
+  s.journal = now;
+  s.self.disk_full = now.full;
+}
+
 void on_tick(node_pointer self, const node_tick& x) {
   auto& s = self->state;
   if (x.generation != s.generation)
@@ -229,6 +237,8 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
   spawn_groups(self, replayed);
   self->send(self->state.partners.membership,
              subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
+  self->send(self->state.partners.store,
+             subscribe_health{caf::actor_cast<caf::strong_actor_ptr>(self)});
   recover(self);
   return {
       [self](const call& x) {
@@ -256,6 +266,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](recover_again) { recover(self); },
       [self](const employ_later& x) { employ_again(self, x.uid); },
       [self](zone_told) { on_zone_told(self); },
+      [self](const store::health& x) { on_health(self, x); },
   };
 }
 

@@ -287,6 +287,7 @@ void end_here(node_pointer self, const std::string& uid, bool withdrawn) {
   auto record = *known->record;
   record.set_ending(true);
   record_batch batch;
+  batch.set_from_ballast(true);
   auto& y = *batch.add_records();
   y.set_key(node::promise_key(uid));
   y.set_value(record.SerializeAsString());

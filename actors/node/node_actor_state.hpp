@@ -46,7 +46,7 @@ namespace legion {
 
 using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
     caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<employ_later>,
-    caf::reacts_to<zone_told>>;
+    caf::reacts_to<zone_told>, caf::reacts_to<store::health>>;
 
 inline constexpr auto store_timeout = seconds{30};
 
@@ -77,6 +77,8 @@ struct node_state {
   std::uint64_t last_offer = 0;
   std::uint64_t keeps = 0;
   wall_ms started_ms = 0;
+  store::health journal;
+  wall_ms journal_changed_ms = 0;
 
   std::map<std::string, promise_handle> keeping; // by uid
   std::map<std::uint32_t, group_handle> groups;

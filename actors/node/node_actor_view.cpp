@@ -11,6 +11,20 @@ namespace {
 
 constexpr auto read_timeout = seconds{10};
 
+node_condition disk_pressure(const node_state& s) {
+  node_condition result;
+  result.set_type("DiskPressure");
+  result.set_status(s.journal.full);
+  result.set_reason(s.journal.full ? "JournalFull" : "JournalHasSpace");
+  result.set_message(s.journal.full
+                         ? "the data folder is full: what runs goes on, and changes are refused "
+                           "until there is space ("
+                               + s.journal.detail + ")"
+                         : "the journal has space");
+  result.set_since_ms(s.journal_changed_ms);
+  return result;
+}
+
 } // namespace
 
 node_view view(node_pointer self, const node_request& what) {
@@ -30,6 +44,7 @@ node_view view(node_pointer self, const node_request& what) {
     result.add_limits(x);
   for (const auto& x : s.self.describes.drivers)
     result.add_drivers(x);
+  *result.add_conditions() = disk_pressure(s);
   result.set_started_ms(s.started_ms);
   result.set_kept_groups(static_cast<std::uint32_t>(std::popcount(s.keeps)));
   result.set_answered(true);

@@ -22,6 +22,11 @@ call_reply answer_call(const call& x, const volunteer& self, std::uint64_t offer
     declines(reply, self, decline_recovering, "recovering: its ledger is not rebuilt yet");
     return reply;
   }
+  if (self.disk_full) {
+    declines(reply, self, decline_disk,
+             "disk: the data folder is full, and a promise must be on disk");
+    return reply;
+  }
   auto fit = placement::judge(x.template_(), self.describes);
   if (!fit.fits()) {
     declines(reply, self, fit.reason, std::move(fit.detail));

@@ -19,6 +19,7 @@ struct volunteer {
   start_number start{};
   placement::self_description describes;
   bool recovering = true; // the ledger is not rebuilt yet
+  bool disk_full = false; // no promise could be written
 };
 
 /// Answers a call: an offer whose capacity is held from now on under `offer_id`, or a decline with

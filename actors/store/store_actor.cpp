@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include <caf/actor_cast.hpp>
 #include <caf/response_promise.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -29,9 +30,12 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::batch_failed)
 namespace legion {
 namespace {
 
+using health_listener = caf::typed_actor<caf::reacts_to<store::health>>;
+
 /// What the actor also hears, from its own journal only.
 using store_inside =
-    store_handle::extend<caf::reacts_to<batch_written>, caf::reacts_to<batch_failed>>;
+    store_handle::extend<caf::reacts_to<batch_written>, caf::reacts_to<batch_failed>,
+                         caf::reacts_to<store::health>>;
 
 /// Passes completions on, from the journal's thread to the actor, for as long as there is one.
 class completions final : public store::sink {
@@ -42,6 +46,7 @@ public:
   void failed(std::uint64_t correlation, fault why) override {
     tell(batch_failed{correlation, std::move(why)});
   }
+  void health_changed(const store::health& now) override { tell(now); }
 
 private:
   template <class T>
@@ -57,11 +62,24 @@ struct store_state {
   static inline const char* name = "store";
   std::map<std::uint64_t, caf::typed_response_promise<written>> open; // by correlation id
   std::uint64_t next = 1;
+  store::health health;
+  health_listener subscriber;
   std::unique_ptr<completions> sink;
   std::unique_ptr<store::store> journal; // goes first: it ends the thread that calls the sink
 };
 
 using store_pointer = store_inside::stateful_pointer<store_state>;
+
+void on_health(store_pointer self, const store::health& now) {
+  auto& s = self->state;
+  if (now.full)
+    spdlog::warn("store full detail=\"{}\": changes are refused until there is space", now.detail);
+  else
+    spdlog::info("store has_space_again");
+  s.health = now;
+  if (s.subscriber)
+    self->send(s.subscriber, now);
+}
 
 store_inside::behavior_type store_actor(store_pointer self, store::factory make) {
   self->set_default_handler([](auto*, auto& x) -> caf::result<caf::message> {
@@ -85,10 +103,17 @@ store_inside::behavior_type store_actor(store_pointer self, store::factory make)
       },
       [self](const batch_failed& x) {
         if (auto node = self->state.open.extract(x.correlation)) {
-          spdlog::warn("store failed correlation={} why={} detail=\"{}\"", x.correlation,
-                       to_string(x.why.code), x.why.detail);
+          // That the disk is full was said once; it is not to be filled with saying so.
+          auto level = x.why.code == errc::disk_full ? spdlog::level::debug : spdlog::level::warn;
+          spdlog::log(level, "store failed correlation={} why={} detail=\"{}\"", x.correlation,
+                      to_string(x.why.code), x.why.detail);
           node.mapped().deliver(make_error(x.why));
         }
+      },
+      [self](const store::health& x) { on_health(self, x); },
+      [self](const subscribe_health& x) {
+        self->state.subscriber = caf::actor_cast<health_listener>(x.who);
+        self->send(self->state.subscriber, self->state.health);
       },
   };
 }

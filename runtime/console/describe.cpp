@@ -197,6 +197,12 @@ std::string taint_text(const taint& x) {
   return x.key() + (x.value().empty() ? "" : "=" + x.value()) + ":" + x.effect();
 }
 
+std::string condition_text(const node_condition& x, wall_ms now) {
+  auto since = x.since_ms() == 0 ? std::string{} : ", since " + with_age(x.since_ms(), now);
+  return plain(x.type()) + "=" + (x.status() ? "True" : "False") + " " + plain(x.reason()) + ": "
+         + plain(x.message()) + since;
+}
+
 } // namespace
 
 std::string describe_node(const node_view& x, wall_ms now) {
@@ -224,6 +230,10 @@ std::string describe_node(const node_view& x, wall_ms now) {
   to.lines("Drivers", {x.drivers().begin(), x.drivers().end()});
   to.lines("Limits", {x.limits().begin(), x.limits().end()});
   to.lines("Notes", {x.notes().begin(), x.notes().end()});
+  std::vector<std::string> conditions;
+  for (const auto& y : x.conditions())
+    conditions.push_back(condition_text(y, now));
+  to.lines("Conditions", conditions);
   to.line("Keeps", std::to_string(x.kept_groups()) + " groups that hold resources");
   to.line("Processes",
           "node " + std::to_string(x.pid()) + ", supervisor " + std::to_string(x.supervisor_pid()));

@@ -272,6 +272,15 @@ json node_object(const node_view& x) {
   status["notes"] = json::array();
   for (const auto& y : x.notes())
     status["notes"].push_back(utf8(y));
+  status["conditions"] = json::array();
+  for (const auto& y : x.conditions()) {
+    auto& z = status["conditions"].emplace_back();
+    z["type"] = utf8(y.type());
+    z["status"] = y.status() ? "True" : "False";
+    z["reason"] = utf8(y.reason());
+    z["message"] = utf8(y.message());
+    set_text(z, "lastTransitionTime", rfc3339(y.since_ms()));
+  }
   status["pid"] = x.pid();
   status["supervisorPid"] = x.supervisor_pid();
   return result;

@@ -193,6 +193,9 @@ std::string node_status(const node_view& x) {
     default:
       word = "NotReady";
   }
+  for (const auto& y : x.conditions())
+    if (y.status())
+      word += "," + plain(y.type());
   return x.member().cordoned() ? word + ",SchedulingDisabled" : word;
 }
 

@@ -50,6 +50,7 @@ result<journal_start> begin_start(const store::opened& journal, const node_id& s
   result.start = start_number{last.start()};
 
   record_batch batch;
+  batch.set_from_ballast(true); // a node whose disk is full must start, to say so
   auto& mine = *batch.add_records();
   mine.set_key("start");
   mine.set_value(last.SerializeAsString());

@@ -119,6 +119,7 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   result.join = *contacts;
   result.join.insert(result.join.end(), begun->contacts.begin(), begun->contacts.end());
   result.cluster = begun->cluster;
+  result.journal_id = journal.id;
   result.replayed = journal.records;
   result.make_transport =
       transport::zeromq::make({settings.listen, keys.public_key, keys.secret_key});

@@ -219,6 +219,7 @@ void cluster::start(std::uint32_t index) {
   if (x.joined || context.join.empty())
     context.cluster = clusters_.substr(x.zone * 16, 16);
   auto journal = x.disk->open();
+  context.journal_id = std::move(journal.id);
   context.replayed = std::move(journal.records);
   context.make_store = std::move(journal.start);
   context.make_transport = network_.attach(x.self.id);
@@ -350,6 +351,10 @@ void cluster::apply_to_node(disturbance::kind what, std::uint32_t index) {
     case kind::kill:
       for (auto& p : x.machine->processes())
         x.machine->kill(p.status.workload());
+      return;
+    case kind::wipe:
+      crash(index);
+      x.disk->wipe();
       return;
     case kind::supervisor:
       return x.machine->lose_supervisor();

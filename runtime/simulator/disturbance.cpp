@@ -143,10 +143,10 @@ std::string names_of(const std::vector<std::uint32_t>& nodes) {
 } // namespace
 
 const char* to_string(disturbance::kind x) {
-  constexpr const char* names[] = {"crash",     "restart",     "stop",       "pause",
-                                   "resume",    "partition",   "cut",        "heal",
-                                   "loss",      "duplication", "reordering", "delay",
-                                   "disk-full", "disk-free",   "kill",       "supervisor"};
+  constexpr const char* names[] = {"crash",      "restart", "stop",      "pause",     "resume",
+                                   "partition",  "cut",     "heal",      "loss",      "duplication",
+                                   "reordering", "delay",   "disk-full", "disk-free", "kill",
+                                   "supervisor", "wipe"};
   return names[static_cast<unsigned>(x)];
 }
 

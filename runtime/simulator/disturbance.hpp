@@ -29,6 +29,7 @@ struct disturbance {
     disk_free,   // of `nodes`
     kill,        // all workloads of `nodes`, as kill -9 does
     supervisor,  // of `nodes` dies, and all that it runs
+    wipe,        // of `nodes`: the process is killed, and its disk is another, empty one
   };
 
   std::chrono::microseconds at{0};

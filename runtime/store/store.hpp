@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "messages/fault.hpp"
@@ -14,20 +15,39 @@ namespace legion::store {
 /// Most bytes of records in one batch.
 inline constexpr std::size_t max_batch_bytes = 8 * 1024 * 1024;
 
+/// How the journal is, beyond the fate of single batches.
+struct health {
+  bool full = false; // the disk had no space; false again only once the ballast is whole
+  std::string detail;
+};
+
 /// Receives completions, on the implementation's own thread.
 class sink {
 public:
   virtual ~sink() = default;
   virtual void written(std::uint64_t correlation) = 0;
   virtual void failed(std::uint64_t correlation, fault why) = 0;
+  /// Told when it changes; a journal begins well.
+  virtual void health_changed(const health&) {}
 };
+
+/// Whether a batch may take the ballast, the space that is kept for a full disk: the writer asked
+/// for it, or the batch only ends keys.
+inline bool may_take_ballast(const record_batch& x) {
+  if (x.from_ballast())
+    return true;
+  for (const auto& y : x.records())
+    if (!y.value().empty())
+      return false;
+  return true;
+}
 
 /// One writer; a batch is atomic, and synced before `written`.
 ///
 /// Ordering:  completions come in the order of `append`.
 /// Errors:    `disk_full` (nothing of the batch is kept, later batches may succeed), `overloaded`
-/// (bounded queue).
-///            A failed sync ends the process: what is on disk is then unknown.
+///            (bounded queue). A batch that may take the ballast is written on a full disk too, for
+///            as long as that lasts. A failed sync ends the process: what is on disk is unknown.
 /// Threading: `append` from one thread at a time; it returns at once.
 class store {
 public:
@@ -40,6 +60,7 @@ using factory = std::function<std::unique_ptr<store>(sink&)>;
 
 /// A journal that was opened: what lives in it, in the order of its keys, and how to go on writing.
 struct opened {
+  std::string id; // 16 random bytes, made with the journal: another journal is another member
   std::vector<record> records;
   factory start;
 };

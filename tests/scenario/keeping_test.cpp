@@ -124,6 +124,7 @@ slow_store::behavior_type store_actor(slow_store::pointer self, play_ptr play) {
         }
         promise.deliver(written{});
       },
+      [](const subscribe_health&) {},
   };
 }
 

@@ -288,6 +288,27 @@ TEST_SUITE("scenario/node") {
     CHECK(s.running() == 2);
   }
 
+  TEST_CASE("on a full disk a node says so, promises nothing new, and ends what it must") {
+    stage s;
+    auto bound = s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});
+    REQUIRE(bound.slots(0).bound());
+    REQUIRE(s.view().conditions_size() == 1);
+    CHECK_FALSE(s.view().conditions(0).status());
+    s.disk.set_full(true);
+    s.pass(milliseconds{10});
+    CHECK(s.view().conditions(0).type() == "DiskPressure");
+    CHECK(s.view().conditions(0).status());
+    CHECK(s.view().conditions(0).since_ms() > 0);
+    CHECK(s.call_for(web(), 1).decline().reason() == decline_disk);
+    s.give_back(a_slot("a", 5));
+    s.pass(seconds{60});
+    CHECK_FALSE(s.disk.records().contains("promise/a")); // from the ballast
+    s.disk.set_full(false);
+    s.pass(milliseconds{10});
+    CHECK_FALSE(s.view().conditions(0).status());
+    CHECK(s.call_for(web(), 1).has_offer());
+  }
+
   TEST_CASE("an offer that expired, was used, or is of an earlier life is regretted") {
     stage s;
     auto first = s.call_for(web(), 1).offer();

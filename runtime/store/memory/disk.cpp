@@ -21,12 +21,25 @@ struct disk::content {
   std::minstd_rand random; // small: there may be 10,000 disks
   run_later later;
   watcher watch;
+  std::string id;
   std::map<std::string, std::string> records;
   std::list<waiting_batch> waiting;
   sink* owner = nullptr;
   std::uint64_t life = 0; // counts openings and crashes: completions of an older one are not told
   bool syncing = false;
+  std::size_t in_sync = 0; // of those that wait, the first: they share the sync under way
   bool full = false;
+  int ballast = ballast_batches; // batches that still fit when it is full
+
+  void make_id() {
+    id.resize(16);
+    for (auto& x : id)
+      x = static_cast<char>(random() >> 8);
+  }
+
+  bool takes(const record_batch& x) {
+    return !full || (may_take_ballast(x) && ballast > 0 && ballast-- > 0);
+  }
 
   void keep(const record_batch& batch) {
     for (auto& x : batch.records()) {
@@ -42,20 +55,20 @@ struct disk::content {
   static void sync(const std::shared_ptr<content>& self) {
     self->syncing = true;
     auto delay = least_sync + std::chrono::microseconds{self->random() % sync_spread_us};
-    auto count = self->waiting.size();
-    self->later(delay, [weak = std::weak_ptr<content>(self), count, life = self->life] {
+    self->in_sync = self->waiting.size();
+    self->later(delay, [weak = std::weak_ptr<content>(self), life = self->life] {
       if (auto self = weak.lock(); self && self->life == life)
-        synced(self, count);
+        synced(self);
     });
   }
 
   // One sync covers all that waited when it began.
-  static void synced(const std::shared_ptr<content>& self, std::size_t count) {
+  static void synced(const std::shared_ptr<content>& self) {
     self->syncing = false;
-    for (; count > 0 && !self->waiting.empty(); --count) {
+    for (; self->in_sync > 0; --self->in_sync) {
       auto x = std::move(self->waiting.front());
       self->waiting.pop_front();
-      if (self->full) {
+      if (!self->takes(x.batch)) {
         self->owner->failed(x.correlation, {errc::disk_full, "the simulated disk is full"});
         continue;
       }
@@ -69,16 +82,18 @@ struct disk::content {
   void end_life() {
     ++life;
     owner = nullptr;
-    syncing = false;
-    if (!waiting.empty()) {
-      auto kept = full ? 0 : random() % (waiting.size() + 1);
-      for (auto& x : waiting) {
-        if (kept-- == 0)
-          break;
+    auto whole = syncing && random() % 2 == 0;
+    for (auto& x : waiting)
+      if (whole && in_sync > 0 && in_sync-- > 0 && takes(x.batch))
         keep(x.batch);
-      }
-      waiting.clear();
-    }
+    waiting.clear();
+    in_sync = 0;
+    syncing = false;
+  }
+
+  void tell_health() {
+    if (owner)
+      owner->health_changed({full, full ? "the simulated disk is full" : ""});
   }
 };
 
@@ -118,19 +133,24 @@ private:
 disk::disk(std::uint64_t seed, run_later later) : content_(std::make_shared<content>()) {
   content_->random.seed(static_cast<std::uint32_t>(seed ^ (seed >> 32)));
   content_->later = std::move(later);
+  content_->make_id();
 }
 
 opened disk::open() {
   content_->end_life();
   opened result;
+  result.id = content_->id;
   for (auto& [key, value] : content_->records) {
     auto& x = result.records.emplace_back();
     x.set_key(key);
     x.set_value(value);
   }
   result.start = [content = content_, life = content_->life](sink& owner) {
-    if (content->life == life)
+    if (content->life == life) {
       content->owner = &owner;
+      if (content->full)
+        content->tell_health();
+    }
     return std::unique_ptr<store>(std::make_unique<writer>(content, life));
   };
   return result;
@@ -140,8 +160,22 @@ void disk::crash() {
   content_->end_life();
 }
 
+void disk::wipe() {
+  content_->end_life();
+  content_->records.clear();
+  content_->make_id();
+}
+
 void disk::set_full(bool x) {
+  if (content_->full == x)
+    return;
   content_->full = x;
+  content_->ballast = ballast_batches;
+  content_->tell_health();
+}
+
+const std::string& disk::id() const {
+  return content_->id;
 }
 
 void disk::set_watcher(watcher x) {

@@ -15,9 +15,11 @@ namespace legion::store::memory {
 
 /// A journal that lives as long as this object: it survives the crash of its node, not the process.
 ///
-/// Ordering:  as the contract says. A batch that is under way at a crash is kept or lost, as the
-/// seed decides, but never one without those before it. Threading: one thread. What was handed to
-/// `later` may run after the end of the disk.
+/// Ordering:  as the contract says. Batches that share a sync are one transaction: at a crash those
+///            of the sync that is under way are all kept or all lost, as the seed decides, and
+///            those behind it are lost. So a batch is never there without those before it, and a
+///            torn one is no batch.
+/// Threading: one thread. What was handed to `later` may run after the end of the disk.
 class disk {
 public:
   /// Sees each batch as it becomes durable.
@@ -29,10 +31,16 @@ public:
   opened open();
   /// The node's process is gone: nobody hears of what was under way.
   void crash();
-  /// Batches fail with `disk_full` until it is told otherwise.
+  /// Another disk in its place, empty, with another journal id; only while no node runs on it.
+  void wipe();
+  /// Batches fail with `disk_full` until it is told otherwise, but for `ballast_batches` of those
+  /// that may take the ballast.
   void set_full(bool x);
+  static constexpr int ballast_batches = 64;
   void set_watcher(watcher x);
 
+  /// The journal's id; a wiped disk has another.
+  const std::string& id() const;
   const std::map<std::string, std::string>& records() const;
 
 private:

@@ -1,14 +1,14 @@
 #include "runtime/store/sqlite/journal_file.hpp"
 
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
 #include <sqlite3.h>
 
 #include "runtime/store/sqlite/checksum.hpp"
+#include "runtime/store/sqlite/journal_format.hpp"
+#include "runtime/store/sqlite/sqlite_fault.hpp"
 #include "runtime/store/sqlite/wal_scan.hpp"
 
 namespace legion::store::sqlite {
@@ -25,16 +25,12 @@ std::uint32_t checksum_of(live_rows::row_id id, std::string_view body) {
   return crc32c(body, crc32c({number, 8}));
 }
 
-constexpr const char* schema = "PRAGMA page_size=4096;"
-                               "PRAGMA journal_mode=WAL;"
-                               "PRAGMA synchronous=FULL;"
-                               "PRAGMA wal_autocheckpoint=0;"
-                               "PRAGMA cache_size=-256;"
-                               "PRAGMA journal_size_limit=8388608;"
-                               "BEGIN IMMEDIATE;"
-                               "CREATE TABLE IF NOT EXISTS batches("
-                               "id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL);"
-                               "COMMIT;";
+constexpr const char* settings = "PRAGMA page_size=4096;"
+                                 "PRAGMA journal_mode=WAL;"
+                                 "PRAGMA synchronous=FULL;"
+                                 "PRAGMA wal_autocheckpoint=0;"
+                                 "PRAGMA cache_size=-256;"
+                                 "PRAGMA journal_size_limit=8388608;";
 
 } // namespace
 
@@ -68,24 +64,7 @@ journal_file::~journal_file() {
 }
 
 fault journal_file::failed(int code, const std::string& doing) const {
-  auto text = path_ + ": " + doing + ": " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
-  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
-    // The kernel may have dropped what it could not write: nobody can say what is on disk.
-    std::fprintf(stderr, "legion: %s: a sync failed; what is on disk is unknown\n", text.c_str());
-    std::abort();
-  }
-  switch (code & 0xff) {
-    case SQLITE_FULL:
-      return {errc::disk_full, text};
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return {errc::damaged, text};
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return {errc::locked, text + " (another process has it open)"};
-    default:
-      return {errc::disk, text};
-  }
+  return fault_of(db_, code, path_ + ": " + doing);
 }
 
 result<void> journal_file::run(const char* sql, const std::string& doing) {
@@ -95,8 +74,15 @@ result<void> journal_file::run(const char* sql, const std::string& doing) {
 }
 
 result<void> journal_file::prepare() {
-  if (auto done = run(schema, "set up"); !done)
+  auto version = read_format(db_, path_);
+  if (!version)
+    return version.why();
+  if (auto done = run(settings, "set up"); !done)
     return done;
+  auto id = settle_format(db_, path_, *version);
+  if (!id)
+    return id.why();
+  id_ = std::move(*id);
   sqlite3_wal_hook(
       db_,
       [](void* self, sqlite3*, const char*, int pages) {
@@ -154,8 +140,7 @@ result<std::vector<record>> journal_file::replay() {
   }
   if (code != SQLITE_DONE)
     return failed(code, "replay, behind row " + std::to_string(next_ - 1));
-  dead_ = live_.take_dead();
-  sparse_ = live_.take_sparse();
+  note_rows_to_clear();
   std::vector<record> result;
   for (auto& [key, x] : newest)
     if (!x.value().empty())
@@ -194,6 +179,10 @@ result<void> journal_file::write_all(const std::deque<waiting_batch>& batches) {
   for (auto& x : batches)
     if (auto done = write_row(insert_, id++, x.batch); !done)
       return done;
+  return {};
+}
+
+result<void> journal_file::clear_rows() {
   for (auto dead : dead_) {
     sqlite3_bind_int64(erase_, 1, dead);
     auto code = sqlite3_step(erase_);
@@ -201,7 +190,6 @@ result<void> journal_file::write_all(const std::deque<waiting_batch>& batches) {
     if (code != SQLITE_DONE)
       return failed(code, "delete row " + std::to_string(dead));
   }
-  rewritten_.clear();
   for (auto sparse : sparse_) {
     auto whole = read_row(sparse);
     if (!whole)
@@ -211,26 +199,49 @@ result<void> journal_file::write_all(const std::deque<waiting_batch>& batches) {
       return done;
     rewritten_.emplace_back(sparse, std::move(kept));
   }
-  return run("COMMIT", "commit");
+  return {};
 }
 
-result<void> journal_file::commit(const std::deque<waiting_batch>& batches) {
-  if (auto done = write_all(batches); !done) {
+result<void> journal_file::commit(const std::deque<waiting_batch>& batches, clearing how) {
+  rewritten_.clear();
+  auto done = write_all(batches);
+  if (done && how == clearing::yes)
+    done = clear_rows();
+  if (done)
+    done = run("COMMIT", "commit");
+  if (!done) {
     if (!sqlite3_get_autocommit(db_))
       sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
     return done;
   }
-  for (auto dead : dead_)
-    live_.deleted(dead);
-  for (auto& [id, kept] : rewritten_)
-    live_.rewritten(id, kept);
+  if (how == clearing::yes) {
+    for (auto dead : dead_)
+      live_.deleted(dead);
+    for (auto& [id, kept] : rewritten_)
+      live_.rewritten(id, kept);
+    dead_.clear();
+    sparse_.clear();
+  }
   for (auto& x : batches)
     live_.add(next_++, x.batch);
-  dead_ = live_.take_dead();
-  sparse_ = live_.take_sparse();
+  note_rows_to_clear();
   if (wal_pages_ >= checkpoint_pages)
     checkpoint();
   return {};
+}
+
+/// Also keeps what an earlier commit left; a row that died meanwhile is not to be written again.
+void journal_file::note_rows_to_clear() {
+  auto join = [](std::vector<live_rows::row_id>& to, std::vector<live_rows::row_id> more) {
+    to.insert(to.end(), more.begin(), more.end());
+    std::sort(to.begin(), to.end());
+    to.erase(std::unique(to.begin(), to.end()), to.end());
+  };
+  join(dead_, live_.take_dead());
+  join(sparse_, live_.take_sparse());
+  std::erase_if(sparse_, [this](live_rows::row_id id) {
+    return std::binary_search(dead_.begin(), dead_.end(), id);
+  });
 }
 
 void journal_file::checkpoint() {

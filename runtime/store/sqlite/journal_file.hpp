@@ -17,6 +17,7 @@ namespace legion::store::sqlite {
 struct waiting_batch {
   std::uint64_t correlation = 0;
   record_batch batch;
+  bool takes_ballast = false;
 };
 
 /// The journal's database: one row per batch, each with its own checksum, because SQLite has none
@@ -26,11 +27,16 @@ public:
   static result<std::shared_ptr<journal_file>> open(const std::string& folder);
   ~journal_file();
 
+  /// 16 random bytes, made with the file.
+  const std::string& id() const { return id_; }
+
   /// All live records in the order of their keys; once, before the first commit.
   result<std::vector<record>> replay();
 
-  /// All of these in one transaction, synced; or none. Also clears away rows that are dead.
-  result<void> commit(const std::deque<waiting_batch>& batches);
+  /// All of these in one transaction, synced; or none. Also clears away rows that are dead, which
+  /// takes space before it gives any: not where space is short.
+  enum class clearing { yes, later };
+  result<void> commit(const std::deque<waiting_batch>& batches, clearing how = clearing::yes);
 
 private:
   explicit journal_file(std::string path) : path_(std::move(path)) {}
@@ -42,9 +48,12 @@ private:
   result<record_batch> decode(live_rows::row_id id, std::int64_t crc, std::string_view body) const;
   result<void> write_row(sqlite3_stmt* statement, live_rows::row_id id, const record_batch& batch);
   result<void> write_all(const std::deque<waiting_batch>& batches);
+  result<void> clear_rows();
+  void note_rows_to_clear();
   void checkpoint();
 
   std::string path_;
+  std::string id_;
   sqlite3* db_ = nullptr;
   sqlite3_stmt* insert_ = nullptr;
   sqlite3_stmt* update_ = nullptr;
@@ -54,7 +63,7 @@ private:
   live_rows::row_id next_ = 1;
   int wal_pages_ = 0;
 
-  // What the transaction under way clears: it becomes true when it is committed.
+  // What the next transaction clears: it becomes true when it is committed.
   std::vector<live_rows::row_id> dead_;
   std::vector<live_rows::row_id> sparse_;
   std::vector<std::pair<live_rows::row_id, record_batch>> rewritten_;

@@ -1,23 +1,34 @@
 #include "runtime/store/sqlite/sqlite_store.hpp"
 
+#include <chrono>
 #include <condition_variable>
-#include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
+#include "runtime/store/sqlite/ballast.hpp"
 #include "runtime/store/sqlite/journal_file.hpp"
 
 namespace legion::store::sqlite {
 namespace {
 
+using clock = std::chrono::steady_clock;
+
+/// While the disk is full, space is looked for so often.
+constexpr auto look_again = std::chrono::seconds{1};
+/// Beside the ballast, so much must fit before the disk counts as having space.
+constexpr std::size_t least_space = 256 * 1024;
+
 /// Owns the writer thread and what waits for it.
+///
+/// On a full disk every batch is still tried, for a small one may fit where a large one did not.
+/// Once the ballast was given back, its space is for those that may take it only.
 class sqlite_store final : public store {
 public:
-  sqlite_store(std::shared_ptr<journal_file> file, sink& to) : file_(std::move(file)), to_(to) {
+  sqlite_store(std::shared_ptr<journal_file> file, const std::string& folder, sink& to)
+      : file_(std::move(file)), ballast_(folder), folder_(folder), to_(to) {
     writer_ = std::thread{[this] { run(); }};
   }
 
@@ -31,6 +42,8 @@ public:
   }
 
   void append(std::uint64_t correlation, record_batch batch) override {
+    auto takes_ballast = may_take_ballast(batch);
+    batch.clear_from_ballast(); // for this door only, not for the disk
     auto size = batch.ByteSizeLong();
     if (size > max_batch_bytes) {
       to_.failed(correlation,
@@ -41,7 +54,7 @@ public:
     {
       std::lock_guard guard{mutex_};
       if (waiting_.size() < max_waiting_batches && waiting_bytes_ + size <= max_waiting_bytes) {
-        waiting_.push_back({correlation, std::move(batch)});
+        waiting_.push_back({correlation, std::move(batch), takes_ballast});
         waiting_bytes_ += size;
         wake_.notify_one();
         return;
@@ -52,40 +65,85 @@ public:
 
 private:
   void run() {
+    if (!ballast_.take())
+      set_full("there is no space for the ballast of "
+               + std::to_string(ballast::bytes / 1024 / 1024) + " MiB");
     for (;;) {
+      if (full_ && clock::now() >= look_at_)
+        look_for_space();
       std::deque<waiting_batch> taken;
       {
         std::unique_lock guard{mutex_};
-        wake_.wait(guard, [this] { return stopping_ || !waiting_.empty(); });
-        if (waiting_.empty())
+        auto ready = [this] { return stopping_ || !waiting_.empty(); };
+        if (full_)
+          wake_.wait_until(guard, look_at_, ready);
+        else
+          wake_.wait(guard, ready);
+        if (waiting_.empty() && stopping_)
           return;
         taken.swap(waiting_);
         waiting_bytes_ = 0;
       }
-      write(taken);
+      if (!taken.empty())
+        write(taken);
     }
   }
 
-  void write(const std::deque<waiting_batch>& taken) {
-    if (auto all = file_->commit(taken); all) {
+  void write(std::deque<waiting_batch>& taken) {
+    if (!full_ && taken.size() > 1 && file_->commit(taken)) {
       for (auto& x : taken)
         to_.written(x.correlation);
-      return;
-    } else if (taken.size() == 1) {
-      to_.failed(taken.front().correlation, all.why());
       return;
     }
     // One that does not fit must not fail the others.
     for (auto& x : taken) {
-      if (auto one = file_->commit({x}); one)
-        to_.written(x.correlation);
+      auto correlation = x.correlation;
+      if (auto one = write_one(std::move(x)); one)
+        to_.written(correlation);
       else
-        to_.failed(x.correlation, one.why());
+        to_.failed(correlation, one.why());
     }
   }
 
+  result<void> write_one(waiting_batch what) {
+    auto entitled = what.takes_ballast;
+    if (full_ && !ballast_.whole() && !entitled)
+      return fault{errc::disk_full, folder_ + ": the disk is full"};
+    std::deque<waiting_batch> alone;
+    alone.push_back(std::move(what));
+    auto how = full_ ? journal_file::clearing::later : journal_file::clearing::yes;
+    auto done = file_->commit(alone, how);
+    if (done || done.why().code != errc::disk_full)
+      return done;
+    set_full(done.why().detail);
+    if (!entitled || !ballast_.whole())
+      return done;
+    ballast_.drop();
+    return file_->commit(alone, journal_file::clearing::later);
+  }
+
+  void set_full(const std::string& detail) {
+    if (full_)
+      return;
+    full_ = true;
+    look_at_ = clock::now() + look_again;
+    to_.health_changed({true, detail});
+  }
+
+  void look_for_space() {
+    look_at_ = clock::now() + look_again;
+    if ((!ballast_.whole() && !ballast_.take()) || !ballast_.fits(least_space))
+      return;
+    full_ = false;
+    to_.health_changed({});
+  }
+
   std::shared_ptr<journal_file> file_;
+  ballast ballast_;
+  std::string folder_;
   sink& to_;
+  bool full_ = false; // this and the next belong to the writer's thread
+  clock::time_point look_at_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<waiting_batch> waiting_;
@@ -103,9 +161,10 @@ result<opened> open(const std::string& folder) {
   auto records = (*file)->replay();
   if (!records)
     return records.why();
-  return opened{std::move(*records), [file = *file](sink& to) -> std::unique_ptr<store> {
-                  return std::make_unique<sqlite_store>(file, to);
-                }};
+  auto start = [file = *file, folder](sink& to) -> std::unique_ptr<store> {
+    return std::make_unique<sqlite_store>(file, folder, to);
+  };
+  return opened{(*file)->id(), std::move(*records), std::move(start)};
 }
 
 } // namespace legion::store::sqlite

@@ -5,6 +5,7 @@
 #include "runtime/console/describe.hpp"
 #include "runtime/console/objects.hpp"
 #include "runtime/console/tables.hpp"
+#include "runtime/console/words.hpp"
 #include "tests/unit/console/canned.hpp"
 
 using namespace legion;
@@ -205,6 +206,22 @@ TEST_SUITE("console/rendering") {
     CHECK(text.find("Notes:        cpu limits are not enforced: no cpu controller\n")
           != std::string::npos);
     CHECK(text.find("  default     web-6d5f9c7b8d-x2k41   Running   kept      59m\n")
+          != std::string::npos);
+  }
+
+  TEST_CASE("a node's condition that is true is in its status, and described with its cure") {
+    auto node = canned_node(1);
+    auto& x = *node.add_conditions();
+    x.set_type("DiskPressure");
+    x.set_reason("JournalHasSpace");
+    CHECK(node_status(node) == "Ready");
+    x.set_status(true);
+    x.set_reason("JournalFull");
+    x.set_message("the data folder is full");
+    x.set_since_ms(canned_now - 60'000);
+    CHECK(node_status(node) == "Ready,DiskPressure");
+    CHECK(describe_node(node, canned_now)
+              .find("DiskPressure=True JournalFull: the data folder is full, since ")
           != std::string::npos);
   }
 

@@ -1,13 +1,10 @@
 #include <doctest/doctest.h>
 
-#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 
-#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,69 +12,13 @@
 
 #include "runtime/store/sqlite/sqlite_store.hpp"
 #include "runtime/store/sqlite/wal_scan.hpp"
+#include "tests/unit/store/real_files.hpp"
 
 using namespace legion;
+using namespace legion::real_files;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct folder {
-  folder() {
-    auto pattern = (fs::temp_directory_path() / "legion-store-XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-  ~folder() { fs::remove_all(path); }
-  std::string path;
-};
-
-struct outcomes final : store::sink {
-  void written(std::uint64_t correlation) override { note(correlation, errc::none); }
-  void failed(std::uint64_t correlation, fault why) override {
-    detail = why.detail;
-    note(correlation, why.code);
-  }
-  void note(std::uint64_t correlation, errc code) {
-    std::lock_guard guard{mutex};
-    order.push_back(correlation);
-    codes[correlation] = code;
-    changed.notify_all();
-  }
-  errc of(std::uint64_t correlation) {
-    std::unique_lock guard{mutex};
-    REQUIRE(changed.wait_for(guard, std::chrono::seconds{30},
-                             [&] { return codes.contains(correlation); }));
-    return codes[correlation];
-  }
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::map<std::uint64_t, errc> codes;
-  std::vector<std::uint64_t> order;
-  std::string detail;
-};
-
-record_batch batch(std::vector<std::pair<std::string, std::string>> pairs) {
-  record_batch result;
-  for (auto& [key, value] : pairs) {
-    auto* x = result.add_records();
-    x->set_key(key);
-    x->set_value(value);
-  }
-  return result;
-}
-
-std::string text_of(const std::vector<record>& records) {
-  std::string result;
-  for (auto& x : records)
-    result += x.key() + "=" + x.value() + " ";
-  return result;
-}
-
-store::opened reopen(const std::string& path) {
-  auto opened = store::sqlite::open(path);
-  if (!opened)
-    FAIL(opened.why().detail);
-  return std::move(*opened);
-}
 
 int rows_in(const std::string& path) {
   sqlite3* db = nullptr;
@@ -124,7 +65,7 @@ void flip(const std::string& path, std::uint64_t at) {
 
 // A file system whose syncs fail once `syncs_fail` is set: the real one, with one call replaced.
 bool syncs_fail = false;
-sqlite3_vfs* real_files = nullptr;
+sqlite3_vfs* usual_files = nullptr;
 sqlite3_vfs failing_files;
 sqlite3_io_methods failing_methods;
 
@@ -133,7 +74,7 @@ int sync_or_fail(sqlite3_file*, int) {
 }
 
 int open_failing(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out) {
-  auto code = real_files->xOpen(real_files, name, file, flags, out);
+  auto code = usual_files->xOpen(usual_files, name, file, flags, out);
   if (code == SQLITE_OK && file->pMethods) {
     failing_methods = *file->pMethods;
     failing_methods.xSync = sync_or_fail;
@@ -288,8 +229,8 @@ TEST_SUITE("store/sqlite_store") {
     folder here;
     auto child = fork();
     if (child == 0) {
-      real_files = sqlite3_vfs_find(nullptr);
-      failing_files = *real_files;
+      usual_files = sqlite3_vfs_find(nullptr);
+      failing_files = *usual_files;
       failing_files.zName = "failing";
       failing_files.xOpen = open_failing;
       sqlite3_vfs_register(&failing_files, 1);
@@ -309,28 +250,6 @@ TEST_SUITE("store/sqlite_store") {
     waitpid(child, &status, 0);
     CHECK(WIFSIGNALED(status));
     CHECK(WTERMSIG(status) == SIGABRT);
-  }
-
-  TEST_CASE("a full disk fails the batch; later ones are written once there is space") {
-    folder here;
-    if (mount("legion", here.path.c_str(), "tmpfs", 0, "size=512k") != 0) {
-      MESSAGE("skipped: a small file system can be mounted by root only");
-      return;
-    }
-    {
-      outcomes told;
-      auto journal = reopen(here.path).start(told);
-      journal->append(1, batch({{"a", "1"}}));
-      CHECK(told.of(1) == errc::none);
-      std::ofstream{here.path + "/ballast"} << std::string(600 * 1024, 'x');
-      journal->append(2, batch({{"b", std::string(100 * 1024, 'x')}}));
-      CHECK(told.of(2) == errc::disk_full);
-      fs::remove(here.path + "/ballast");
-      journal->append(3, batch({{"c", "1"}}));
-      CHECK(told.of(3) == errc::none);
-    }
-    CHECK(text_of(reopen(here.path).records) == "a=1 c=1 ");
-    umount(here.path.c_str());
   }
 
 } // TEST_SUITE

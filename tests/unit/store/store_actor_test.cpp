@@ -17,10 +17,12 @@ namespace {
 struct scripted final : store::store {
   scripted(legion::store::sink& to) : to(to) {}
   void append(std::uint64_t id, record_batch batch) override {
-    if (batch.records(0).key() == "full")
+    if (batch.records(0).key() == "full") {
+      to.health_changed({true, "nothing is left"});
       to.failed(id, {errc::disk_full, "nothing is left"});
-    else
+    } else {
       to.written(id);
+    }
   }
   legion::store::sink& to;
 };
@@ -50,7 +52,16 @@ TEST_SUITE("store/store_actor") {
       return code;
     };
     CHECK(ask("a") == errc::none);
+    self->send(journal, subscribe_health{caf::actor_cast<caf::strong_actor_ptr>(self)});
+    std::string heard;
+    auto hear = [&] {
+      self->receive([&](const legion::store::health& x) { heard += x.full ? "full " : "well "; },
+                    caf::after(std::chrono::seconds{30}) >> [&] { heard += "nothing "; });
+    };
+    hear();
     CHECK(ask("full") == errc::disk_full);
+    hear();
+    CHECK(heard == "well full ");
     CHECK(ask("b") == errc::none);
     self->send_exit(journal, caf::exit_reason::user_shutdown);
     self->wait_for(journal);
