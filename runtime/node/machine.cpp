@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <sched.h>
+#include <sys/utsname.h>
 
 namespace legion::node_process {
 
@@ -64,8 +65,23 @@ std::vector<std::string> folders_up(const std::string& mount, std::string path) 
 
 } // namespace
 
+std::string architecture_of(std::string_view kernel) {
+  if (kernel == "x86_64")
+    return "amd64";
+  if (kernel == "aarch64")
+    return "arm64";
+  if (kernel.starts_with("armv"))
+    return "arm";
+  if (kernel.size() == 4 && kernel[0] == 'i' && kernel.ends_with("86"))
+    return "386";
+  return std::string{kernel}; // the same word in both: ppc64le, s390x, riscv64
+}
+
 machine measure_machine(const std::string& root) {
   machine result;
+  struct utsname kernel {};
+  if (uname(&kernel) == 0)
+    result.architecture = architecture_of(kernel.machine);
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
   result.cpu_millis =

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "messages/negotiation.pb.h"
 
@@ -15,7 +16,11 @@ namespace legion::node_process {
 struct machine {
   std::int64_t cpu_millis = 0;
   std::int64_t memory_bytes = 0;
+  std::string architecture; // as Kubernetes calls it
 };
+
+/// Kubernetes' (that is Go's) word for what uname(2) calls the machine: amd64 for x86_64.
+std::string architecture_of(std::string_view kernel);
 
 /// `root` is "/" but for tests, which lay out a /proc and a /sys of their own.
 machine measure_machine(const std::string& root = "/");

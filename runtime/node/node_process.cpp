@@ -74,7 +74,7 @@ offering offer_of(const configuration& settings) {
   };
   add("kubernetes.io/hostname", settings.name);
   add("kubernetes.io/os", "linux");
-  add("kubernetes.io/arch", "amd64");
+  add("kubernetes.io/arch", found.architecture);
   std::sort(result.labels.begin(), result.labels.end(),
             [](const label& a, const label& b) { return a.key() < b.key(); });
   return result;

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <sys/utsname.h>
+
 #include "runtime/node/machine.hpp"
 #include "tests/unit/node_process/scratch_folder.hpp"
 
@@ -7,6 +9,17 @@ using namespace legion::node_process;
 using legion::tests::scratch_folder;
 
 TEST_SUITE("node_process/machine") {
+
+  TEST_CASE("kubernetes.io/arch has Kubernetes' word for what the kernel says") {
+    CHECK(architecture_of("x86_64") == "amd64");
+    CHECK(architecture_of("aarch64") == "arm64");
+    CHECK(architecture_of("armv7l") == "arm");
+    CHECK(architecture_of("i686") == "386");
+    CHECK(architecture_of("ppc64le") == "ppc64le");
+    struct utsname kernel {};
+    REQUIRE(uname(&kernel) == 0);
+    CHECK(measure_machine().architecture == architecture_of(kernel.machine));
+  }
 
   TEST_CASE("memory comes from /proc/meminfo when no cgroup limits it") {
     scratch_folder root;
