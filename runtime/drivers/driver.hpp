@@ -88,7 +88,7 @@ public:
                     const std::string& container, std::int64_t life, std::int64_t offset) = 0;
   /// Ends every workload, then the supervisor.
   virtual void shut_down(std::uint64_t correlation, std::int64_t grace_ms) = 0;
-  /// True if nothing listens on this host port, tried by binding it.
+  /// True if nothing listens on this host port, TCP or UDP, tried by binding it.
   virtual bool port_is_free(int port) const = 0;
 };
 

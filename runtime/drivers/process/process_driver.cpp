@@ -59,8 +59,8 @@ features features_of(const process_list& x) {
 }
 
 /// Nothing listens here and nothing lingers: a bind that asks for no favours.
-bool bind_works(int family, int port) {
-  auto file = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+bool bind_works(int family, int type, int port) {
+  auto file = socket(family, type | SOCK_CLOEXEC, 0);
   if (file < 0)
     return family == AF_INET6; // a machine without IPv6
   int done = 0;
@@ -159,7 +159,13 @@ public:
   }
 
   bool port_is_free(int port) const override {
-    return port > 0 && port < 65536 && bind_works(AF_INET, port) && bind_works(AF_INET6, port);
+    if (port <= 0 || port >= 65536)
+      return false;
+    // TCP and UDP both, whichever the manifest names: a port that is free is free for either.
+    for (auto type : {SOCK_STREAM, SOCK_DGRAM})
+      if (!bind_works(AF_INET, type, port) || !bind_works(AF_INET6, type, port))
+        return false;
+    return true;
   }
 
 private:

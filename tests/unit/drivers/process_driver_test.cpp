@@ -225,6 +225,26 @@ bool limited_or_skip(machine& m, const std::string& what) {
 }
 
 /// Answers each connection with the same bytes.
+class datagram_server {
+public:
+  datagram_server() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    REQUIRE(bind(socket_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    port = ntohs(address.sin_port);
+  }
+  datagram_server(const datagram_server&) = delete;
+  ~datagram_server() { close(socket_); }
+
+  int port = 0;
+
+private:
+  int socket_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+};
+
 class small_server {
 public:
   explicit small_server(std::string answer) : answer_(std::move(answer)) {
@@ -559,6 +579,8 @@ TEST_SUITE("drivers/process_driver") {
     where.http = false;
     CHECK(m.probe(where).passed);
     CHECK_FALSE(m.driver->port_is_free(where.port));
+    datagram_server names;
+    CHECK_FALSE(m.driver->port_is_free(names.port)); // a containerPort may be UDP
 
     small_server bad{"HTTP/1.0 500 Internal Server Error\r\n\r\n"};
     where.http = true;
