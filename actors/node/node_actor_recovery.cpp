@@ -44,6 +44,16 @@ void adopt(node_pointer self, const process_list& all) {
   tell_everybody(self);
 }
 
+/// Once, with what enforces each of a workload's limits here and what does not.
+void tell_features(const drivers::features& x) {
+  std::string limits;
+  for (const auto& y : x.limits)
+    limits += (limits.empty() ? "" : ",") + y;
+  auto level = x.note.empty() ? spdlog::level::info : spdlog::level::warn;
+  spdlog::log(level, "node driver={} root={} limits={} note=\"{}\"", x.name, x.root,
+              limits.empty() ? "none" : limits, x.note);
+}
+
 void list_driver(node_pointer self) {
   self->request(self->state.partners.runtime, driver_timeout, list_running{})
       .then([self](const process_list& all) { adopt(self, all); },
@@ -68,6 +78,8 @@ void recover(node_pointer self) {
       .then(
           [self](const drivers::features& x) {
             auto& s = self->state;
+            if (s.features.name.empty())
+              tell_features(x);
             s.features = x;
             s.self.describes.drivers = {x.name};
             s.self.describes.root = x.root;

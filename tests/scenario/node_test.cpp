@@ -2,11 +2,14 @@
 
 #include <map>
 #include <set>
+#include <sstream>
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
@@ -82,6 +85,28 @@ membership_handle::behavior_type zone_actor(membership_handle::pointer) {
       [](const leave_zone&) {},
   };
 }
+
+/// What is logged while it lives.
+class log_lines_of {
+public:
+  log_lines_of() {
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_st>(text_)));
+  }
+  ~log_lines_of() { spdlog::set_default_logger(before_); }
+
+  int count(std::string_view what) const {
+    auto all = text_.str();
+    int result = 0;
+    for (auto i = all.find(what); i != std::string::npos; i = all.find(what, i + 1))
+      ++result;
+    return result;
+  }
+
+private:
+  std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+  std::ostringstream text_;
+};
 
 class one_keeper : public directory {
 public:
@@ -416,6 +441,23 @@ TEST_SUITE("scenario/node") {
     CHECK(s.view().free().cpu_millis() == 1000);
     // The keeper resends: bound again, from the journal.
     CHECK(s.take(offer, web(), {a_slot("a", 5)}).slots(0).bound());
+  }
+
+  TEST_CASE("limits that nothing enforces here are said once at the start, and shown") {
+    stage s;
+    s.stop();
+    s.machine.set_features({.name = "process",
+                            .root = false,
+                            .namespaces = false,
+                            .limits = {"pids"},
+                            .note = "cpu and memory limits are not enforced: no cgroup"});
+    log_lines_of log;
+    s.start();
+    s.pass(seconds{5});
+    CHECK(log.count("note=\"cpu and memory limits are not enforced: no cgroup\"") == 1);
+    CHECK(log.count("limits=pids") == 1);
+    CHECK(s.view().limits_size() == 1);
+    CHECK(s.view().notes(0) == "cpu and memory limits are not enforced: no cgroup");
   }
 
   TEST_CASE("a release is not forgotten by a restart") {

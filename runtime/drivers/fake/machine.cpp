@@ -50,6 +50,7 @@ struct machine::content : std::enable_shared_from_this<content> {
   surroundings around;
   habits habit;
   watcher watch;
+  std::shared_ptr<const features> can; // null: everything
   std::map<name, life> lives;
   std::map<name, std::string> former_output;
   sink* listener = nullptr;
@@ -169,6 +170,8 @@ public:
   }
 
   features what_it_can() const override {
+    if (content_->can)
+      return *content_->can;
     return {.name = "process",
             .root = true,
             .namespaces = true,
@@ -331,6 +334,10 @@ void machine::crash() {
 
 void machine::set_habits(const habits& x) {
   content_->habit = x;
+}
+
+void machine::set_features(features x) {
+  content_->can = std::make_shared<const features>(std::move(x));
 }
 
 void machine::set_watcher(watcher x) {

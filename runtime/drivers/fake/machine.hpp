@@ -60,6 +60,8 @@ public:
 
   void set_habits(const habits& x);
   void set_watcher(watcher x);
+  /// What later drivers say that they can do; everything, unless told.
+  void set_features(features x);
 
   /// The truth, sorted by workload and container; also what the driver no longer tells.
   std::vector<process> processes() const;
