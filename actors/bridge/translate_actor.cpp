@@ -29,6 +29,18 @@ bool prove(report& x, const node_id& from) {
   return node_id::from_bytes(x.node()) == from;
 }
 
+bool prove(call& x, const node_id& from) {
+  return node_id::from_bytes(x.keeper()) == from;
+}
+
+bool prove(accept& x, const node_id& from) {
+  return node_id::from_bytes(x.keeper()) == from;
+}
+
+bool prove(release& x, const node_id& from) {
+  return node_id::from_bytes(x.keeper()) == from;
+}
+
 bool prove(join_request& x, const node_id& from) {
   return node_id::from_bytes(x.who().id()) == from;
 }

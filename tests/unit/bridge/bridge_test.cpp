@@ -23,8 +23,11 @@ using std::chrono::seconds;
 constexpr auto cluster_a = "aaaaaaaaaaaaaaaa";
 constexpr auto cluster_b = "bbbbbbbbbbbbbbbb";
 
-using answering_handle = caf::typed_actor<caf::replies_to<call>::with<call_reply>,     //
-                                          caf::replies_to<accept>::with<accept_reply>, //
+using answering_handle = caf::typed_actor<caf::replies_to<group_request>::with<group_reply>, //
+                                          caf::replies_to<logs_request>::with<log_lines>,    //
+                                          caf::replies_to<call>::with<call_reply>,           //
+                                          caf::replies_to<accept>::with<accept_reply>,       //
+                                          caf::replies_to<release>::with<release_reply>,     //
                                           caf::reacts_to<swim_packet>>;
 using joining_handle = caf::typed_actor<caf::replies_to<join_request>::with<join_reply>>;
 
@@ -41,16 +44,19 @@ answering_handle::behavior_type answering(answering_handle::pointer self,
         return caf::sec::unexpected_message;
       });
   return {
-      [](const call& x) {
-        call_reply y;
-        y.set_call(x.id());
+      [](const group_request& x) {
+        group_reply y;
+        y.set_request_id(x.request_id());
         return y;
       },
-      [self](const accept& x) -> caf::result<accept_reply> {
-        if (x.offer() == 1)
+      [self](const logs_request& x) -> caf::result<log_lines> {
+        if (x.offset() == 1)
           return make_error(fault{errc::disk_full, "no space on the disk"});
-        return self->make_response_promise<accept_reply>(); // and never keep it
+        return self->make_response_promise<log_lines>(); // and never keep it
       },
+      [](const call&) { return call_reply{}; },
+      [](const accept&) { return accept_reply{}; },
+      [](const release&) { return release_reply{}; },
       [notes](const swim_packet& x) {
         if (node_id::from_bytes(x.from()) != notes->expected)
           notes->from_is_proved = false;
@@ -151,17 +157,17 @@ result<Reply> ask(caf::actor_system& system, const Handle& whom, const Question&
   return answer;
 }
 
-result<call_reply> ask_call(caf::actor_system& system, const answering_handle& whom) {
-  call x;
-  x.set_id(77);
-  return ask<call_reply>(system, whom, x);
+result<group_reply> ask_group(caf::actor_system& system, const answering_handle& whom) {
+  group_request x;
+  x.set_request_id("77");
+  return ask<group_reply>(system, whom, x);
 }
 
-result<accept_reply> ask_accept(caf::actor_system& system, const answering_handle& whom,
-                                std::uint64_t offer) {
-  accept x;
-  x.set_offer(offer);
-  return ask<accept_reply>(system, whom, x);
+result<log_lines> ask_logs(caf::actor_system& system, const answering_handle& whom,
+                           std::int64_t offset) {
+  logs_request x;
+  x.set_offset(offset);
+  return ask<log_lines>(system, whom, x);
 }
 
 /// Two nodes that know each other; an actor that answers lives on b.
@@ -193,15 +199,15 @@ TEST_SUITE("bridge/bridge_actor") {
   TEST_CASE("a request through a proxy is answered by the actor behind it, also a second time") {
     pair x;
     for (int i = 0; i < 2; ++i) {
-      auto answer = ask_call(x.system, x.remote);
+      auto answer = ask_group(x.system, x.remote);
       REQUIRE_MESSAGE(answer, answer.why().detail);
-      CHECK(answer->call() == 77);
+      CHECK(answer->request_id() == "77");
     }
   }
 
   TEST_CASE("an actor's own refusal arrives with its code and words") {
     pair x;
-    auto answer = ask_accept(x.system, x.remote, 1);
+    auto answer = ask_logs(x.system, x.remote, 1);
     CHECK(code(answer) == errc::disk_full);
     CHECK(answer.why().detail == "no space on the disk");
   }
@@ -210,17 +216,17 @@ TEST_SUITE("bridge/bridge_actor") {
     limits most;
     most.deadline = milliseconds{300};
     pair x{most};
-    CHECK(code(ask_accept(x.system, x.remote, 3)) == errc::deadline);
+    CHECK(code(ask_logs(x.system, x.remote, 3)) == errc::deadline);
   }
 
   TEST_CASE("nobody under a path is an unknown actor; an unknown node is unreachable") {
     pair x;
     auto nobody = x.a.directory->at<answering_handle>(x.b.keys.who.id, "nobody");
-    auto answer = ask_call(x.system, nobody);
+    auto answer = ask_group(x.system, nobody);
     CHECK(code(answer) == errc::unknown_actor);
     CHECK(answer.why().detail.find("nobody") != std::string::npos);
     auto nowhere = x.a.directory->at<answering_handle>(nodes::keys{}.who.id, "server");
-    CHECK(code(ask_call(x.system, nowhere)) == errc::unreachable);
+    CHECK(code(ask_group(x.system, nowhere)) == errc::unreachable);
   }
 
   TEST_CASE("a message that the actor does not accept is refused and hurts nobody") {
@@ -229,7 +235,7 @@ TEST_SUITE("bridge/bridge_actor") {
     join_request join;
     join.mutable_who()->set_id(x.a.keys.who.id.bytes());
     CHECK(code(ask<join_reply>(x.system, wrong, join)) == errc::refused);
-    CHECK(code(ask_call(x.system, x.remote)) == errc::none);
+    CHECK(code(ask_group(x.system, x.remote)) == errc::none);
   }
 
   TEST_CASE("a local path is the actor itself; one not there yet is found once it is") {
@@ -237,9 +243,9 @@ TEST_SUITE("bridge/bridge_actor") {
     auto id = x.b.keys.who.id;
     CHECK(x.b.directory->at<answering_handle>(id, "server") == x.server);
     auto early = x.b.directory->at<answering_handle>(id, "later");
-    CHECK(code(ask_call(x.system, early)) == errc::unknown_actor);
+    CHECK(code(ask_group(x.system, early)) == errc::unknown_actor);
     x.b.directory->publish("later", caf::actor_cast<caf::strong_actor_ptr>(x.server));
-    CHECK(code(ask_call(x.system, early)) == errc::none);
+    CHECK(code(ask_group(x.system, early)) == errc::none);
   }
 
   TEST_CASE("another cluster is refused with the reason; a node without one may only join") {
@@ -254,12 +260,12 @@ TEST_SUITE("bridge/bridge_actor") {
     a.knows(b);
     c.knows(b);
     auto from_a = a.directory->at<answering_handle>(b.keys.who.id, "server");
-    auto answer = ask_call(x.system, from_a);
+    auto answer = ask_group(x.system, from_a);
     CHECK(code(answer) == errc::refused);
     CHECK(answer.why().detail.find("another cluster") != std::string::npos);
     CHECK(b.losses(a.keys.who.id, failure_wrong_cluster) == 1);
     auto from_c = c.directory->at<answering_handle>(b.keys.who.id, "server");
-    CHECK(code(ask_call(x.system, from_c)) == errc::unreachable);
+    CHECK(code(ask_group(x.system, from_c)) == errc::unreachable);
     auto door = c.directory->at<joining_handle>(b.keys.who.id, "membership");
     join_request join;
     join.mutable_who()->set_id(c.keys.who.id.bytes());
@@ -269,7 +275,7 @@ TEST_SUITE("bridge/bridge_actor") {
     join.mutable_who()->set_id(a.keys.who.id.bytes()); // who speaks for another is refused
     CHECK(code(ask<join_reply>(x.system, door, join)) == errc::refused);
     caf::anon_send(c.handle, cluster_known{cluster_b});
-    CHECK(nodes::until([&] { return code(ask_call(x.system, from_c)) == errc::none; }));
+    CHECK(nodes::until([&] { return code(ask_group(x.system, from_c)) == errc::none; }));
     caf::anon_send_exit(server, caf::exit_reason::kill);
     caf::anon_send_exit(host, caf::exit_reason::kill);
   }
@@ -282,6 +288,29 @@ TEST_SUITE("bridge/bridge_actor") {
       caf::anon_send(x.remote, packet);
     CHECK(nodes::until([&] { return x.notes->packets == 100; }));
     CHECK(x.notes->from_is_proved);
+  }
+
+  TEST_CASE("a call, an accept and a release speak for the keeper that sends them, and no other") {
+    pair x;
+    call calls;
+    accept accepts;
+    release releases;
+    auto name_keeper = [&](const std::string& id) {
+      calls.set_keeper(id);
+      accepts.set_keeper(id);
+      releases.set_keeper(id);
+    };
+    for (const auto& liar :
+         {x.b.keys.who.id.bytes(), nodes::keys{}.who.id.bytes(), std::string{}}) {
+      name_keeper(liar);
+      CHECK(code(ask<call_reply>(x.system, x.remote, calls)) == errc::refused);
+      CHECK(code(ask<accept_reply>(x.system, x.remote, accepts)) == errc::refused);
+      CHECK(code(ask<release_reply>(x.system, x.remote, releases)) == errc::refused);
+    }
+    name_keeper(x.a.keys.who.id.bytes());
+    CHECK(code(ask<call_reply>(x.system, x.remote, calls)) == errc::none);
+    CHECK(code(ask<accept_reply>(x.system, x.remote, accepts)) == errc::none);
+    CHECK(code(ask<release_reply>(x.system, x.remote, releases)) == errc::none);
   }
 
   TEST_CASE("lost one-way messages are counted where the sender knows") {
@@ -298,11 +327,11 @@ TEST_SUITE("bridge/bridge_actor") {
     most.peers = 3;
     pair x{most};
     for (int i = 0; i < 10; ++i)
-      CHECK(code(ask_call(x.system,
-                          x.a.directory->at<answering_handle>(nodes::keys{}.who.id, "server")))
+      CHECK(code(ask_group(x.system,
+                           x.a.directory->at<answering_handle>(nodes::keys{}.who.id, "server")))
             == errc::unreachable);
     for (int i = 0; i < 3; ++i)
-      CHECK(code(ask_call(x.system, x.remote)) == errc::none);
+      CHECK(code(ask_group(x.system, x.remote)) == errc::none);
   }
 
   TEST_CASE("more than may be in flight to one node is overloaded at once") {
@@ -310,11 +339,11 @@ TEST_SUITE("bridge/bridge_actor") {
     most.requests_per_peer = 4;
     pair x{most};
     caf::scoped_actor self{x.system};
-    accept unanswered;
-    unanswered.set_offer(3);
+    logs_request unanswered;
+    unanswered.set_offset(3);
     for (int i = 0; i < 4; ++i)
       self->request(x.remote, seconds{8}, unanswered);
-    auto answer = ask_call(x.system, x.remote);
+    auto answer = ask_group(x.system, x.remote);
     CHECK(code(answer) == errc::overloaded);
     CHECK(answer.why().detail.find("4") != std::string::npos);
   }
@@ -323,18 +352,18 @@ TEST_SUITE("bridge/bridge_actor") {
     pair x;
     caf::scoped_actor self{x.system};
     self->monitor(x.remote);
-    REQUIRE(code(ask_call(x.system, x.remote)) == errc::none);
+    REQUIRE(code(ask_group(x.system, x.remote)) == errc::none);
     caf::anon_send_exit(x.server, caf::exit_reason::user_shutdown);
     errc why = errc::none;
     self->receive([&](const caf::down_msg& x) { why = fault_of(x.reason).code; },
                   caf::after(seconds{8}) >> [] {});
     CHECK(why == errc::unreachable);
-    CHECK(code(ask_call(x.system, x.remote)) == errc::unreachable);
+    CHECK(code(ask_group(x.system, x.remote)) == errc::unreachable);
     auto next = x.system.spawn(answering, x.notes);
     x.b.directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(next));
     auto again = x.a.directory->at<answering_handle>(x.b.keys.who.id, "server");
     CHECK(again != x.remote);
-    CHECK(code(ask_call(x.system, again)) == errc::none);
+    CHECK(code(ask_group(x.system, again)) == errc::none);
     caf::anon_send_exit(next, caf::exit_reason::kill);
   }
 
@@ -351,11 +380,11 @@ TEST_SUITE("bridge/bridge_actor") {
   TEST_CASE("monitors fire when membership says that the node is dead, not for an earlier start") {
     pair x;
     caf::scoped_actor self{x.system};
-    REQUIRE(code(ask_call(x.system, x.remote)) == errc::none);
+    REQUIRE(code(ask_group(x.system, x.remote)) == errc::none);
     x.a.told(x.b, member_alive, 1);
     self->monitor(x.remote);
     x.a.told(x.b, member_dead, 0); // the death of an earlier start
-    CHECK(code(ask_call(x.system, x.remote)) == errc::none);
+    CHECK(code(ask_group(x.system, x.remote)) == errc::none);
     x.a.told(x.b, member_dead, 1);
     bool down = false;
     self->receive([&](const caf::down_msg&) { down = true; }, caf::after(seconds{8}) >> [] {});
@@ -371,7 +400,7 @@ TEST_SUITE("bridge/bridge_actor") {
     b->directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(server));
     a.knows(*b);
     auto remote = a.directory->at<answering_handle>(keys.who.id, "server");
-    REQUIRE(code(ask_call(x.system, remote)) == errc::none);
+    REQUIRE(code(ask_group(x.system, remote)) == errc::none);
     caf::scoped_actor self{x.system};
     self->monitor(remote);
     b.reset();
@@ -379,28 +408,27 @@ TEST_SUITE("bridge/bridge_actor") {
     b->directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(server));
     b->knows(a);
     auto back = b->directory->at<answering_handle>(a.keys.who.id, "nobody");
-    CHECK(code(ask_call(x.system, back)) == errc::unknown_actor); // a word of the new start
+    CHECK(code(ask_group(x.system, back)) == errc::unknown_actor); // a word of the new start
     bool down = false;
     self->receive([&](const caf::down_msg&) { down = true; }, caf::after(seconds{8}) >> [] {});
     CHECK(down);
-    CHECK(code(ask_call(x.system, remote)) == errc::unreachable);
+    CHECK(code(ask_group(x.system, remote)) == errc::unreachable);
     auto again = a.directory->at<answering_handle>(keys.who.id, "server");
-    CHECK(nodes::until([&] { return code(ask_call(x.system, again)) == errc::none; }));
+    CHECK(nodes::until([&] { return code(ask_group(x.system, again)) == errc::none; }));
     caf::anon_send_exit(server, caf::exit_reason::kill);
   }
 
   TEST_CASE("a node that ends leaves its askers unreachable, not waiting") {
     pair x;
-    REQUIRE(code(ask_call(x.system, x.remote)) == errc::none);
+    REQUIRE(code(ask_group(x.system, x.remote)) == errc::none);
     caf::scoped_actor self{x.system};
-    accept unanswered;
-    unanswered.set_offer(3);
+    logs_request unanswered;
+    unanswered.set_offset(3);
     auto pending = self->request(x.remote, seconds{8}, unanswered);
-    REQUIRE(code(ask_call(x.system, x.remote)) == errc::none); // it is there by now
+    REQUIRE(code(ask_group(x.system, x.remote)) == errc::none); // it is there by now
     x.b.stop();
     errc why = errc::none;
-    pending.receive([](const accept_reply&) {},
-                    [&](const caf::error& e) { why = fault_of(e).code; });
+    pending.receive([](const log_lines&) {}, [&](const caf::error& e) { why = fault_of(e).code; });
     CHECK(why == errc::unreachable);
   }
 }
