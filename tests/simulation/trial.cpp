@@ -381,7 +381,8 @@ std::string command_of(const trial_options& x) {
   std::string result = "build/tests/simulation/simulation --seed " + std::to_string(x.seed)
                        + " --nodes " + std::to_string(x.nodes) + " --virtual-seconds "
                        + std::to_string(x.trouble.count()) + " --incidents "
-                       + std::to_string(x.incidents);
+                       + std::to_string(x.incidents) + " --settling "
+                       + std::to_string(x.settling.count());
   if (x.sabotage != sabotage::none)
     result += std::string(" --sabotage ") + to_string(x.sabotage);
   return result;

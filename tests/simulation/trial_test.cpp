@@ -53,6 +53,20 @@ TEST_SUITE("simulation") {
     CHECK(log_of(11) != log_of(12));
   }
 
+  TEST_CASE("the command that replays a trial names all that decided it") {
+    trial_options x;
+    x.seed = 9;
+    x.nodes = 4;
+    x.trouble = std::chrono::seconds{11};
+    x.incidents = 2;
+    x.settling = std::chrono::seconds{40};
+    x.sabotage = sabotage::silent_kill;
+    CHECK(command_of(x)
+          == "build/tests/simulation/simulation --seed 9 --nodes 4 --virtual-seconds 11"
+             " --incidents 2 --settling 40 --sabotage "
+                 + std::string{to_string(sabotage::silent_kill)});
+  }
+
   // Found by seed 1: each refused connection to a dead member caused the next ping to it.
   TEST_CASE("a dead member causes no storm of frames") {
     cluster_options options;

@@ -1,5 +1,9 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <optional>
 
 #include "tests/simulation/membership/zone_model.hpp"
 
@@ -23,49 +27,82 @@ bool all_see(const zone_model& zone, std::size_t subject, member_state state) {
   return true;
 }
 
+/// --seed N: the only one that is run, in the cases that draw from several.
+std::optional<std::uint64_t> only_seed;
+
+std::vector<std::uint64_t> seeds(std::uint64_t first, std::uint64_t last) {
+  std::vector<std::uint64_t> result;
+  for (auto seed = only_seed.value_or(first); seed <= only_seed.value_or(last); ++seed)
+    result.push_back(seed);
+  return result;
+}
+
+/// The one command that replays this case with this seed. A comma parts two of doctest's filters.
+std::string replay(std::uint64_t seed, std::string name = {}) {
+  if (name.empty())
+    name = doctest::getContextOptions()->currentTest->m_name;
+  std::replace(name.begin(), name.end(), ',', '?');
+  return "build/tests/simulation/membership/zone --seed " + std::to_string(seed) + " -tc=\"" + name
+         + "\"";
+}
+
+#define LEGION_SEEDED(what, seed) CHECK_MESSAGE(what, "replay: ", replay(seed))
+
 } // namespace
+
+int main(int argc, char** argv) {
+  for (int i = 1; i + 1 < argc; ++i)
+    if (std::strcmp(argv[i], "--seed") == 0)
+      only_seed = std::strtoull(argv[i + 1], nullptr, 10);
+  return doctest::Context{argc, argv}.run();
+}
 
 TEST_SUITE("membership/zone") {
 
+  TEST_CASE("a seed that fails is printed as the one command that replays it") {
+    CHECK(replay(7, "killed, with its connections closed")
+          == "build/tests/simulation/membership/zone --seed 7 "
+             "-tc=\"killed? with its connections closed\"");
+    CHECK(replay(7).find("-tc=\"a seed that fails is printed") != std::string::npos);
+  }
+
   TEST_CASE("nodes that join through one member all come to know all, and agree") {
-    for (std::uint64_t seed : {1, 2, 3}) {
+    for (auto seed : seeds(1, 3)) {
       zone_model zone{zone_of(128, seed, 0.05)};
-      CAPTURE(seed);
-      CHECK(zone.run_until(
-          [&] {
-            return zone.now() > time_point{} + std::chrono::hours{1} + seconds{7}
-                   && zone.all_see_all_alive();
-          },
-          seconds{60}));
+      auto all_alive = [&] {
+        return zone.now() > time_point{} + std::chrono::hours{1} + seconds{7}
+               && zone.all_see_all_alive();
+      };
+      LEGION_SEEDED(zone.run_until(all_alive, seconds{60}), seed);
       auto agree = [&] {
         for (std::size_t i = 1; i < zone.size(); ++i)
           if (zone.rules(i).members().digest() != zone.rules(0).members().digest())
             return false;
         return true;
       };
-      CHECK(zone.run_until(agree, seconds{90}));
+      LEGION_SEEDED(zone.run_until(agree, seconds{90}), seed);
     }
   }
 
   TEST_CASE("the last of 64 knows of a silent one within 5 s") {
-    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    for (auto seed : seeds(1, 20)) {
       zone_model zone{zone_of(64, seed)};
       zone.run_for(seconds{30});
       zone.silence(seed);
-      CAPTURE(seed);
-      CHECK(zone.run_until([&] { return all_see(zone, seed, member_dead); }, seconds{5}));
+      LEGION_SEEDED(zone.run_until([&] { return all_see(zone, seed, member_dead); }, seconds{5}),
+                    seed);
     }
   }
 
   TEST_CASE("killed, with its connections closed: the other two know within 2.5 s") {
-    for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    for (auto seed : seeds(1, 50)) {
       zone_model zone{zone_of(3, seed)};
       zone.run_for(seconds{10} + milliseconds{37 * seed});
       zone.silence(1);
       zone.hint(0, 1);
       zone.hint(2, 1);
-      CAPTURE(seed);
-      CHECK(zone.run_until([&] { return all_see(zone, 1, member_dead); }, milliseconds{2500}));
+      LEGION_SEEDED(
+          zone.run_until([&] { return all_see(zone, 1, member_dead); }, milliseconds{2500}), seed);
     }
   }
 
@@ -97,21 +134,20 @@ TEST_SUITE("membership/zone") {
 
   TEST_CASE("stopped for 20 s and woken: it learns that it was called dead, "
             "and is back in 2 s") {
-    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    for (auto seed : seeds(1, 20)) {
       zone_model zone{zone_of(3, seed)};
       zone.run_for(seconds{20} + milliseconds{53 * seed});
       zone.pause(1);
       zone.run_for(seconds{20});
-      CHECK(zone.seen(0, 1) == member_dead);
+      LEGION_SEEDED(zone.seen(0, 1) == member_dead, seed);
       std::size_t accused = 0;
       zone.listener = [&](const zone_model::told& t) {
         accused += t.observer == 1 && t.subject != 1 && t.state == member_dead;
       };
       zone.resume(1);
-      CAPTURE(seed);
-      CHECK(zone.run_until([&] { return zone.all_see_all_alive(); }, seconds{2}));
+      LEGION_SEEDED(zone.run_until([&] { return zone.all_see_all_alive(); }, seconds{2}), seed);
       zone.run_for(seconds{10});
-      CHECK(accused == 0);
+      LEGION_SEEDED(accused == 0, seed);
     }
   }
 
