@@ -332,7 +332,7 @@ void exchange::on_flush(caf::execution_unit* host) {
     for (auto& id : dirty_) {
       auto& x = peers_.at(id);
       x.dirty = false;
-      work.push_back({id, x.out->take()});
+      work.push_back({id, std::exchange(x.out, nullptr)->take()}); // most peers are silent for long
     }
     dirty_.clear();
   }

@@ -6,7 +6,6 @@ namespace legion::membership {
 
 namespace {
 
-constexpr std::size_t longest_record = 4096;
 constexpr std::size_t longest_name = 253;
 constexpr std::size_t longest_endpoint = 256;
 
@@ -27,8 +26,8 @@ std::uint64_t hash_of(const entry& x) {
   hash = mixed(hash ^ value(x.start));
   hash = mixed(hash ^ x.incarnation);
   hash = mixed(hash ^ (x.living() ? 0u : static_cast<unsigned>(x.state)));
-  hash = mixed(hash ^ x.record->start());
-  return mixed(hash ^ x.record->version());
+  hash = mixed(hash ^ x.record->said.start());
+  return mixed(hash ^ x.record->said.version());
 }
 
 } // namespace
@@ -75,12 +74,12 @@ member_update update_of(const entry& x, bool with_record) {
   if (x.doubt)
     result.set_suspected_by(x.doubt->accusers().front().bytes());
   if (with_record)
-    *result.mutable_record() = *x.record;
+    result.set_record(x.record->bytes);
   return result;
 }
 
 member record_of(const entry& x) {
-  auto result = *x.record;
+  auto result = x.record->said;
   result.set_start(value(x.start));
   return result;
 }

@@ -21,7 +21,7 @@ struct entry {
   std::unique_ptr<suspicion> doubt; // while suspect
 
   bool living() const { return state == member_alive || state == member_suspect; }
-  bool keeps() const { return record && record->keeps() != 0; }
+  bool keeps() const { return record && record->said.keeps() != 0; }
 };
 
 /// What is newer: a higher start number supersedes everything of the lower; within one start the
@@ -66,6 +66,9 @@ member_update update_of(const entry& x, bool with_record);
 
 /// The record with the entry's start number, which may be newer.
 member record_of(const entry& x);
+
+/// Most bytes of a record; what is longer is not even read.
+inline constexpr std::size_t longest_record = 4096;
 
 /// Whether a stranger's record may be kept: lengths, and that it says whose it is.
 bool acceptable(const member& x);

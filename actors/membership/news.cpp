@@ -6,12 +6,13 @@ namespace legion::membership {
 
 namespace {
 
-constexpr std::size_t field_bytes = 3; // an update's tag and length in the packet
+constexpr std::size_t field_bytes = 3;      // an update's tag and length in the packet
+constexpr std::size_t smallest_update = 20; // an id of 16 bytes, and a start number
 
-bool in_already(const swim_packet& packet, const member_update& x) {
-  return std::any_of(packet.updates().begin(), packet.updates().end(), [&](auto& y) {
+bool in_already(const swim_packet& packet, int first, const member_update& x) {
+  return std::any_of(packet.updates().begin(), packet.updates().begin() + first, [&](auto& y) {
     return y.id() == x.id() && y.suspected_by() == x.suspected_by()
-           && y.has_record() >= x.has_record();
+           && y.record().empty() <= x.record().empty();
   });
 }
 
@@ -38,21 +39,29 @@ bool news::pressing() const {
 
 void news::pack(swim_packet& into, std::size_t bytes, std::size_t sends,
                 const std::function<member_update(const piece&)>& say) {
-  std::stable_sort(pieces_.begin(), pieces_.end(),
-                   [](auto& a, auto& b) { return a.sent < b.sent; });
+  auto less_sent = [](auto& a, auto& b) { return a.sent < b.sent; };
+  if (!std::is_sorted(pieces_.begin(), pieces_.end(), less_sent))
+    std::stable_sort(pieces_.begin(), pieces_.end(), less_sent);
+  std::size_t too_large = 0;
+  auto there = into.updates_size(); // pieces are never the same, but what is there already may be
   for (auto& x : pieces_) {
+    if (bytes < smallest_update + field_bytes && into.updates_size() > 0)
+      break; // full: to say the rest would only cost time
     auto update = say(x);
     if (update.id().empty()) {
       x.sent = sends;
       continue;
     }
-    if (in_already(into, update))
+    if (in_already(into, there, update))
       continue;
     auto size = update.ByteSizeLong() + field_bytes;
     if (size > bytes) {
       // A record too large to ride with others rides alone, lest it never travel.
-      if (into.updates_size() > 0 || size > 5 * 1024)
+      if (into.updates_size() > 0 || size > 5 * 1024) {
+        if (++too_large == 4)
+          break;
         continue;
+      }
       size = bytes;
     }
     bytes -= size;
@@ -60,6 +69,8 @@ void news::pack(swim_packet& into, std::size_t bytes, std::size_t sends,
     *into.add_updates() = std::move(update);
   }
   std::erase_if(pieces_, [&](auto& x) { return x.sent >= sends; });
+  if (pieces_.empty())
+    pieces_.shrink_to_fit(); // mostly there is no news
 }
 
 } // namespace legion::membership

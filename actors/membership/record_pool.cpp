@@ -2,23 +2,26 @@
 
 namespace legion::membership {
 
-record_ptr record_pool::keep(const member& x) {
-  auto bytes = x.SerializeAsString();
-  auto& place = shelf_->records[bytes];
-  if (auto known = place.lock())
-    return known;
-  auto forget = [shelf = std::weak_ptr{shelf_}, bytes](const member* old) {
+record_ptr record_pool::keep(std::string_view bytes) {
+  if (auto i = shelf_->records.find(bytes); i != shelf_->records.end())
+    return i->second.lock();
+  auto fresh = std::make_unique<known_record>();
+  if (!fresh->said.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return nullptr;
+  fresh->bytes = bytes;
+  auto forget = [shelf = std::weak_ptr{shelf_}](const known_record* old) {
+    if (auto s = shelf.lock())
+      s->records.erase(old->bytes);
     delete old;
-    auto s = shelf.lock();
-    if (!s)
-      return;
-    auto i = s->records.find(bytes);
-    if (i != s->records.end() && i->second.expired())
-      s->records.erase(i);
   };
-  auto kept = record_ptr{new member(x), std::move(forget)};
-  place = kept;
+  std::string_view key = fresh->bytes;
+  auto kept = record_ptr{fresh.release(), std::move(forget)};
+  shelf_->records.emplace(key, kept);
   return kept;
+}
+
+record_ptr record_pool::keep(const member& x) {
+  return keep(x.SerializeAsString());
 }
 
 std::size_t record_pool::size() const {

@@ -142,15 +142,16 @@ effects swim::describe(const member& record, time_point now) {
   awake(now);
   auto& e = me();
   auto mine = record;
-  mine.set_id(e.record->id());
-  mine.set_start(e.record->start());
-  mine.set_endpoint(e.record->endpoint());
-  mine.set_public_key(e.record->public_key());
-  mine.set_zone(e.record->zone());
-  mine.set_version(e.record->version());
-  if (mine.SerializeAsString() == e.record->SerializeAsString())
+  auto& before = e.record->said;
+  mine.set_id(before.id());
+  mine.set_start(before.start());
+  mine.set_endpoint(before.endpoint());
+  mine.set_public_key(before.public_key());
+  mine.set_zone(before.zone());
+  mine.set_version(before.version());
+  if (mine.SerializeAsString() == e.record->bytes)
     return done(now);
-  mine.set_version(e.record->version() + 1);
+  mine.set_version(before.version() + 1);
   e.record = records_->keep(mine);
   news_.add(self_, {}, true);
   next_gossip_ = std::min(next_gossip_, now);

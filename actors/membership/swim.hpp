@@ -106,7 +106,9 @@ private:
   void answer_with_self(const node_id& to, bool with_record);
   bool admit(const member_update& x, const node_id& via, time_point now);
   void be_reborn(entry& e, const member_update& x, const node_id& via, time_point now);
-  void take_record(entry& e, const member& record);
+  /// What an update says of its member; null if it is nothing that may be kept.
+  record_ptr read_record(const member_update& x) const;
+  void take_record(entry& e, const member_update& x);
   void become(entry& e, member_state state, std::uint32_t incarnation, time_point now);
   void suspect(entry& e, const node_id& accuser, const node_id& via, time_point now);
   void spread_accusation(const entry& e);

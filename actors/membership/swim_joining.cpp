@@ -32,7 +32,7 @@ void swim::try_join(time_point now) {
   auto contact = contacts_left_.back();
   contacts_left_.pop_back();
   join_request request;
-  *request.mutable_who() = *me().record;
+  *request.mutable_who() = me().record->said;
   request.set_cluster(cluster_);
   join_asked_ = true;
   next_join_ = now + tuned_.join_timeout;
@@ -93,7 +93,7 @@ std::size_t swim::counted(const node_id& but, time_point now) const {
 
 std::string swim::objection(const join_request& x, time_point now) const {
   auto& who = x.who();
-  auto& mine = *table_.find(self_)->record;
+  auto& mine = table_.find(self_)->record->said;
   if (!acceptable(who) || who.start() == 0)
     return "the member record makes no sense: an id of 16 bytes, a start number, and at most 4096 "
            "bytes are needed";
@@ -132,7 +132,7 @@ join_reply swim::answer_join(const join_request& x, time_point now, effects& out
   member_update update;
   update.set_id(x.who().id());
   update.set_start(x.who().start());
-  *update.mutable_record() = x.who();
+  update.set_record(x.who().SerializeAsString());
   apply(update, {}, false, now);
   *reply.mutable_accepted() = whole_list();
   out = done(now);
@@ -172,10 +172,12 @@ effects swim::on_list(const node_id& from, const member_list& x, time_point now)
     return done(now);
   member_list lacking;
   std::map<node_id, std::pair<standing, std::uint64_t>> theirs;
-  for (auto& u : x.members())
+  for (auto& u : x.members()) {
+    auto record = read_record(u);
     theirs[node_id::from_bytes(u.id())] = {{start_number{u.start()}, u.incarnation(),
                                             u.state() == member_suspect ? member_alive : u.state()},
-                                           u.record().version()};
+                                           record ? record->said.version() : 0};
+  }
   for (auto& update : x.members())
     apply(update, from, true, now);
   for (auto& e : table_.all()) {
@@ -183,8 +185,9 @@ effects swim::on_list(const node_id& from, const member_list& x, time_point now)
     auto mine = standing_of(e);
     if (mine.state == member_suspect)
       mine.state = member_alive;
-    auto newer = i == theirs.end() || i->second.first < mine
-                 || (i->second.first.start == mine.start && i->second.second < e.record->version());
+    auto newer =
+        i == theirs.end() || i->second.first < mine
+        || (i->second.first.start == mine.start && i->second.second < e.record->said.version());
     if (newer && (e.living() || e.keeps() || i != theirs.end()))
       *lacking.add_members() = update_of(e, true);
   }

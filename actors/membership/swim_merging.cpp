@@ -39,8 +39,7 @@ void swim::apply(const member_update& x, const node_id& via, bool hearsay, time_
     return;
   if (said.start > e->start)
     be_reborn(*e, x, via, now);
-  if (x.has_record() && x.record().start() == x.start())
-    take_record(*e, x.record());
+  take_record(*e, x);
   if (said.state == member_suspect) {
     if (said.incarnation < e->incarnation || (said.incarnation == e->incarnation && !e->living()))
       return;
@@ -114,13 +113,13 @@ void swim::answer_with_self(const node_id& to, bool with_record) {
 }
 
 bool swim::admit(const member_update& x, const node_id& via, time_point now) {
-  if (!x.has_record()) {
+  if (x.record().empty()) {
     if (x.state() == member_alive || x.state() == member_suspect)
       exchange_wanted(via, now);
     return false;
   }
-  if (!acceptable(x.record()) || x.record().id() != x.id()
-      || x.record().zone() != me().record->zone())
+  auto record = read_record(x);
+  if (!record)
     return false;
   if (table_.all().size() >= tuned_.known_limit)
     make_room();
@@ -131,7 +130,7 @@ bool swim::admit(const member_update& x, const node_id& via, time_point now) {
   e.start = start_number{x.start()};
   e.incarnation = x.incarnation();
   e.state = x.state() == member_suspect ? member_alive : x.state();
-  e.record = records_->keep(x.record());
+  e.record = std::move(record);
   e.changed = now;
   news_.add(e.id, {}, true);
   next_gossip_ = std::max(next_gossip_, now + tuned_.gossip_interval / 3);
@@ -148,10 +147,10 @@ void swim::be_reborn(entry& e, const member_update& x, const node_id& via, time_
   e.incarnation = 0;
   e.state = member_alive;
   e.changed = now;
-  auto told = x.has_record() && x.record().start() == x.start() && acceptable(x.record())
-              && x.record().id() == x.id();
+  auto record = read_record(x);
+  auto told = record && record->said.start() == x.start();
   if (told)
-    e.record = records_->keep(x.record());
+    e.record = std::move(record);
   else
     exchange_wanted(via, now);
   news_.add(e.id, {}, told);
@@ -160,14 +159,27 @@ void swim::be_reborn(entry& e, const member_update& x, const node_id& via, time_
     e.incarnation = x.incarnation() - (x.state() == member_alive ? 0 : 1);
 }
 
-void swim::take_record(entry& e, const member& record) {
-  if (!acceptable(record) || record.id() != e.record->id() || record.zone() != me().record->zone())
+record_ptr swim::read_record(const member_update& x) const {
+  if (x.record().empty() || x.record().size() > longest_record)
+    return nullptr;
+  auto record = records_->keep(x.record());
+  if (!record || !acceptable(record->said) || record->said.id() != x.id()
+      || record->said.zone() != table_.find(self_)->record->said.zone())
+    return nullptr;
+  return record;
+}
+
+void swim::take_record(entry& e, const member_update& x) {
+  if (x.record() == e.record->bytes)
     return;
-  auto newer = std::pair{record.start(), record.version()}
-               > std::pair{e.record->start(), e.record->version()};
+  auto record = read_record(x);
+  if (!record || record->said.start() != x.start())
+    return;
+  auto newer = std::pair{record->said.start(), record->said.version()}
+               > std::pair{e.record->said.start(), e.record->said.version()};
   if (!newer)
     return;
-  e.record = records_->keep(record);
+  e.record = std::move(record);
   news_.add(e.id, {}, true);
   tell(e);
 }

@@ -338,8 +338,6 @@ def a_full_data_folder_is_said_plainly_and_loses_nothing(bin_folder):
             check(refused.returncode == 1 and "full" in (refused.stdout + refused.stderr).lower(),
                   f"exit {refused.returncode}: {refused.stdout}{refused.stderr}")
             node.kill()
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(node.data / "padding")
             subprocess.run(["mount", "-o", "remount,size=64m", str(node.data)], check=True)
             node.start().await_up()
             listed = wait_for("the deployments are back",

@@ -1,7 +1,7 @@
 // The simulator's size and speed: 10,000 nodes as 80 zones of 125, idle for 10 virtual seconds, and
 // a Deployment of 1,000 replicas in one zone of 125 nodes. Every node really joins; nothing is
 // warmed up. ninja -C build tests/bench/simulator/simulator_bench (a release build), then run it.
-// --nodes N for fewer.
+// --nodes N for fewer, --idle-only without the Deployment.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -55,6 +55,10 @@ void idle(std::uint32_t nodes) {
       fewest = std::min(fewest, known->members.size());
   std::printf("joined: %.1f s, %.1f KB a node, every first node knows at least %zu members\n",
               watch.seconds(), (resident_bytes() - before) / 1000 / nodes, fewest);
+  std::printf("  %llu steps, %llu frames, %.0f KB a node\n",
+              static_cast<unsigned long long>(x.system().steps()),
+              static_cast<unsigned long long>(x.network().counts().frames),
+              static_cast<double>(x.network().counts().bytes) / 1000 / nodes);
   stopwatch idling;
   auto steps = x.system().steps();
   x.run_for(std::chrono::seconds{10});
@@ -109,8 +113,16 @@ void place(int replicas) {
 
 int main(int argc, char** argv) {
   std::uint32_t nodes = 10000;
-  if (argc == 3 && std::string(argv[1]) == "--nodes")
-    nodes = static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10));
-  place(1000);
+  bool idle_only = false;
+  for (int i = 1; i < argc; ++i) {
+    if (argv[i] == std::string{"--nodes"} && i + 1 < argc)
+      nodes = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
+    else if (argv[i] == std::string{"--idle-only"})
+      idle_only = true;
+    else
+      return std::fprintf(stderr, "simulator_bench [--nodes N] [--idle-only]\n"), 2;
+  }
+  if (!idle_only)
+    place(1000);
   idle(nodes);
 }

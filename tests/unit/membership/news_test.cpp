@@ -16,7 +16,7 @@ member_update say(const news::piece& x) {
   result.set_id(x.about.bytes());
   result.set_start(1);
   if (x.with_record)
-    result.mutable_record()->set_name(std::string(150, 'r'));
+    result.set_record(std::string(150, 'r'));
   if (!x.accuser.null())
     result.set_suspected_by(x.accuser.bytes());
   return result;

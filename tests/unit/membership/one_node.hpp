@@ -28,6 +28,12 @@ struct one_node {
     return x;
   }
 
+  static member record_of(const member_update& x) {
+    member result;
+    result.ParseFromString(x.record());
+    return result;
+  }
+
   static swim::setting setting_for(std::string cluster, std::size_t contacts) {
     swim::setting x;
     x.self = record('A', 3);

@@ -51,7 +51,7 @@ TEST_SUITE("membership/swim_join") {
     auto with_record = false;
     for (auto& packet : a.sent_to('B'))
       for (auto& u : packet.updates())
-        with_record |= u.record().name() == "node-C";
+        with_record |= one_node::record_of(u).name() == "node-C";
     CHECK(with_record);
   }
 
@@ -167,7 +167,7 @@ TEST_SUITE("membership/swim_join") {
     for (char c : {'B', 'C'}) {
       auto& u = *list.add_members();
       u = one_node::update(c, 1, 0, c == 'B' ? member_alive : member_dead);
-      *u.mutable_record() = one_node::record(c);
+      u.set_record(one_node::record(c).SerializeAsString());
     }
     a.all = a.rules.on_join_reply(0, reply, a.now);
     CHECK(a.rules.cluster() == std::string(16, 'k'));
@@ -209,7 +209,8 @@ TEST_SUITE("membership/swim_join") {
     auto sent = false;
     for (auto& e : lacking)
       if (auto* x = std::get_if<ask_list>(&e))
-        sent = x->what.members_size() == 1 && x->what.members(0).record().name() == "node-C";
+        sent = x->what.members_size() == 1
+               && one_node::record_of(x->what.members(0)).name() == "node-C";
     CHECK(sent);
   }
 

@@ -204,7 +204,7 @@ TEST_SUITE("membership/swim") {
     a.hear('B', one_node::update('A', 2, 7, member_dead));
     CHECK(a.seen('A').incarnation == 0);
     REQUIRE_FALSE(a.sent_to('B').empty());
-    CHECK(a.sent_to('B')[0].updates(0).record().start() == 3);
+    CHECK(one_node::record_of(a.sent_to('B')[0].updates(0)).start() == 3);
   }
 
   TEST_CASE("a dead member that pings is told so in the ack") {
@@ -281,13 +281,13 @@ TEST_SUITE("membership/swim") {
     mine.set_name("node-A");
     mine.set_zone("elsewhere"); // not its to change
     a.all = a.rules.describe(mine, a.now);
-    CHECK(a.seen('A').record->version() == 2);
-    CHECK(a.seen('A').record->zone() == "local");
+    CHECK(a.seen('A').record->said.version() == 2);
+    CHECK(a.seen('A').record->said.zone() == "local");
     CHECK(a.told_of('A') == std::vector{member_alive});
     REQUIRE_FALSE(a.sent_to('B').empty());
-    CHECK(a.sent_to('B')[0].updates(0).record().keeps() == 5);
+    CHECK(one_node::record_of(a.sent_to('B')[0].updates(0)).keeps() == 5);
     a.all = a.rules.describe(mine, a.now);
-    CHECK(a.seen('A').record->version() == 2);
+    CHECK(a.seen('A').record->said.version() == 2);
     CHECK(a.all.empty());
   }
 
@@ -301,16 +301,22 @@ TEST_SUITE("membership/swim") {
                                  member_dead));            // could not be refuted
     a.hear('C', one_node::update('D', 1, 0, member_dead)); // nobody knows it
     auto other_zone = one_node::update('E', 1, 0, member_alive);
-    *other_zone.mutable_record() = one_node::record('E');
-    other_zone.mutable_record()->set_zone("eu");
+    auto abroad = one_node::record('E');
+    abroad.set_zone("eu");
+    other_zone.set_record(abroad.SerializeAsString());
     a.hear('C', other_zone);
     auto other_id = one_node::update('E', 1, 0, member_alive);
-    *other_id.mutable_record() = one_node::record('F');
+    other_id.set_record(one_node::record('F').SerializeAsString());
     a.hear('C', other_id);
     auto huge = one_node::update('E', 1, 0, member_alive);
-    *huge.mutable_record() = one_node::record('E');
-    huge.mutable_record()->set_binary_version(std::string(5000, 'x'));
+    auto long_record = one_node::record('E');
+    long_record.set_binary_version(std::string(5000, 'x'));
+    huge.set_record(long_record.SerializeAsString());
     a.hear('C', huge);
+    auto torn = one_node::update('E', 1, 0, member_alive);
+    torn.set_record("\x0a\x7f"
+                    "no member");
+    a.hear('C', torn);
     member_update bad;
     bad.set_id("short");
     a.hear('C', bad);
