@@ -51,11 +51,11 @@ void add_options(CLI::App& app, raw& x) {
   app.add_option("--ports", x.ports, "Host ports for workloads; default: 20000-20999")
       ->envname("LEGION_PORTS")
       ->type_name("FIRST-LAST");
-  app.add_option("--cpu", x.cpu, "Offer so much, as 2 or 500m; default: what the machine has")
+  app.add_option("--cpu", x.cpu, "Offer so much, as 2, 500m or 50%; default: what the machine has")
       ->envname("LEGION_CPU")
       ->type_name("QUANTITY");
   app.add_option("--memory", x.memory,
-                 "Offer so much, as 4Gi; default: nine tenths of the machine's")
+                 "Offer so much, as 4Gi or 50%; default: 90% of the machine's")
       ->envname("LEGION_MEMORY")
       ->type_name("QUANTITY");
   app.add_option("--pods", x.pods, "Most replicas at a time; default: 110")

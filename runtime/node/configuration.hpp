@@ -7,6 +7,7 @@
 
 #include "messages/fault.hpp"
 #include "messages/resource.pb.h"
+#include "runtime/node/texts.hpp"
 
 namespace legion::node_process {
 
@@ -21,8 +22,8 @@ struct configuration {
   std::vector<std::string> join; // HOST:PORT#PUBLICKEY
   int first_port = 20000;
   int last_port = 20999;
-  std::optional<std::int64_t> cpu_millis;   // instead of what the machine has
-  std::optional<std::int64_t> memory_bytes; // instead of what the machine has
+  portion cpu_millis{100, true};
+  portion memory_bytes{90, true}; // the rest is the machine's
   int pods = 110;
   std::vector<label> labels;
   std::vector<taint> taints;

@@ -49,13 +49,12 @@ void start_logging(const configuration& settings) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-/// This node offers what its owner said, else what the machine has; a tenth of the memory is left
-/// to the machine.
+/// This node offers what its owner said of what the machine has.
 offering offer_of(const configuration& settings) {
   auto found = measure_machine();
   offering result;
-  result.total.set_cpu_millis(settings.cpu_millis.value_or(found.cpu_millis));
-  result.total.set_memory_bytes(settings.memory_bytes.value_or(found.memory_bytes / 10 * 9));
+  result.total.set_cpu_millis(settings.cpu_millis.of(found.cpu_millis));
+  result.total.set_memory_bytes(settings.memory_bytes.of(found.memory_bytes));
   result.total.set_ports(settings.last_port - settings.first_port + 1);
   result.total.set_pods(settings.pods);
   result.first_port = settings.first_port;

@@ -68,18 +68,31 @@ result<std::pair<int, int>> port_range(const std::string& text) {
   return std::pair{first, last};
 }
 
-result<std::int64_t> cpu_millis(const std::string& text) {
-  auto found = manifest::parse_quantity(text, manifest::unit::thousandths);
+namespace {
+
+result<portion> portion_of(const std::string& text, manifest::unit unit, const char* allowed) {
+  if (text.ends_with('%')) {
+    auto percent = number_of(std::string_view{text}.substr(0, text.size() - 1));
+    if (percent < 1 || percent > 100)
+      return fault{errc::invalid, allowed};
+    return portion{percent, true};
+  }
+  auto found = manifest::parse_quantity(text, unit);
   if (!found || *found < 1)
-    return fault{errc::invalid, "cores above 0, such as 2, 1.5 or 500m"};
-  return *found;
+    return fault{errc::invalid, allowed};
+  return portion{*found, false};
 }
 
-result<std::int64_t> memory_bytes(const std::string& text) {
-  auto found = manifest::parse_quantity(text, manifest::unit::ones);
-  if (!found || *found < 1)
-    return fault{errc::invalid, "bytes above 0, such as 512Mi or 4Gi"};
-  return *found;
+} // namespace
+
+result<portion> cpu_millis(const std::string& text) {
+  return portion_of(text, manifest::unit::thousandths,
+                    "cores above 0, such as 2, 1.5 or 500m, or 1% to 100%");
+}
+
+result<portion> memory_bytes(const std::string& text) {
+  return portion_of(text, manifest::unit::ones,
+                    "bytes above 0, such as 512Mi or 4Gi, or 1% to 100%");
 }
 
 result<label> label_of(const std::string& text) {

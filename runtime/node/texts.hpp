@@ -15,10 +15,20 @@ bool is_host_and_port(const std::string& text);
 
 /// "20000-20999": two ports of 1024 to 65535, in order.
 result<std::pair<int, int>> port_range(const std::string& text);
-/// "2", "1.5" or "500m", in thousandths of a core.
-result<std::int64_t> cpu_millis(const std::string& text);
-/// "512Mi", "4Gi" or bytes.
-result<std::int64_t> memory_bytes(const std::string& text);
+/// So much, or so many percent of what there is.
+struct portion {
+  std::int64_t amount = 100;
+  bool percent = true;
+
+  std::int64_t of(std::int64_t whole) const {
+    return percent ? whole / 100 * amount + whole % 100 * amount / 100 : amount;
+  }
+};
+
+/// "2", "1.5" or "500m", in thousandths of a core; or "33%".
+result<portion> cpu_millis(const std::string& text);
+/// "512Mi", "4Gi" or bytes; or "33%".
+result<portion> memory_bytes(const std::string& text);
 /// "KEY=VALUE"
 result<label> label_of(const std::string& text);
 /// "KEY=VALUE:EFFECT" or "KEY:EFFECT"

@@ -77,11 +77,14 @@ TEST_SUITE("node_process/configuration") {
   }
 
   TEST_CASE("quantities of a machine are read as Kubernetes reads them") {
-    CHECK(*cpu_millis("2") == 2000);
-    CHECK(*cpu_millis("250m") == 250);
-    CHECK(*cpu_millis("1.5") == 1500);
-    CHECK(*memory_bytes("512Mi") == 512 * 1024 * 1024);
-    CHECK(*memory_bytes("1.5Gi") == 1536ll * 1024 * 1024);
+    CHECK(cpu_millis("2")->of(9) == 2000);
+    CHECK(cpu_millis("33%")->of(4000) == 1320);
+    CHECK_FALSE(cpu_millis("101%"));
+    CHECK_FALSE(memory_bytes("%"));
+    CHECK(cpu_millis("250m")->of(9) == 250);
+    CHECK(cpu_millis("1.5")->of(9) == 1500);
+    CHECK(memory_bytes("512Mi")->of(9) == 512 * 1024 * 1024);
+    CHECK(memory_bytes("1.5Gi")->of(9) == 1536ll * 1024 * 1024);
     CHECK(!memory_bytes("1 GB"));
   }
 
