@@ -1,5 +1,6 @@
 #include "runtime/console/conversation.hpp"
 
+#include <algorithm>
 #include <random>
 
 #include "runtime/api/api.hpp"
@@ -69,12 +70,23 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
   what.set_request_id(random_id());
   std::string tried;
   auto code = static_cast<int>(exit_unreachable);
-  for (const auto& address : to_.addresses) {
-    auto result = ask_one(address, what, heard, stream);
+  auto unknown = false; // a silent node may have done it, or will
+  auto addresses = to_.addresses;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const auto& address = addresses[i];
+    auto is_last = i + 1 == addresses.size();
+    auto result =
+        ask_one(address, what, heard, stream, is_last ? timeout_ : std::min(timeout_, patience));
     if (result.why.empty())
       return result.code;
-    code = result.code;
-    if (!result.try_next) {
+    code = unknown ? static_cast<int>(exit_unknown) : result.code;
+    if (result.silent && !is_last) {
+      with_.err << "note: " << address << " says nothing; asking " << addresses[i + 1] << '\n'
+                << std::flush;
+      std::erase(to_.addresses, address);
+      to_.addresses.push_back(address);
+      unknown = unknown || changes(what);
+    } else if (!result.try_next) {
       print_error(result.why);
       return code;
     }
@@ -86,39 +98,42 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
 }
 
 conversation::outcome conversation::ask_one(const std::string& address, const api_request& what,
-                                            const listener& heard, bool stream) {
+                                            const listener& heard, bool stream,
+                                            std::chrono::milliseconds first_reply) {
   auto client = api::client::connect({{address}, {}}, connect_timeout);
   if (!client) {
     // The client's own list has this one address in it: its reason is what follows.
     auto text = client.why().detail;
     auto reason = text.find(address + ": ");
-    return {exit_unreachable, true,
+    return {exit_unreachable, true, false,
             reason == std::string::npos ? text : text.substr(reason + address.size() + 2)};
   }
   using clock = api::client::clock;
   auto failed = [&](const fault& why, bool anything_heard) -> outcome {
+    auto silent = why.code == errc::deadline && !anything_heard;
     if (changes(what))
-      return {exit_unknown, false,
+      return {exit_unknown, false, silent,
               why.detail
                   + ": whether it was done is unknown; look with `legionctl get`, or repeat "
                     "the command, which does no harm"};
     auto code = why.code == errc::deadline ? exit_unknown : exit_unreachable;
-    return {code, !anything_heard, why.detail};
+    return {code, !anything_heard, silent, why.detail};
   };
   if (auto sent = client->send(what, clock::now() + timeout_); !sent)
     return failed(sent.why(), false);
   for (auto anything_heard = false;; anything_heard = true) {
     auto endless = stream && anything_heard;
-    auto deadline = endless ? clock::time_point::max() : clock::now() + timeout_;
+    auto deadline = endless ? clock::time_point::max()
+                            : clock::now() + (anything_heard ? timeout_ : first_reply);
     auto reply = client->receive(deadline);
     if (!reply)
       return failed(reply.why(), anything_heard);
     if (reply->refused().code() == refusal_overloaded && !anything_heard && !changes(what))
-      return {exit_refused, true, reply->refused().detail()};
+      return {exit_refused, true, false, reply->refused().detail()};
     auto go_on = heard(*reply);
     if (reply->has_refused()) {
       print_error(reply->refused().detail());
-      return {exit_code_of(reply->refused().code()), false, {}};
+      return {exit_code_of(reply->refused().code()), false, false, {}};
     }
     if (reply->last() || !go_on)
       return {};

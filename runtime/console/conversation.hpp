@@ -14,11 +14,16 @@ namespace legion::console {
 /// Asks a node, the next one where the first cannot be reached, and turns what goes wrong into
 /// words and an exit code.
 ///
-/// Shape:  one connection per request; a request that changes something is sent to one node only.
-/// Units:  `timeout` is from the request to its first reply, and between replies; in a stream there
-/// is no limit between replies.
+/// Shape:  one connection per request. A node that says nothing for `patience` is passed over while
+///         there is another, and asked last from then on; also with a change, which is done once
+///         whoever does it: all nodes are told the same request id.
+/// Units:  `timeout` is from the request to the last node's first reply, and between replies; in a
+///         stream there is no limit between replies.
 class conversation {
 public:
+  /// For a node's first word, while there are others to ask.
+  static constexpr std::chrono::milliseconds patience{2'000};
+
   /// False: enough was heard.
   using listener = std::function<bool(const api_reply&)>;
 
@@ -39,11 +44,12 @@ private:
   struct outcome {
     int code = exit_done;
     bool try_next = false;
+    bool silent = false; // it took the request, and said nothing
     std::string why;
   };
 
   outcome ask_one(const std::string& address, const api_request& what, const listener& heard,
-                  bool stream);
+                  bool stream, std::chrono::milliseconds first_reply);
 
   api::targets to_;
   std::chrono::milliseconds timeout_;

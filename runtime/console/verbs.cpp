@@ -127,8 +127,12 @@ result<std::vector<source_file>> read_files(const std::vector<std::string>& name
   auto take = [&](const std::string& name, std::istream& from) {
     auto& file = result.emplace_back();
     file.set_name(name);
-    file.set_text(std::string{std::istreambuf_iterator<char>{from}, {}});
-    bytes += file.text().size();
+    char piece[64 * 1024];
+    // No further than the limit: it may be a device without an end.
+    while (bytes <= most_file_bytes && (from.read(piece, sizeof piece) || from.gcount() > 0)) {
+      file.mutable_text()->append(piece, static_cast<std::size_t>(from.gcount()));
+      bytes += static_cast<std::size_t>(from.gcount());
+    }
   };
   for (const auto& name : names) {
     if (name == "-") {

@@ -171,6 +171,39 @@ TEST_SUITE("console/program") {
           != std::string::npos);
   }
 
+  TEST_CASE("a node that says nothing is passed over, with the same request id, and asked last") {
+    std::vector<std::string> asked;
+    fake_node silent{[&](const api_request& x) {
+      asked.push_back("silent " + x.request_id());
+      return std::vector<api_reply>{};
+    }};
+    fake_node other{[&](const api_request& x) {
+      asked.push_back("other " + x.request_id());
+      return std::vector{result_reply("scaled")};
+    }};
+    std::istringstream in;
+    std::ostringstream out, err;
+    terminal with{in, out, err, false, false, [] { return canned_now; }};
+    conversation talk{{{silent.path(), other.path()}, "--target"},
+                      std::chrono::milliseconds{80}, // below `patience`: then it is the limit
+                      with};
+    api_request change;
+    change.mutable_scale()->set_replicas(3);
+    for (auto i = 0; i < 2; ++i)
+      CHECK(talk.ask(change, [](const api_reply&) { return true; }) == exit_done);
+    REQUIRE(asked.size() == 3);
+    CHECK(asked[0].substr(7) == asked[1].substr(6));
+    CHECK(asked[2].starts_with("other"));
+    CHECK(err.str() == "note: " + silent.path() + " says nothing; asking " + other.path() + "\n");
+  }
+
+  TEST_CASE("a change that the first may have done stays unknown when the second is not there") {
+    fake_node silent{[](const api_request&) { return std::vector<api_reply>{}; }};
+    auto x = run_words({"scale", "deployment", "web", "--replicas=3", "--request-timeout", "50ms",
+                        "--target", silent.path() + ",/no/api.sock"});
+    CHECK(x.code == exit_unknown);
+  }
+
   TEST_CASE("apply: files are sent as they are, results and warnings shown as kubectl does") {
     api_request heard;
     fake_node node{[&](const api_request& what) {
@@ -193,6 +226,12 @@ TEST_SUITE("console/program") {
     CHECK(heard.apply().files(0).text() == "kind: X\n");
     CHECK(heard.apply().namespace_() == "shop");
     CHECK(heard.request_id().size() == 16);
+  }
+
+  TEST_CASE("apply: a file without an end is read no further than the limit") {
+    auto x = run_words({"apply", "-f", "/dev/zero", "--target", "/no/api.sock"});
+    CHECK(x.code == exit_usage);
+    CHECK(x.err.find("more than 15 MiB") != std::string::npos);
   }
 
   TEST_CASE("apply: a folder's manifests in order, other files left out") {
