@@ -47,17 +47,12 @@ public:
     time_point since;
     std::vector<group_id> groups;
   };
-  /// To `core::on_heard` of the groups.
-  struct tell_heard {
-    node_id node;
-    std::vector<group_id> groups;
-  };
   /// To `core::on_refused` of the groups.
   struct tell_refused {
     node_id node;
     std::vector<group_id> groups;
   };
-  using effect = std::variant<send_beat, tell_beat, tell_silence, tell_heard, tell_refused>;
+  using effect = std::variant<send_beat, tell_beat, tell_silence, tell_refused>;
   using effects = std::vector<effect>;
 
   explicit beats(setting x);
@@ -73,6 +68,44 @@ public:
   effects on_refused(const node_id& peer, time_point now);
   effects on_tick(time_point now);
   time_point wake_at() const;
+
+private:
+  static constexpr std::size_t most_peers = 512;
+  static constexpr std::size_t most_items = 1024; // of one peer
+
+  struct mine {
+    beat_item item;
+    std::vector<node_id> members;
+  };
+  struct told {
+    beat_item item;
+    std::uint64_t version = 0; // of the list, when this came into it
+  };
+  struct peer {
+    // what it is told
+    std::map<group_id, told> list;
+    std::uint64_t version = 0;
+    std::uint64_t confirmed = 0;
+    // what it tells
+    std::uint64_t start = 0; // 0: nothing was heard yet
+    journal_id journal;
+    std::uint64_t version_heard = 0;
+    std::map<group_id, beat_item> items;
+    bool hearing = false;
+    time_point heard;
+  };
+
+  void put(peer& p, group_id group, const beat_item& item);
+  void tell_all(const node_id& who, peer& p, effects& out);
+  std::vector<group_id> shared_with(const peer& p) const;
+  void begin_life(const node_id& who, peer& p, const consensus_beat& x, effects& out);
+  void take_items(const node_id& who, peer& p, const consensus_beat& x, effects& out);
+  consensus_beat compose(const peer& p) const;
+
+  setting setting_;
+  std::map<group_id, mine> groups_;
+  std::map<node_id, peer> peers_;
+  time_point next_ = time_point::min(); // when beats are due
 };
 
 } // namespace legion::consensus

@@ -1,11 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actors/consensus/beat_item.hpp"
+#include "actors/consensus/log.hpp"
 #include "actors/consensus/options.hpp"
+#include "actors/consensus/progress.hpp"
 #include "actors/consensus/work.hpp"
 #include "messages/fault.hpp"
 #include "messages/time.hpp"
@@ -92,7 +100,7 @@ public:
   result<position> propose(std::string data);
   /// Makes `wanted.voters` and `wanted.learners` the members (4.3). Every new voter must be a
   /// learner that has caught up; `wanted.outgoing` is ignored. One change at a time.
-  result<position> propose_change(configuration wanted);
+  result<position> propose_change(configuration wanted, time_point now);
   /// A linearizable read (6.4): its number comes out in `work::reads` or `work::refused_reads`.
   result<std::uint64_t> read();
   /// Hands leadership over (3.10); refuses proposals until done or an election timeout has passed.
@@ -114,15 +122,15 @@ public:
 
   /// What a peer is in this group has changed, or is known for the first time.
   void on_beat(const member_id& from, const beat_item& x, time_point now);
-  /// No beat of this node has come since then; `on_heard`: they come again.
+  /// No beat of this node has come since then; `on_beat` ends the silence.
   void on_silence(const node_id& node, time_point since, time_point now);
-  void on_heard(const node_id& node, time_point now);
   /// It is dead for certain: it refused to be connected to, or starts anew.
   void on_refused(const node_id& node, time_point now);
 
   // Snapshots and the log's length.
 
-  /// What a snapshot of the state after this entry, the last applied or earlier, is headed with.
+  /// What a snapshot of the state after this entry is headed with: from the last compaction to the
+  /// last applied.
   snapshot_head head_at(log_index index) const;
   /// A snapshot that ends at `upto` or later is on disk: entries up to here may go from memory (not
   /// all do while a follower needs them). Keep some below the snapshot for slow followers.
@@ -131,7 +139,7 @@ public:
   void offer_snapshot(snapshot x);
 
   work take_work(time_point now);
-  bool has_work() const;
+  bool has_work() const { return touched_; }
   /// When to call `on_tick` at the latest; `time_point::max()`: not before something else happens.
   time_point wake_at() const;
 
@@ -139,12 +147,202 @@ public:
 
   status describe(time_point now) const;
   beat_item beat() const;
-  const member_id& self() const;
-  consensus::role role() const;
-  term_number term() const;
-  const member_id& leader() const; // null: not known
-  const configuration& members() const;
-  log_index commit() const;
+  const member_id& self() const { return self_; }
+  consensus::role role() const { return role_; }
+  term_number term() const { return ballot_.term; }
+  const member_id& leader() const { return leader_; } // null: not known
+  const configuration& members() const { return log_.members(); }
+  log_index commit() const { return commit_; }
+
+private:
+  /// What must be on disk before a message may leave.
+  enum class after : std::uint8_t { nothing, ballot, everything };
+  struct held_message {
+    std::uint64_t sequence = 0;
+    message what;
+  };
+  struct pending_write {
+    std::uint64_t sequence = 0;
+    log_index last = 0; // of the log, as of this write and of what was cut off since
+  };
+  struct peer {
+    member_id who;
+    beat_item item;
+    bool hearing = false;
+    time_point last;
+  };
+  struct waiting_read {
+    std::uint64_t number = 0;
+    log_index index = 0;
+    std::uint64_t round = 0;
+  };
+  struct incoming_snapshot {
+    member_id from;
+    term_number term = 0;
+    snapshot_head head;
+    std::uint64_t size = 0;
+    std::string state;
+  };
+  struct handed_out {
+    log_index last = 0;
+    std::size_t bytes = 0;
+  };
+
+  // core.cpp
+  bool holds(rule x) const { return tuned_.broken != x; }
+  const configuration& deciding() const;
+  void post(const member_id& to, message_body body, after what, term_number term);
+  void post(const member_id& to, message_body body, after what) {
+    post(to, std::move(body), what, term());
+  }
+  void settle(time_point now);
+  void dispatch(message& x, time_point now);
+  bool rises(const message& x, time_point now);
+  void answer_stale(const message& x);
+  bool dirty() const;
+  void compose_write(work& out);
+  void hand_out(work& out);
+  void alarm(std::string what);
+
+  // election.cpp
+  void draw_timeout();
+  bool may_stand() const;
+  bool hears_leader() const;
+  bool leased(time_point now) const;
+  time_point election_at() const;
+  void prompt(time_point now);
+  void leader_lost(time_point now);
+  void become_follower(term_number term, const member_id& leader, time_point now);
+  bool follow(const member_id& leader, time_point now);
+  void campaign(bool trial, bool transfer, time_point now);
+  void become_leader(time_point now);
+  void on(const vote_request& x, const message& m, time_point now);
+  void on(const vote_reply& x, const message& m, time_point now);
+  void on(const take_over& x, const message& m, time_point now);
+  time_point transfer_wakes_at() const;
+  void advance_transfer();
+  const progress* successor(log_index at_least, time_point now) const;
+
+  // hearing.cpp
+  bool follows_me(const member_id& who) const;
+  bool seems_up(const progress& x, time_point now) const;
+  time_point quorum_until() const;
+  void wake(progress& x);
+  void heard_from(const member_id& who, time_point now);
+
+  // replication.cpp
+  position append_own(entry_kind kind, std::string data);
+  progress* find(const member_id& who);
+  const progress* find(const member_id& who) const;
+  void feed(progress& x, time_point now);
+  void resend(progress& x, time_point now);
+  void cut_from(log_index i);
+  void maybe_commit(time_point now);
+  void commit_to(log_index n, time_point now);
+  void on(const append& x, const message& m, time_point now);
+  void refuse(const append& x, const message& m);
+  void on(const append_reply& x, const message& m, time_point now);
+  void accepted(progress& x, log_index index, time_point now);
+  append_reply reply_with(bool accepted, log_index index);
+
+  // changing.cpp
+  std::string obstacle_to(const configuration& wanted) const;
+  position append_configuration(const configuration& x, time_point now);
+  void sync_progress(time_point now);
+  void advance_change(time_point now);
+  void retire(time_point now);
+  void report(progress& x, const member_id& now_there);
+  void on(const stranger& x, const message& m, time_point now);
+  void on(const fence& x, const message& m, time_point now);
+  void on(const removed& x, const message& m, time_point now);
+  void count_round(progress& x, bool first, time_point now);
+
+  // reading.cpp
+  void begin_round(time_point now);
+  void grant_reads();
+  void refuse_reads();
+  void on(const confirm& x, const message& m, time_point now);
+  void on(const confirmed& x, const message& m, time_point now);
+
+  // transferring.cpp: of snapshots
+  void need_snapshot(progress& x);
+  void feed_chunks(progress& x, time_point now);
+  void install();
+  void on(const snapshot_chunk& x, const message& m, time_point now);
+  void on(const snapshot_reply& x, const message& m, time_point now);
+
+  options tuned_;
+  member_id self_;
+  std::uint64_t start_;
+  std::mt19937_64 random_;
+  bool may_vote_;
+  bool abstains_ = false;
+
+  // What is promised, and what of it is on disk.
+  consensus::ballot ballot_;
+  log log_;
+  bool ballot_dirty_ = false;
+  std::optional<snapshot> installing_; // for the next write
+  log_index unwritten_ = 1;            // the first entry that no write carried yet
+  log_index truncate_from_ = 0;
+  std::uint64_t sequence_ = 0;        // of the newest write
+  std::uint64_t ballot_sequence_ = 0; // of the newest write that changed the ballot
+  std::uint64_t written_ = 0;
+  log_index durable_ = 0;
+  std::deque<pending_write> writing_;
+  std::deque<std::pair<std::uint64_t, snapshot>> restoring_; // with the sequence of its write
+  std::vector<held_message> held_;
+  std::vector<message> outbox_;
+  std::deque<message> own_; // from this member to itself
+
+  log_index commit_ = 0;
+  log_index handed_ = 0;
+  log_index applied_ = 0;
+  std::deque<handed_out> unapplied_;
+  std::size_t unapplied_bytes_ = 0;
+
+  // Elections.
+  consensus::role role_ = role::follower;
+  member_id leader_;
+  time_point contact_; // from when on the timeout counts
+  time_point::duration timeout_{};
+  time_point prompt_until_;
+  std::map<member_id, bool> votes_;
+  std::map<node_id, peer> peers_;
+
+  // Of a leader.
+  std::vector<progress> progress_; // sorted by member, without itself
+  log_index first_own_ = 0;
+  log_index settled_ = 0; // the configuration of this index is committed, and dealt with
+  bool ready_ = false;
+  std::size_t uncommitted_bytes_ = 0;
+  time_point commit_due_ = time_point::max();
+  bool commit_now_ = false;
+  member_id successor_; // null: nobody is asked to take over
+  bool successor_told_ = false;
+  time_point transfer_until_;
+  std::shared_ptr<const snapshot> offer_;
+  bool offer_wanted_ = false;
+
+  // Reads.
+  std::uint64_t reads_ = 0;
+  std::deque<waiting_read> waiting_;
+  std::deque<waiting_read> granted_;
+  std::uint64_t round_ = 0;
+  std::uint64_t agreed_round_ = 0;
+  time_point confirm_again_ = time_point::max();
+
+  // Of a follower.
+  std::optional<incoming_snapshot> incoming_;
+  std::uint64_t replies_ = 0;
+
+  work out_; // what needs no composing
+  bool touched_ = true;
+  bool was_ready_ = false;
+  consensus::role last_role_ = role::follower;
+  term_number last_term_ = 0;
+  member_id last_leader_;
+  log_index last_members_ = 0;
 };
 
 /// The head of a new group's empty log, to be on disk before the group's first core: these decide.

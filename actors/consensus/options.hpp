@@ -45,6 +45,7 @@ struct options {
   std::size_t uncommitted_bytes = 8 * 1024 * 1024; // proposals beyond are refused: overloaded
   std::size_t unapplied_bytes = 8 * 1024 * 1024;   // handed out, not yet said to be applied
   std::size_t waiting_reads = 4096;
+  std::size_t retained_bytes = 32 * 1024 * 1024; // of entries kept for a follower's snapshot
 
   rule broken = rule::none; // only the proof sets this
 };
