@@ -78,6 +78,9 @@ void end_old(const deployment_spec& spec, const replicas_view& current, const re
 } // namespace
 
 leeway leeway_of(const deployment_spec& x) {
+  if (x.max_surge().value_case() == int_or_string::VALUE_NOT_SET
+      && x.max_unavailable().value_case() == int_or_string::VALUE_NOT_SET)
+    return {1, 0};
   leeway result;
   result.surge = share(x.max_surge(), x.replicas(), true);
   result.unavailable = share(x.max_unavailable(), x.replicas(), false);
@@ -100,13 +103,6 @@ plan plan_of(const resource& what, const std::vector<replica>& replicas, bool ol
   }
   auto have = static_cast<int>(current.size());
   auto recreate = !what.has_deployment() || what.deployment().strategy() == "Recreate";
-  if (what.has_deployment() && what.deployment().paused()) {
-    auto all = current;
-    all.insert(all.end(), old.begin(), old.end());
-    choose(all, static_cast<int>(all.size()) - wanted, result.end);
-    result.name = std::max(0, wanted - static_cast<int>(all.size()));
-    return result;
-  }
   choose(current, have - wanted, result.end);
   if (recreate) {
     for (auto* x : old)

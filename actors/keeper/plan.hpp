@@ -36,16 +36,16 @@ struct leeway {
   int unavailable = 0;
 };
 
-/// Kubernetes' arithmetic: 25% of each unless said otherwise, surge rounded up, unavailable rounded
-/// down, never both 0.
+/// One at a time, the new one first, if nothing is said; else Kubernetes' arithmetic: 25% for what is
+/// left out, surge rounded up, unavailable rounded down, never both 0.
 leeway leeway_of(const deployment_spec& x);
 
 /// One step of a rollout. `old_are_leaving`: replicas of earlier templates were ended but have not
 /// stopped yet (Recreate waits for them; so does a bare Pod, whose name serves one at a time).
 ///
 /// Source: Kubernetes' deployment controller, rolling.go: new ones first up to the surge, then
-/// unready old ones go, then ready old ones as far as enough stay available. Differs: a missing
-/// replica of an old template is dropped at once, for its template is not kept.
+///         unready old ones go, then ready old ones as far as enough stay available. Differs: a
+///         missing replica of an old template is dropped at once, for its template is not kept.
 plan plan_of(const resource& what, const std::vector<replica>& replicas, bool old_are_leaving);
 
 } // namespace legion::keeper

@@ -1,6 +1,7 @@
 #include "actors/workload/pod_lifecycle.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "actors/node/commitments.hpp"
 
@@ -354,7 +355,8 @@ void pod_lifecycle::settle(moment t, effects& out) {
   if (anything_runs()) {
     if (!stop_at_ || *stop_at_ > t.now)
       return;
-    auto grace = seconds{std::max<std::int64_t>(0, spec().termination_grace_period_seconds())};
+    auto grace = seconds{std::clamp<std::int64_t>(spec().termination_grace_period_seconds(), 0,
+                                                  std::numeric_limits<std::int32_t>::max())};
     stop_processes x;
     x.what.set_workload(what_->slot().uid());
     x.what.set_grace_ms(milliseconds{grace}.count());

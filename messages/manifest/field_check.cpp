@@ -14,6 +14,8 @@ namespace {
 struct bounds {
   std::int64_t least;
   std::int64_t most;
+  bool low = true;  // no lower limit but the type's
+  bool open = true; // no upper limit but the type's
 };
 
 bounds bounds_of(std::string_view type, std::string_view range) {
@@ -24,21 +26,19 @@ bounds bounds_of(std::string_view type, std::string_view range) {
   if (dots == std::string_view::npos)
     return x;
   x.least = to_integer(range.substr(0, dots)).value_or(x.least);
-  if (dots + 2 < range.size())
+  x.low = false;
+  x.open = dots + 2 == range.size();
+  if (!x.open)
     x.most = to_integer(range.substr(dots + 2)).value_or(x.most);
   return x;
 }
 
 std::string whole_number(bounds x) {
   std::string words = "a whole number";
-  bool open = x.most == std::numeric_limits<std::int32_t>::max()
-              || x.most == std::numeric_limits<std::int64_t>::max();
-  bool low = x.least == std::numeric_limits<std::int32_t>::min()
-             || x.least == std::numeric_limits<std::int64_t>::min();
-  if (low && open)
+  if (x.low && x.open)
     return x.most > std::numeric_limits<std::int32_t>::max() ? words + " of 64 bits"
                                                              : words + " of 32 bits";
-  if (open)
+  if (x.open)
     return words + " of " + std::to_string(x.least) + " or more";
   return words + " from " + std::to_string(x.least) + " to " + std::to_string(x.most);
 }

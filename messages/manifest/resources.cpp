@@ -110,6 +110,11 @@ bool read_share(const spot& from, std::int32_t most_percent, int_or_string& into
 
 void read_strategy(const spot& from, deployment_spec& into, context& in) {
   into.set_strategy(from["type"] ? from["type"].text() : "RollingUpdate");
+  if (!from || from.what->entries.empty()) { // one at a time, the new one ready first
+    into.mutable_max_surge()->set_number(1);
+    into.mutable_max_unavailable()->set_number(0);
+    return;
+  }
   auto rolling = from["rollingUpdate"];
   if (into.strategy() == "Recreate") {
     if (rolling)

@@ -21,7 +21,7 @@ resource deployment(int replicas) {
 
 TEST_SUITE("keeper/plan") {
 
-  TEST_CASE("surge rounds up, unavailable down, never both 0; 25% unless said otherwise") {
+  TEST_CASE("surge rounds up, unavailable down, never both 0; one at a time if nothing is said") {
     struct row {
       int replicas;
       const char* surge;
@@ -29,14 +29,18 @@ TEST_SUITE("keeper/plan") {
       int expected_surge, expected_unavailable;
     };
     // Kubernetes: ResolveFenceposts.
-    for (auto [replicas, surge, unavailable, s, u] : {row{3, "", "", 1, 0},
-                                                      {4, "", "", 1, 1},
-                                                      {10, "", "", 3, 2},
-                                                      {1, "", "", 1, 0},
+    for (auto [replicas, surge, unavailable, s, u] : {row{3, "25%", "25%", 1, 0},
+                                                      {4, "25%", "25%", 1, 1},
+                                                      {10, "25%", "25%", 3, 2},
+                                                      {1, "25%", "25%", 1, 0},
+                                                      {0, "25%", "25%", 0, 1},
+                                                      {10, "30%", "", 3, 2},
+                                                      {10, "", "0%", 3, 0},
                                                       {10, "30%", "0%", 3, 0},
                                                       {10, "0%", "0%", 0, 1},
                                                       {7, "50%", "50%", 4, 3},
-                                                      {0, "", "", 0, 1}}) {
+                                                      {10, "", "", 1, 0},
+                                                      {0, "", "", 1, 0}}) {
       deployment_spec x;
       x.set_replicas(replicas);
       if (*surge)
@@ -89,20 +93,34 @@ TEST_SUITE("keeper/plan") {
       x.ready = x.available = i < 8;
       xs.push_back(x);
     }
-    auto next = plan_of(deployment(10), xs, false);
+    auto what = deployment(10);
+    what.mutable_deployment()->mutable_max_surge()->set_text("25%");
+    what.mutable_deployment()->mutable_max_unavailable()->set_text("25%");
+    auto next = plan_of(what, xs, false);
     CHECK(next.name == 3);
     CHECK(next.end == std::vector<std::string>{"8", "9"});
   }
 
-  TEST_CASE("a paused rollout keeps old replicas, and still scales") {
-    auto x = deployment(3);
-    x.mutable_deployment()->set_paused(true);
-    std::vector<replica> xs(2);
-    xs[0].uid = "a";
-    xs[1].uid = "b";
-    auto next = plan_of(x, xs, false);
-    CHECK(next.end.empty());
+  TEST_CASE("without a strategy one at a time is replaced, the new one ready before the old goes") {
+    auto what = deployment(8);
+    std::vector<replica> xs(8);
+    for (int i = 0; i < 8; ++i) {
+      xs[static_cast<std::size_t>(i)].uid = std::to_string(i);
+      xs[static_cast<std::size_t>(i)].assessed = true;
+      xs[static_cast<std::size_t>(i)].ready = xs[static_cast<std::size_t>(i)].available = true;
+    }
+    auto next = plan_of(what, xs, false);
     CHECK(next.name == 1);
+    CHECK(next.end.empty());
+    replica fresh;
+    fresh.uid = "new";
+    fresh.current = fresh.assessed = true;
+    xs.push_back(fresh);
+    CHECK(plan_of(what, xs, false) == plan{});
+    xs.back().ready = xs.back().available = true;
+    next = plan_of(what, xs, false);
+    CHECK(next.name == 0);
+    CHECK(next.end.size() == 1);
   }
 
 } // TEST_SUITE

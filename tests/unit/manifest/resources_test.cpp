@@ -58,8 +58,6 @@ TEST_SUITE("manifest/resources") {
     CHECK(d.metadata().namespace_() == "default");
     CHECK(d.deployment().replicas() == 1);
     CHECK(d.deployment().strategy() == "RollingUpdate");
-    CHECK(d.deployment().max_surge().text() == "25%");
-    CHECK(d.deployment().max_unavailable().text() == "25%");
     CHECK(d.deployment().template_().spec().restart_policy() == "Always");
     CHECK(d.deployment().template_().spec().termination_grace_period_seconds() == 30);
     REQUIRE(d.deployment().match_labels_size() == 2);
@@ -122,6 +120,34 @@ TEST_SUITE("manifest/resources") {
               .find("6:32: spec.selector.matchExpressions[0].values: found nothing, allowed: at "
                     "least one value")
           == 0);
+  }
+
+  TEST_CASE("without a strategy replicas are replaced one at a time, the new one first") {
+    for (const char* nothing : {"", " strategy: {}\n"}) {
+      auto d = only(deployment_with(nothing)).deployment();
+      CHECK(d.strategy() == "RollingUpdate");
+      CHECK(d.max_surge().number() == 1);
+      CHECK(d.max_unavailable().has_number());
+      CHECK(d.max_unavailable().number() == 0);
+    }
+    for (const char* said :
+         {" strategy: {type: RollingUpdate}\n", " strategy: {rollingUpdate: {}}\n"}) {
+      auto d = only(deployment_with(said)).deployment();
+      CHECK(d.max_surge().text() == "25%");
+      CHECK(d.max_unavailable().text() == "25%");
+    }
+  }
+
+  TEST_CASE("times have an end") {
+    CHECK(only(pod_with("  terminationGracePeriodSeconds: 2147483647\n"
+                        "  containers: [{name: a, command: [a]}]\n"))
+              .pod()
+              .termination_grace_period_seconds()
+          == 2147483647);
+    CHECK(told(pod_with("  terminationGracePeriodSeconds: 9223372036854775807\n"
+                        "  containers: [{name: a, command: [a]}]\n"))
+          == "5:34: spec.terminationGracePeriodSeconds: found 9223372036854775807, allowed: a "
+             "whole number from 0 to 2147483647");
   }
 
   TEST_CASE("rolling updates") {
@@ -250,6 +276,10 @@ TEST_SUITE("manifest/resources") {
                   + "\"}}}]\n";
       CHECK(told(with_command(text)) == "");
     }
+    CHECK(told(with_command("    env: [{name: C, valueFrom: {fieldRef: {apiVersion: v2, fieldPath: "
+                            "metadata.name}}}]\n"))
+              .find("fieldRef.apiVersion: found \"v2\", allowed: v1")
+          != std::string::npos);
     for (const char* path : {"metadata.labels", "metadata.labels[a]", "metadata.labels['']",
                              "metadata.labels['", "spec.x", ""}) {
       CAPTURE(path);

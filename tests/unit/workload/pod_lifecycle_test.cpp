@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "actors/workload/pod_lifecycle.hpp"
 
 using namespace legion;
@@ -342,6 +344,18 @@ TEST_SUITE("workload/pod_lifecycle") {
     CHECK(find<remove_files>(x.on_tick(at(8s))));
     CHECK(find<all_ended>(x.on_removed(nullptr, at(8s))));
     CHECK(!x.next_tick());
+  }
+
+  TEST_CASE("a grace period that no manifest could have is bounded") {
+    auto what = a_promise();
+    what->mutable_what()->mutable_pod()->set_termination_grace_period_seconds(
+        std::numeric_limits<std::int64_t>::max());
+    auto x = running(what);
+    auto out = x.end(at(5s));
+    auto* asked = find<stop_processes>(out);
+    REQUIRE(asked);
+    CHECK(asked->what.grace_ms() == 2147483647'000);
+    CHECK(x.next_tick() > start + 5s);
   }
 
   TEST_CASE("an end during a back-off needs no stop") {
