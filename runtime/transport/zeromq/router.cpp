@@ -22,7 +22,7 @@ constexpr int handshake_ms = 3000;         // then a half-open connection is clo
 constexpr int heartbeat_ms = 1500;         // on every connection
 constexpr int heartbeat_timeout_ms = 3000; // without an answer: closed
 constexpr int never_ms = 24 * 3600 * 1000; // ZeroMQ's own reconnect: we do it
-constexpr milliseconds first_pause{100};
+constexpr milliseconds first_pause{200};
 constexpr milliseconds longest_pause{5000};
 constexpr int blocked_ms = 2;
 
@@ -38,8 +38,9 @@ std::string fresh_alias() {
   return result;
 }
 
+/// `failures` in a row, at least one.
 milliseconds pause_after(unsigned failures) {
-  auto pause = first_pause * (1 << std::min(failures, 6u));
+  auto pause = first_pause * (1 << std::min(failures - 1, 5u));
   pause = std::min<milliseconds>(pause, longest_pause);
   return pause * (75 + randombytes_uniform(51)) / 100;
 }
