@@ -196,6 +196,10 @@ int dispatch(const CLI::App& chosen, arguments& from, terminal& with) {
     with.out << completion(from.shell) << std::flush;
     return exit_done;
   }
+  if (verb == "simulate") { // it was given elsewhere: `legionctl` hands it over when it comes first
+    with.err << "error: simulate asks no node, and comes first:\n  legionctl simulate -f FILE\n";
+    return exit_usage;
+  }
   auto targets = api::find_targets(api::sources_of_process(from.target));
   if (!targets) {
     with.err << "error: " << plain(targets.why().detail) << '\n';

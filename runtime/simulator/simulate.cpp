@@ -6,45 +6,17 @@
 #include <iostream>
 #include <iterator>
 #include <map>
-#include <sstream>
 
 #include "messages/manifest/manifest.hpp"
 #include "runtime/simulator/cluster.hpp"
 #include "runtime/simulator/simulate_options.hpp"
+#include "runtime/simulator/simulate_report.hpp"
 
 namespace legion::simulator {
 
 namespace {
 
 using std::chrono::microseconds;
-
-/// What came of one resource in one zone.
-struct placed {
-  std::uint32_t zone = 0;
-  std::string kind;
-  std::string name;
-  std::int32_t wanted = 0;
-  std::int32_t ready = 0;
-  wall_ms ready_at = 0;             // of its last replica
-  std::map<std::string, int> nodes; // ready replicas
-  std::string waits;                // why one that is not ready waits
-};
-
-std::string json_text(const std::string& x) {
-  std::string result = "\"";
-  for (char c : x) {
-    if (c == '"' || c == '\\')
-      result += '\\';
-    if (static_cast<unsigned char>(c) < 32) {
-      char buffer[8];
-      std::snprintf(buffer, sizeof(buffer), "\\u%04x", c);
-      result += buffer;
-    } else {
-      result += c;
-    }
-  }
-  return result + "\"";
-}
 
 result<std::string> read_text(const std::string& name) {
   if (name == "-")
@@ -84,7 +56,8 @@ public:
     bool ready = cluster_.run_until(
         [this] { return look(); }, std::chrono::microseconds{options_.patience}, milliseconds{250});
     ended_ = cluster_.now();
-    options_.json ? print_json(ready) : print_text(ready);
+    auto text = options_.json ? json_of(outcome(ready)) : text_of(outcome(ready));
+    std::fputs(text.c_str(), stdout);
     return ready ? 0 : 4;
   }
 
@@ -190,103 +163,20 @@ private:
     return ready;
   }
 
-  void print_text(bool ready) const {
-    std::printf("%u node%s in %u zone%s, seed %llu; all times are virtual.\n", options_.nodes,
-                options_.nodes == 1 ? "" : "s", cluster_.zones(), cluster_.zones() == 1 ? "" : "s",
-                static_cast<unsigned long long>(options_.seed));
-    if (cluster_.zones() > 1)
-      std::printf("A zone holds at most %u nodes: the zones are independent, and each runs the "
-                  "whole manifest.\n",
-                  zone_limit);
-    std::printf("Formed after %.1f s.\n\n", seconds_of(formed_));
-    print_table();
-    if (!faults_.empty())
-      std::printf("\n%zu faults, the last at %.1f s; all was ready again at %.1f s after apply.\n",
-                  faults_.size(), seconds_of(faults_.back().at), seconds_of(ended_ - formed_));
-    if (!ready)
-      std::printf("\nNot all is ready %lld s after the last fault.\n",
-                  static_cast<long long>(options_.patience.count()));
-  }
-
-  void print_table() const {
-    std::printf("%-6s %-28s %7s %7s %9s %6s %9s\n", "ZONE", "RESOURCE", "WANTED", "READY",
-                "READY IN", "NODES", "PER NODE");
-    std::size_t shown = 0;
-    for (auto& x : placed_) {
-      if (++shown > 40) {
-        std::printf("... and %zu more; -o json has all of them\n", placed_.size() - 40);
-        break;
-      }
-      auto spread = spread_of(x);
-      std::string per_node = std::to_string(spread.first);
-      if (spread.first != spread.second)
-        per_node += "-" + std::to_string(spread.second);
-      char time[32];
-      std::snprintf(time, sizeof(time), "%.1fs",
-                    static_cast<double>(x.ready_at - applied_at_) / 1000);
-      std::printf("%-6u %-28s %7d %7d %9s %6zu %9s\n", x.zone, (x.kind + "/" + x.name).c_str(),
-                  x.wanted, x.ready, x.ready >= x.wanted && x.wanted > 0 ? time : "-",
-                  x.nodes.size(), x.nodes.empty() ? "-" : per_node.c_str());
-      if (x.ready < x.wanted && !x.waits.empty())
-        std::printf("       waits: %s\n", x.waits.c_str());
-    }
-    if (cluster_.zones() == 1)
-      print_placement();
-  }
-
-  void print_placement() const {
-    for (auto& x : placed_) {
-      std::printf("\n%s/%s runs on", x.kind.c_str(), x.name.c_str());
-      std::size_t shown = 0;
-      for (auto& [node, count] : x.nodes) {
-        if (++shown > 20)
-          break;
-        std::printf("%s %s%s", shown == 1 ? "" : ",", node.c_str(),
-                    count > 1 ? (" x" + std::to_string(count)).c_str() : "");
-      }
-      if (x.nodes.size() > 20)
-        std::printf(", and %zu more nodes", x.nodes.size() - 20);
-      std::printf("\n");
-    }
-  }
-
-  // Fewest and most replicas on a node that has any.
-  static std::pair<int, int> spread_of(const placed& x) {
-    std::pair<int, int> result{x.nodes.empty() ? 0 : INT32_MAX, 0};
-    for (auto& [node, count] : x.nodes) {
-      result.first = std::min(result.first, count);
-      result.second = std::max(result.second, count);
-    }
-    return result;
-  }
-
-  static double seconds_of(microseconds x) { return static_cast<double>(x.count()) / 1e6; }
-
-  void print_json(bool ready) const {
-    std::ostringstream out;
-    out << "{\"nodes\": " << options_.nodes << ", \"zones\": " << cluster_.zones()
-        << ", \"seed\": " << options_.seed << ", \"ready\": " << (ready ? "true" : "false")
-        << ", \"formedSeconds\": " << seconds_of(formed_) << ", \"faults\": " << faults_.size()
-        << ", \"resources\": [";
-    bool first = true;
-    for (auto& x : placed_) {
-      out << (first ? "" : ",") << "\n  {\"zone\": " << x.zone
-          << ", \"kind\": " << json_text(x.kind) << ", \"name\": " << json_text(x.name)
-          << ", \"replicas\": " << x.wanted << ", \"readyReplicas\": " << x.ready;
-      if (x.ready >= x.wanted && x.wanted > 0)
-        out << ", \"secondsToReady\": " << static_cast<double>(x.ready_at - applied_at_) / 1000;
-      out << ", \"fewestPerNode\": " << spread_of(x).first
-          << ", \"mostPerNode\": " << spread_of(x).second << ", \"placement\": {";
-      bool first_node = true;
-      for (auto& [node, count] : x.nodes) {
-        out << (first_node ? "" : ", ") << json_text(node) << ": " << count;
-        first_node = false;
-      }
-      out << "}}";
-      first = false;
-    }
-    out << "\n]}\n";
-    std::cout << out.str();
+  simulated outcome(bool ready) const {
+    simulated x;
+    x.nodes = options_.nodes;
+    x.zones = cluster_.zones();
+    x.seed = options_.seed;
+    x.faults = faults_.size();
+    x.last_fault = faults_.empty() ? microseconds{0} : faults_.back().at;
+    x.formed = formed_;
+    x.ended = ended_;
+    x.applied_at = applied_at_;
+    x.patience = options_.patience;
+    x.ready = ready;
+    x.placed = placed_;
+    return x;
   }
 
   simulate_options options_;
@@ -325,7 +215,7 @@ int simulate(int argc, char** argv) {
   }
   auto parsed = manifest::read(files);
   for (auto& x : parsed.diagnostics)
-    std::fprintf(stderr, "%s\n", x.text().c_str());
+    std::fputs((told(x) + "\n").c_str(), stderr);
   if (manifest::refused(parsed))
     return 1;
   std::vector<disturbance> faults;

@@ -107,6 +107,8 @@ TEST_SUITE("console/program") {
                                            {"delete"},
                                            {"delete", "deployment"},
                                            {"completion", "tcsh"},
+                                           {"simulate"},
+                                           {"--target", "x", "simulate"},
                                            {"version", "--request-timeout", "soon"}}) {
       auto x = run_words(words);
       CAPTURE(x.err);
