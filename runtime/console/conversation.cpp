@@ -55,13 +55,16 @@ int exit_code_of(refusal_code x) {
 }
 
 void conversation::print_error(const std::string& text) {
-  with_.err << "error: " << plain_lines(text) << '\n' << std::flush;
+  auto line = "error: " + plain_lines(text);
+  with_.err << (with_.err_is_tty ? folded(line) : line) << '\n' << std::flush;
 }
 
 void conversation::print_notes(const api_reply& x) {
   for (const auto& note : x.notes())
-    if (noted_.insert(note).second)
-      with_.err << "note: " << plain(note) << '\n';
+    if (noted_.insert(note).second) {
+      auto line = "note: " + plain(note);
+      with_.err << (with_.err_is_tty ? folded(line) : line) << '\n';
+    }
   with_.err << std::flush;
 }
 

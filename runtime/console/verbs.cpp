@@ -24,8 +24,8 @@ void print_diagnostics(conversation& with, const api_reply& x) {
       place += ":" + std::to_string(y.line()) + ":" + std::to_string(y.column());
     place += ": ";
     auto text = y.text().starts_with(place) ? y.text().substr(place.size()) : y.text();
-    with.with().err << plain(place) << (y.warning() ? "warning: " : "error: ") << plain(text)
-                    << '\n';
+    auto line = plain(place) + (y.warning() ? "warning: " : "error: ") + plain(text);
+    with.with().err << (with.with().err_is_tty ? folded(line) : line) << '\n';
   }
 }
 

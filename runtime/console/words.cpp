@@ -102,6 +102,47 @@ std::string plain_output(std::string_view text) {
   });
 }
 
+std::vector<std::string> lines_of(std::string_view text, std::size_t first, std::size_t others) {
+  std::vector<std::string> result(1);
+  for (std::size_t from = 0; from < text.size();) {
+    auto end = std::min(text.find(' ', from), text.size());
+    auto word = text.substr(from, end - from);
+    auto& line = result.back();
+    auto width = result.size() == 1 ? first : others;
+    if (word.empty())
+      ; // of two spaces in a row one is enough
+    else if (line.empty())
+      line = word;
+    else if (line.size() + 1 + word.size() <= width)
+      line.append(" ").append(word);
+    else
+      result.emplace_back(word);
+    from = end + 1;
+  }
+  return result;
+}
+
+std::string folded(std::string_view text) {
+  constexpr std::size_t columns = 80, indent = 2;
+  std::string result;
+  for (std::size_t from = 0;;) {
+    auto end = std::min(text.find('\n', from), text.size());
+    auto line = text.substr(from, end - from);
+    auto margin = std::min(line.find_first_not_of(' '), line.size());
+    auto gap = std::string(margin, ' ');
+    for (const auto& x : lines_of(line.substr(margin), columns - std::min(columns / 2, margin),
+                                  columns - std::min(columns / 2, margin + indent))) {
+      result += gap + x + '\n';
+      gap = std::string(margin + indent, ' ');
+    }
+    if (end == text.size())
+      break;
+    from = end + 1;
+  }
+  result.pop_back();
+  return result;
+}
+
 std::string age(wall_ms since, wall_ms now) {
   if (since <= 0)
     return "<none>";

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "messages/api.pb.h"
 #include "messages/time.hpp"
@@ -15,6 +16,13 @@ std::string plain(std::string_view text);
 
 /// The same for a program's output: newlines, tabs and colours stay.
 std::string plain_output(std::string_view text);
+
+/// Broken between words into lines of at most so many bytes; a longer word stays whole.
+std::vector<std::string> lines_of(std::string_view text, std::size_t first, std::size_t others);
+
+/// For a terminal: lines of at most 80 columns, what follows a break indented. Breaks that are there
+/// stay.
+std::string folded(std::string_view text);
 
 /// How long ago, as kubectl says it: 45s, 3m20s, 5h, 2d. Unknown times are "<none>".
 std::string age(wall_ms since, wall_ms now);

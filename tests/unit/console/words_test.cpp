@@ -7,6 +7,19 @@ using namespace legion::console;
 
 TEST_SUITE("console/words") {
 
+  TEST_CASE("what is read in a terminal is folded at 80 columns, between words") {
+    CHECK(folded("short") == "short");
+    CHECK(folded("") == "");
+    auto word = std::string(30, 'a');
+    CHECK(folded(word + " " + word + " " + word) == word + " " + word + "\n  " + word);
+    CHECK(folded("error: a\n  b") == "error: a\n  b");
+    auto long_word = std::string(100, 'x');
+    CHECK(folded("a " + long_word + " b") == "a\n  " + long_word + "\n  b");
+    CHECK(folded(std::string(80, 'y')) == std::string(80, 'y'));
+    CHECK(folded(std::string(40, 'y') + " " + std::string(39, 'y')).size() == 80);
+    CHECK(folded(std::string(40, 'y') + " " + std::string(40, 'y')).find('\n') == 40);
+  }
+
   TEST_CASE("what a stranger wrote cannot steer the terminal") {
     struct row {
       std::string from, to;
