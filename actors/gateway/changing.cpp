@@ -179,6 +179,11 @@ effects changing::finish() {
     auto why = answer.has_refused() ? answer.refused()
                                     : make_refusal(refusal_unknown, "the keeper's answer makes no "
                                                                     "sense");
+    // A Deployment's replica is no resource of its own.
+    auto owner = owners_of_pod(x.name.namespace_(), x.name.name()).front();
+    if (why.code() == refusal_not_found && x.name.kind() == "Pod" && owner.kind() != "Pod")
+      why.set_detail(why.detail() + " of its own; if it is a replica of deployment " + owner.name()
+                     + ": scale or delete that");
     // What is unknown outweighs what was refused: the user must look.
     auto graver = !reply_.has_refused()
                   || (why.code() == refusal_deadline && reply_.refused().code() != why.code());

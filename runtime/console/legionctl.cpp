@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <iostream>
@@ -190,6 +191,38 @@ std::string without_kind(const std::string& name, const char* kind) {
              : name;
 }
 
+/// The first word that is no option and no option's value; empty if there is none.
+std::string first_command(const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--target" || words[i] == "--request-timeout")
+      ++i;
+    else if (!words[i].starts_with('-'))
+      return words[i];
+  }
+  return {};
+}
+
+/// Says what is wrong with the words, and where it says how it is right.
+int usage_error(const CLI::App& app, const CLI::ParseError& why, const std::string& command,
+                terminal& with) {
+  auto all = app.get_subcommands([](const CLI::App*) { return true; });
+  auto known =
+      std::any_of(all.begin(), all.end(), [&](auto* x) { return x->get_name() == command; });
+  if (!command.empty() && !known) {
+    with.err << "error: there is no command '" << plain(command) << "'; there are";
+    const char* comma = " ";
+    for (const auto* x : all) {
+      with.err << comma << x->get_name();
+      comma = ", ";
+    }
+    with.err << '\n';
+  } else {
+    with.err << "error: " << plain(why.what()) << '\n';
+  }
+  with.err << "see: legionctl " << (known ? command + " " : "") << "--help\n" << std::flush;
+  return exit_usage;
+}
+
 int dispatch(const CLI::App& chosen, arguments& from, terminal& with) {
   auto verb = chosen.get_name();
   if (verb == "completion") {
@@ -241,6 +274,7 @@ int run(const std::vector<std::string>& words, terminal& with) {
                "legionctl"};
   app.require_subcommand(1);
   app.fallthrough();
+  app.set_version_flag("--version", "legionctl " LEGION_VERSION, "show the version and end");
   app.add_option("--target", from.target, "nodes to ask, in order: HOST:PORT or a socket, ...")
       ->type_name("A,B,...");
   add_duration(app, "--request-timeout", from.request_timeout,
@@ -275,9 +309,10 @@ int run(const std::vector<std::string>& words, terminal& with) {
     std::vector<std::string> reversed{words.rbegin(), words.rend()}; // as CLI11 wants them
     app.parse(reversed);
   } catch (const CLI::ParseError& why) {
-    auto helped = why.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+    if (why.get_exit_code() != static_cast<int>(CLI::ExitCodes::Success))
+      return usage_error(app, why, first_command(words), with);
     app.exit(why, with.out, with.err);
-    return helped ? exit_done : exit_usage;
+    return exit_done;
   }
   return dispatch(*app.get_subcommands().front(), from, with);
 }

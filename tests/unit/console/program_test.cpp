@@ -123,6 +123,13 @@ TEST_SUITE("console/program") {
       CHECK(x.out.find("Examples:\n  ") != std::string::npos);
       CHECK(x.err.empty());
     }
+    CHECK(run_words({"--target", "x", "frobnicate"}).err
+          == "error: there is no command 'frobnicate'; there are apply, get, describe, delete, "
+             "scale, "
+             "logs, why, cordon, uncordon, simulate, version, completion\nsee: legionctl --help\n");
+    CHECK(run_words({"scale", "deployment", "web"}).err
+          == "error: --replicas is required\nsee: legionctl scale --help\n");
+    CHECK(run_words({"--version"}).out == "legionctl " LEGION_VERSION "\n");
     CHECK(run_words({"completion", "bash"}).out.find("complete -F _legionctl legionctl")
           != std::string::npos);
   }

@@ -231,6 +231,19 @@ TEST_SUITE("gateway/changing") {
     CHECK(it.last_said().refused().detail() == "no deployment web");
   }
 
+  TEST_CASE("a replica is deleted through its Deployment, and the refusal says so") {
+    auto x = request_of();
+    *x.mutable_delete_()->add_names() = make_name("Pod", "", "web-s6sm429b8j-2gmkx");
+    play it{std::move(x)};
+    it.keeps(2, make_name("Pod", "default", "web-s6sm429b8j-2gmkx"));
+    it.start();
+    it.answer(it.one_ask(),
+              refused_reply(refusal_not_found, "Pod default/web-s6sm429b8j-2gmkx does not exist"));
+    CHECK(it.last_said().refused().detail()
+          == "Pod default/web-s6sm429b8j-2gmkx does not exist of its own; if it is a replica of "
+             "deployment web: scale or delete that");
+  }
+
   TEST_CASE("scale: what cannot be") {
     for (auto n : {-1, 100'001}) {
       play it{scale_of(n)};
