@@ -2,7 +2,6 @@
 
 #include <map>
 #include <mutex>
-#include <random>
 #include <utility>
 #include <vector>
 
@@ -19,6 +18,7 @@
 #include "actors/census/census.hpp"
 #include "actors/gateway/inquiry.hpp"
 #include "actors/node/node_actor.hpp"
+#include "messages/random.hpp"
 
 namespace legion {
 
@@ -90,7 +90,7 @@ struct gateway_state {
   gateway::zone_members zone;
   std::shared_ptr<api_link> link;
   std::unique_ptr<api::server> server;
-  std::mt19937_64 random;
+  seeded_random random;
   membership_handle membership;
   std::vector<std::pair<job, api_request>> early; // they wait until the zone is known
   bool learning = false;

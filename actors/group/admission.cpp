@@ -66,7 +66,7 @@ std::string conflict(const resource_key& key, std::uint64_t expected, std::uint6
 
 /// Takes the new specification over into what is there; the group gives uid, generation and times.
 group_entry entry_of(const group_request& x, resource what, const resource* before, wall_ms now,
-                     std::mt19937_64& random, const char* action) {
+                     seeded_random& random, const char* action) {
   auto& meta = *what.mutable_metadata();
   if (before) {
     auto changed = spec_bytes(what) != spec_bytes(*before);
@@ -86,7 +86,7 @@ group_entry entry_of(const group_request& x, resource what, const resource* befo
   return entry;
 }
 
-admission admit_put(const state& of, const group_request& x, wall_ms now, std::mt19937_64& random) {
+admission admit_put(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
   const auto& what = x.put().what();
   auto key = key_of(what);
   if (key.name.empty() || (!what.has_deployment() && !what.has_pod()))
@@ -113,8 +113,7 @@ admission admit_put(const state& of, const group_request& x, wall_ms now, std::m
   return entry_of(x, what, before, now, random, before ? "configured" : "created");
 }
 
-admission admit_scale(const state& of, const group_request& x, wall_ms now,
-                      std::mt19937_64& random) {
+admission admit_scale(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
   auto key = key_of(x.scale().name());
   auto* there = of.find(key);
   if (!there || there->deleting)
@@ -153,7 +152,7 @@ admission admit_remove(const state& of, const group_request& x, wall_ms now) {
 
 } // namespace
 
-admission admit(const state& of, const group_request& x, wall_ms now, std::mt19937_64& random) {
+admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
   if (!x.request_id().empty())
     if (auto before = of.remembered(x.request_id()))
       return done(x, *before);
@@ -177,7 +176,7 @@ group_reply refused(const group_request& x, refusal_code code, std::string detai
   return reply;
 }
 
-std::string random_uid(std::mt19937_64& random) {
+std::string random_uid(seeded_random& random) {
   auto a = random();
   auto b = random();
   char text[40];

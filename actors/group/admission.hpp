@@ -1,10 +1,10 @@
 #pragma once
 
-#include <random>
 #include <string>
 #include <variant>
 
 #include "actors/group/state.hpp"
+#include "messages/random.hpp"
 
 namespace legion::group {
 
@@ -18,12 +18,12 @@ using admission = std::variant<group_reply, group_entry>;
 /// index of the entry that changed anything. Errors: not_found, conflict (naming both versions),
 /// invalid, unsupported, too_large (naming the limit). A request that was applied before is
 /// answered as it was then.
-admission admit(const state& of, const group_request& x, wall_ms now, std::mt19937_64& random);
+admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random);
 
 /// A request's refusal, ready to send.
 group_reply refused(const group_request& x, refusal_code code, std::string detail);
 
 /// A random (version 4) UUID.
-std::string random_uid(std::mt19937_64& random);
+std::string random_uid(seeded_random& random);
 
 } // namespace legion::group

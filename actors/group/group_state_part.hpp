@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -15,6 +14,7 @@
 #include "actors/group/state.hpp"
 #include "actors/group/whereabouts.hpp"
 #include "actors/keeper/keeper_actor.hpp"
+#include "messages/random.hpp"
 
 /// What the group actor's files share; nobody else includes this.
 
@@ -65,7 +65,7 @@ struct group_shell {
   std::optional<group::log> log;
   std::optional<group::state> rules;
   std::optional<fault> fenced; // the journal is damaged: nothing is kept or answered
-  std::mt19937_64 random;
+  seeded_random random;
   std::uint64_t next_proposal = 1;
   std::optional<group_author> committing; // one author's request at a time
   std::uint64_t committing_proposal = 0;

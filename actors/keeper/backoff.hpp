@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <random>
 
+#include "messages/random.hpp"
 #include "messages/time.hpp"
 
 namespace legion::keeper {
@@ -14,7 +14,7 @@ struct backoff {
   milliseconds first;
   milliseconds most;
 
-  milliseconds delay(std::uint32_t attempt, std::mt19937_64& random) const {
+  milliseconds delay(std::uint32_t attempt, seeded_random& random) const {
     auto full = std::min(most.count(), first.count() << std::min(attempt, 20u));
     auto half = std::max<milliseconds::rep>(1, full / 2);
     return milliseconds{full - static_cast<milliseconds::rep>(random() % half)};

@@ -40,7 +40,7 @@ std::string revision_of(const resource& x) {
   return result;
 }
 
-std::string random_suffix(std::mt19937_64& random) {
+std::string random_suffix(seeded_random& random) {
   std::string result;
   for (int i = 0; i < 5; ++i)
     result += alphabet[random() % alphabet.size()];

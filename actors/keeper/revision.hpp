@@ -1,8 +1,8 @@
 #pragma once
 
-#include <random>
 #include <string>
 
+#include "messages/random.hpp"
 #include "messages/resource.pb.h"
 
 namespace legion::keeper {
@@ -18,6 +18,6 @@ int wanted_of(const resource& x);
 std::string revision_of(const resource& x);
 
 /// 5 random characters of the same alphabet.
-std::string random_suffix(std::mt19937_64& random);
+std::string random_suffix(seeded_random& random);
 
 } // namespace legion::keeper

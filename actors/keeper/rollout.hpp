@@ -4,7 +4,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <random>
 #include <set>
 #include <string>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "actors/keeper/members.hpp"
 #include "actors/placement/round.hpp"
 #include "messages/fault.hpp"
+#include "messages/random.hpp"
 
 namespace legion::keeper {
 
@@ -118,7 +118,7 @@ private:
   group::resource_state kept_;
   group_id group_;
   node_id self_;
-  std::mt19937_64 random_;
+  seeded_random random_;
   time_point started_;
   std::string revision_;
   watches watches_;

@@ -4,26 +4,16 @@
 #include <utility>
 #include <vector>
 
+#include "messages/random.hpp"
+
 namespace legion::membership {
-
-namespace {
-
-std::uint64_t next(std::uint64_t& state) {
-  // splitmix64: the same on every machine, which std::shuffle is not.
-  auto x = state += 0x9e3779b97f4a7c15ull;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
-}
-
-} // namespace
 
 std::size_t rota::distance(std::uint32_t round, std::size_t others) {
   std::vector<std::size_t> order(others);
   std::iota(order.begin(), order.end(), std::size_t{1});
-  std::uint64_t state = round / others;
+  seeded_random random{round / others}; // the same on every machine, which std::shuffle is not
   for (auto i = others - 1; i > 0; --i)
-    std::swap(order[i], order[next(state) % (i + 1)]);
+    std::swap(order[i], order[random() % (i + 1)]);
   return order[round % others];
 }
 

@@ -2,7 +2,6 @@
 
 #include <deque>
 #include <map>
-#include <random>
 
 #include "actors/membership/effects.hpp"
 #include "actors/membership/local_health.hpp"
@@ -10,6 +9,7 @@
 #include "actors/membership/news.hpp"
 #include "actors/membership/parameters.hpp"
 #include "actors/membership/rota.hpp"
+#include "messages/random.hpp"
 
 namespace legion::membership {
 
@@ -125,7 +125,7 @@ private:
   parameters tuned_;
   node_id self_;
   std::string cluster_;
-  std::mt19937_64 random_;
+  seeded_random random_;
   std::shared_ptr<record_pool> records_;
   member_table table_;
   rota rota_;

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "messages/ids.hpp"
 #include "messages/keeping.pb.h"
 #include "messages/negotiation.pb.h"
+#include "messages/random.hpp"
 #include "messages/time.hpp"
 
 namespace legion::placement {
@@ -102,7 +102,7 @@ private:
   std::vector<volunteer> unasked_; // best last
   std::vector<asked> asked_;
   std::map<node_id, std::size_t> index_;
-  std::mt19937_64 random_;
+  seeded_random random_;
   std::size_t waiting_ = 0;
   std::size_t wave_ = 0; // size of the last
   std::uint64_t offered_ = 0;

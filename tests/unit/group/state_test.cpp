@@ -98,7 +98,7 @@ struct fixture {
   }
 
   state rules;
-  std::mt19937_64 random{1};
+  seeded_random random{1};
 };
 
 auto ended = [](group_entry& x) { return x.mutable_ended(); };
