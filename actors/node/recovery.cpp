@@ -77,7 +77,11 @@ known_members members_to_remember(const node_id& self, std::vector<member> livin
   for (const auto& x : living) {
     if (result.members_size() >= static_cast<int>(most_remembered_members))
       break;
-    result.add_members(x.SerializeAsString());
+    member contact; // what it takes to call there; the rest is heard anew
+    contact.set_id(x.id());
+    contact.set_endpoint(x.endpoint());
+    contact.set_public_key(x.public_key());
+    result.add_members(contact.SerializeAsString());
   }
   return result;
 }

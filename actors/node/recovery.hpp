@@ -12,7 +12,7 @@
 namespace legion::node {
 
 /// Most members that a node remembers for its next start.
-inline constexpr std::size_t most_remembered_members = 32;
+inline constexpr std::size_t most_remembered_members = 16;
 
 inline constexpr const char* cordon_key = "cordoned";
 
@@ -32,7 +32,7 @@ std::vector<promise_record> promises_in(const std::vector<record>& journal);
 promise_record stray_record(const std::string& uid, const std::vector<process_status>& found);
 
 /// The living members that follow this node in the order of ids: so that a zone's nodes remember
-/// different ones. Without the node itself.
+/// different ones. Without the node itself; id, endpoint and key of each.
 known_members members_to_remember(const node_id& self, std::vector<member> living);
 
 } // namespace legion::node

@@ -184,21 +184,27 @@ TEST_SUITE("node/recovery") {
     CHECK(record.keeper().empty());
   }
 
-  TEST_CASE("the members that follow in the ring are remembered, at most 32") {
+  TEST_CASE("the members that follow in the ring are remembered, at most 16") {
     auto id = [](int n) { return std::string(16, static_cast<char>(n)); };
     std::vector<member> living;
     for (int i = 1; i <= 40; ++i) {
       member x;
       x.set_id(id(i));
+      x.set_endpoint("10.0.0.1:7710");
+      x.set_public_key("key");
+      x.add_labels()->set_key("rack");
       living.push_back(x);
     }
     auto known = members_to_remember(node_id::from_bytes(id(39)), living);
-    REQUIRE(known.members_size() == 32);
+    REQUIRE(known.members_size() == 16);
     member first;
     member second;
     first.ParseFromString(known.members(0));
     second.ParseFromString(known.members(1));
     CHECK(first.id() == id(40));
     CHECK(second.id() == id(1));
+    CHECK(first.endpoint() == "10.0.0.1:7710");
+    CHECK(first.public_key() == "key");
+    CHECK(first.labels_size() == 0);
   }
 }
