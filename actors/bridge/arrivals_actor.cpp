@@ -43,7 +43,8 @@ void exchange::sort_out(const node_id& from, const frame_view& frame, std::vecto
     return;
   for (auto& x : frame.messages) {
     auto order = p->arrivals.on(x.sequence);
-    p->losses.add(failure_none, order.missing); // a gap: the sender may know why, we don't
+    if (order.missing != 0)
+      p->deal().losses.add(failure_none, order.missing); // the sender may know why, we don't
     if (!order.pass)
       continue;
     auto& to = pass.emplace_back();
@@ -53,12 +54,14 @@ void exchange::sort_out(const node_id& from, const frame_view& frame, std::vecto
       continue;
     if (x.reply_to != 0) {
       to.answers = open_.close(x.reply_to, from);
-      p->in_flight -= to.answers.has_value();
+      if (to.answers)
+        --p->deal().in_flight;
     } else if (x.kind != kind_watch && x.kind != kind_ended) {
       if (auto i = published_.find(x.to); i != published_.end())
         to.target = i->second;
     }
   }
+  p->settle();
 }
 
 void exchange::deliver(const node_id& from, std::uint64_t start, arrival& x,
@@ -107,13 +110,14 @@ caf::strong_actor_ptr exchange::port_of(const node_id& from, std::uint64_t start
   auto* p = peer_of(from);
   if (p == nullptr)
     return nullptr;
-  if (!p->port) {
+  auto& port = p->deal().port;
+  if (!port) {
     caf::actor_config config;
-    p->port = caf::make_actor<reply_port, caf::strong_actor_ptr>(
+    port = caf::make_actor<reply_port, caf::strong_actor_ptr>(
         system_.next_actor_id(), system_.node(), &system_, config, shared_from_this(), from,
         start_number{start});
   }
-  return p->port;
+  return port;
 }
 
 // -- who lives ---------------------------------------------------------------------------------
@@ -123,20 +127,22 @@ bool exchange::learn_start(const node_id& id, start_number start, caf::execution
   bool restarted = false;
   {
     std::lock_guard guard{mutex_};
-    auto i = peers_.find(id);
-    if (i == peers_.end()) {
+    auto* known = peers_.find(id);
+    if (known == nullptr) {
       if (auto* fresh = peer_of(id))
         fresh->start = start;
       return true;
     }
-    auto& x = i->second;
+    auto& x = *known;
     if (start <= x.start)
       return start == x.start;
     restarted = x.start != start_number{};
     x.start = start;
     if (restarted) {
       x.arrivals.restart();
-      port = std::move(x.port);
+      if (x.with)
+        port = std::move(x.with->port);
+      x.settle();
     }
   }
   if (restarted)
@@ -152,15 +158,16 @@ void exchange::end_node(const node_id& id, const fault& why, caf::execution_unit
   {
     std::lock_guard guard{mutex_};
     open = open_.close_all(id);
-    auto i = peers_.find(id);
-    if (i != peers_.end()) {
-      gone.swap(i->second.proxies);
+    auto* p = peers_.find(id);
+    if (p != nullptr && p->with) {
+      gone.swap(p->with->proxies);
       proxies_ -= gone.size();
       if (stopped_)
-        port = std::move(i->second.port);
+        port = std::move(p->with->port);
       for (auto& [path, x] : gone)
         if (auto strong = x.weak.lock())
           ended.push_back(std::move(strong));
+      p->settle();
     }
     for (auto& [path, who] : watchers_)
       std::erase(who, id);
@@ -180,8 +187,8 @@ void exchange::on_peer(const peer_changed& x, caf::execution_unit* host) {
     {
       std::lock_guard guard{mutex_};
       open = open_.close_all(x.who);
-      if (auto i = peers_.find(x.who); i != peers_.end())
-        for (auto& [path, entry] : i->second.proxies)
+      if (auto* with = dealings_with(x.who))
+        for (auto& [path, entry] : with->proxies)
           entry.watched = false;
     }
     fail(std::move(open),
@@ -200,9 +207,9 @@ void exchange::on_member(const member_change& x, caf::execution_unit* host) {
   bool current = true;
   {
     std::lock_guard guard{mutex_};
-    auto i = peers_.find(id);
-    known = i != peers_.end();
-    current = !known || value(i->second.start) <= x.who.start();
+    auto* p = peers_.find(id);
+    known = p != nullptr;
+    current = !known || value(p->start) <= x.who.start();
   }
   if (x.state == member_alive || x.state == member_suspect) {
     if (known)
@@ -237,11 +244,11 @@ void exchange::watch(proxy& x) {
   caf::strong_actor_ptr self{x.ctrl()};
   {
     std::lock_guard guard{mutex_};
-    auto p = peers_.find(x.peer());
-    if (p == peers_.end())
+    auto* with = dealings_with(x.peer());
+    if (with == nullptr)
       return;
-    auto i = p->second.proxies.find(x.path());
-    if (i == p->second.proxies.end() || i->second.weak.get() != x.ctrl() || i->second.pin)
+    auto i = with->proxies.find(x.path());
+    if (i == with->proxies.end() || i->second.weak.get() != x.ctrl() || i->second.pin)
       return;
     i->second.pin = self;
   }
@@ -251,11 +258,11 @@ void exchange::watch(proxy& x) {
 void exchange::unwatch(proxy& x) {
   caf::strong_actor_ptr gone;
   std::lock_guard guard{mutex_};
-  auto p = peers_.find(x.peer());
-  if (p == peers_.end())
+  auto* with = dealings_with(x.peer());
+  if (with == nullptr)
     return;
-  auto i = p->second.proxies.find(x.path());
-  if (i != p->second.proxies.end() && i->second.weak.get() == x.ctrl())
+  auto i = with->proxies.find(x.path());
+  if (i != with->proxies.end() && i->second.weak.get() == x.ctrl())
     gone = std::move(i->second.pin);
 }
 
@@ -263,8 +270,8 @@ void exchange::watch_again(const node_id& node) {
   std::lock_guard guard{mutex_};
   if (stopped_)
     return;
-  if (auto p = peers_.find(node); p != peers_.end())
-    for (auto& [path, x] : p->second.proxies)
+  if (auto* with = dealings_with(node))
+    for (auto& [path, x] : with->proxies)
       x.watched = false;
   if (std::find(watch_again_.begin(), watch_again_.end(), node) == watch_again_.end())
     watch_again_.push_back(node);
@@ -274,10 +281,10 @@ void exchange::post_watches(const node_id& node) {
   std::vector<std::pair<std::string, caf::strong_actor_ptr>> wanted;
   {
     std::lock_guard guard{mutex_};
-    auto p = peers_.find(node);
-    if (p == peers_.end() || stopped_)
+    auto* with = dealings_with(node);
+    if (with == nullptr || stopped_)
       return;
-    for (auto& [path, x] : p->second.proxies)
+    for (auto& [path, x] : with->proxies)
       if (x.pin && !std::exchange(x.watched, true))
         wanted.emplace_back(path, x.pin);
   }
@@ -316,10 +323,10 @@ void exchange::on_ended(const node_id& from, const envelope_view& x, caf::execut
   caf::strong_actor_ptr who;
   {
     std::lock_guard guard{mutex_};
-    auto p = peers_.find(from);
-    if (p == peers_.end())
+    auto* with = dealings_with(from);
+    if (with == nullptr)
       return;
-    if (auto i = p->second.proxies.find(x.to); i != p->second.proxies.end())
+    if (auto i = with->proxies.find(x.to); i != with->proxies.end())
       who = i->second.weak.lock();
   }
   if (who)

@@ -6,6 +6,8 @@
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_control_block.hpp>
+#include <caf/message.hpp>
+#include <caf/type_erased_tuple.hpp>
 
 #include "messages/ids.hpp"
 
@@ -28,6 +30,13 @@ public:
   /// The actor under a path on a node, whichever start of the node that is; its end is told to
   /// monitors.
   virtual caf::strong_actor_ptr find(const node_id& node, std::string_view path) = 0;
+
+  /// One message to it that wants no answer, which is cheaper than a handle that is let go at once.
+  virtual void tell(const node_id& node, std::string_view path, const caf::type_erased_tuple& what,
+                    caf::execution_unit* host) {
+    if (auto who = find(node, path))
+      who->enqueue(nullptr, caf::make_message_id(), caf::message::copy(what), host);
+  }
 
   template <class Handle>
   Handle at(const node_id& node, std::string_view path) {

@@ -58,8 +58,7 @@ caf::strong_actor_ptr exchange::find(const node_id& node, std::string_view path)
   caf::strong_actor_ptr result;
   {
     std::lock_guard guard{mutex_};
-    auto* x = peer_of(node);
-    if (x != nullptr)
+    if (auto* x = dealings_with(node))
       if (auto i = x->proxies.find(path); i != x->proxies.end())
         result = i->second.weak.lock();
   }
@@ -72,7 +71,7 @@ caf::strong_actor_ptr exchange::find(const node_id& node, std::string_view path)
     auto* x = peer_of(node);
     if (x == nullptr || stopped_ || proxies_ >= most_.proxies)
       return result; // works, but the end of its actor is not told
-    auto [i, fresh] = x->proxies.try_emplace(std::string{path});
+    auto [i, fresh] = x->deal().proxies.try_emplace(std::string{path});
     earlier = fresh ? nullptr : i->second.weak.lock();
     if (!earlier) {
       i->second = listed{caf::actor_cast<caf::weak_actor_ptr>(result), nullptr, false};
@@ -92,15 +91,16 @@ caf::strong_actor_ptr exchange::make_proxy(const node_id& node, std::string path
 void exchange::unlist(proxy& x) {
   listed gone;
   std::lock_guard guard{mutex_};
-  auto p = peers_.find(x.peer());
-  if (p == peers_.end())
+  auto* p = peers_.find(x.peer());
+  if (p == nullptr || !p->with)
     return;
-  auto i = p->second.proxies.find(x.path());
-  if (i == p->second.proxies.end() || i->second.weak.get() != x.ctrl())
+  auto i = p->with->proxies.find(x.path());
+  if (i == p->with->proxies.end() || i->second.weak.get() != x.ctrl())
     return; // a later one has its place
   gone.weak = std::move(i->second.weak);
-  p->second.proxies.erase(i);
+  p->with->proxies.erase(i);
   --proxies_;
+  p->settle();
 }
 
 // -- the transport's thread --------------------------------------------------------------------
@@ -126,24 +126,28 @@ void exchange::peer_down(const node_id& who, std::string why) {
 // -- sending -----------------------------------------------------------------------------------
 
 exchange::peer* exchange::peer_of(const node_id& id) {
-  if (auto i = peers_.find(id); i != peers_.end())
-    return &i->second;
-  if (peers_.size() >= most_.peers)
+  if (auto* known = peers_.find(id))
+    return known;
+  auto most = std::min(most_.peers, peers_.most);
+  if (peers_.size() >= most)
     drop_idle();
-  if (peers_.size() >= most_.peers)
+  if (peers_.size() >= most)
     return nullptr;
-  auto& x = peers_[id];
+  auto& x = peers_.add(id);
   x.next_sequence = floor_;
   return &x;
+}
+
+exchange::dealings* exchange::dealings_with(const node_id& id) {
+  auto* x = peers_.find(id);
+  return x == nullptr ? nullptr : x->with.get();
 }
 
 /// Forgets peers with whom nothing is under way, strangers that knocked once for the most part.
 /// Their sequence goes on above `floor_`, should they come back.
 void exchange::drop_idle() {
-  std::erase_if(peers_, [&](const auto& entry) {
-    auto& x = entry.second;
-    bool idle =
-        x.proxies.empty() && x.in_flight == 0 && !x.dirty && (!x.port || x.port->strong_refs == 1);
+  peers_.drop_if([&](const peer& x) {
+    auto idle = !x.with || x.with->idle();
     if (idle)
       floor_ = std::max(floor_, x.next_sequence);
     return idle;
@@ -169,26 +173,25 @@ std::optional<spoken_failure> exchange::post(const node_id& to, envelope_view& x
       return spoken_failure{failure_overloaded, 0,
                             "too many peers: " + std::to_string(most_.peers)};
     if (who != nullptr) {
-      if (p->in_flight >= most_.requests_per_peer)
+      if (auto n = p->with ? p->with->in_flight : 0; n >= most_.requests_per_peer)
         return spoken_failure{failure_overloaded, 0,
-                              std::to_string(p->in_flight) + " requests wait for this node"};
+                              std::to_string(n) + " requests wait for this node"};
       x.request = open_.open(to, std::move(*who), now, most_.deadline);
       x.deadline_ms = static_cast<std::uint32_t>(most_.deadline.count());
     }
     x.sequence = p->next_sequence;
     if (x.to_start == 0)
       x.to_start = value(p->start);
-    if (!p->out)
-      p->out = std::make_unique<outbox>();
-    if (!p->out->add(x, cluster_, self_.start, most_)) {
+    auto& with = p->deal();
+    if (!with.out.add(x, cluster_, self_.start, most_)) {
       if (who != nullptr)
         *who = *open_.close(x.request, to);
       return spoken_failure{failure_overloaded, 0,
                             std::to_string(most_.waiting_bytes) + " bytes wait for this node"};
     }
     ++p->next_sequence;
-    p->in_flight += who != nullptr;
-    if (!std::exchange(p->dirty, true))
+    with.in_flight += who != nullptr;
+    if (!std::exchange(with.dirty, true))
       dirty_.push_back(to);
     wake = !std::exchange(flush_asked_, true);
   }
@@ -197,26 +200,38 @@ std::optional<spoken_failure> exchange::post(const node_id& to, envelope_view& x
   return std::nullopt;
 }
 
+std::optional<spoken_failure> exchange::post(const node_id& to, std::string_view path,
+                                             const caf::type_erased_tuple& what, asker* who) {
+  static thread_local std::string body;
+  envelope_view x;
+  if (!encode(what, x.kind, body))
+    return spoken_failure{failure_unknown_message, 0,
+                          "this message does not travel between nodes: "
+                              + caf::to_string(what.type(0))};
+  x.to = path;
+  x.body = body;
+  return post(to, x, who);
+}
+
+void exchange::tell(const node_id& node, std::string_view path, const caf::type_erased_tuple& what,
+                    caf::execution_unit* host) {
+  if (node == self_.id)
+    return directory::tell(node, path, what, host);
+  if (auto failed = post(node, path, what, nullptr)) {
+    spdlog::debug("bridge not_sent peer={} path={} why={}", node.short_text(), path,
+                  failed->detail);
+    lost(node, failed->why);
+  }
+}
+
 void exchange::send(const node_id& to, const std::string& path, caf::mailbox_element& what,
                     caf::execution_unit* host) {
-  static thread_local std::string body;
   bool asks = what.mid.is_request() && what.sender;
-  envelope_view x;
-  std::optional<spoken_failure> failed;
   asker who{what.sender, what.mid.response_id()};
-  if (encode(what.content(), x.kind, body)) {
-    x.to = path;
-    x.body = body;
-    failed = post(to, x, asks ? &who : nullptr);
-  } else {
-    failed = spoken_failure{failure_unknown_message, 0,
-                            "this message does not travel between nodes: "
-                                + caf::to_string(what.content().type(0))};
-  }
+  auto failed = post(to, path, what.content(), asks ? &who : nullptr);
   if (!failed)
     return;
-  spdlog::debug("bridge not_sent peer={} path={} kind={} why={}", to.short_text(), path, x.kind,
-                failed->detail);
+  spdlog::debug("bridge not_sent peer={} path={} why={}", to.short_text(), path, failed->detail);
   if (asks)
     who.who->enqueue(
         nullptr, what.mid.response_id(),
@@ -265,9 +280,11 @@ void exchange::refuse(const node_id& to, std::uint64_t start, std::uint64_t requ
 }
 
 void exchange::lost(const node_id& at, failure why, std::uint64_t n) {
+  if (n == 0)
+    return;
   std::lock_guard guard{mutex_};
   if (auto* p = peer_of(at))
-    p->losses.add(why, n);
+    p->deal().losses.add(why, n);
 }
 
 void exchange::fail(answers open, const fault& why, caf::execution_unit* host) {
@@ -276,8 +293,10 @@ void exchange::fail(answers open, const fault& why, caf::execution_unit* host) {
   {
     std::lock_guard guard{mutex_};
     for (auto& x : open)
-      if (auto i = peers_.find(x.peer); i != peers_.end())
-        --i->second.in_flight;
+      if (auto* p = peers_.find(x.peer); p != nullptr && p->with) {
+        --p->with->in_flight;
+        p->settle();
+      }
   }
   for (auto& x : open)
     x.who.who->enqueue(nullptr, x.who.id, caf::make_message(make_error(why)), host);
@@ -304,8 +323,8 @@ void exchange::stop() {
     std::lock_guard guard{mutex_};
     stopped_ = true;
     carrier = std::move(carrier_);
-    for (auto& [id, x] : peers_)
-      known.push_back(id);
+    for (auto& x : peers_)
+      known.push_back(x.id);
   }
   carrier.reset(); // its thread uses bridge_ until here
   std::sort(known.begin(), known.end());
@@ -330,9 +349,10 @@ void exchange::on_flush(caf::execution_unit* host) {
     if (!carrier_)
       return; // frames came before `start` returned: it asks for a flush
     for (auto& id : dirty_) {
-      auto& x = peers_.at(id);
-      x.dirty = false;
-      work.push_back({id, std::exchange(x.out, nullptr)->take()}); // most peers are silent for long
+      auto* p = peers_.find(id);
+      p->with->dirty = false;
+      work.push_back({id, p->with->out.take()});
+      p->settle();
     }
     dirty_.clear();
   }
@@ -380,9 +400,10 @@ bool exchange::on_tick(caf::execution_unit* host) {
 losses exchange::count() const {
   losses result;
   std::lock_guard guard{mutex_};
-  for (auto& [id, x] : peers_)
-    for (auto& [why, n] : x.losses.counts())
-      result.counts.push_back({id, why, n});
+  for (auto& x : peers_)
+    if (x.with)
+      for (auto& [why, n] : x.with->losses.counts())
+        result.counts.push_back({x.id, why, n});
   std::stable_sort(result.counts.begin(), result.counts.end(),
                    [](auto& x, auto& y) { return x.peer < y.peer; });
   return result;

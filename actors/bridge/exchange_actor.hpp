@@ -6,7 +6,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <caf/actor_control_block.hpp>
@@ -15,6 +14,7 @@
 #include "actors/bridge/bridge_actor.hpp"
 #include "actors/bridge/correlation.hpp"
 #include "actors/bridge/directory.hpp"
+#include "actors/bridge/peer_table.hpp"
 #include "actors/bridge/proxy_actor.hpp"
 #include "actors/bridge/route.hpp"
 #include "actors/bridge/translate_actor.hpp"
@@ -71,6 +71,8 @@ public:
   void publish(std::string path, caf::strong_actor_ptr who) override;
   void withdraw(std::string_view path) override;
   caf::strong_actor_ptr find(const node_id& node, std::string_view path) override;
+  void tell(const node_id& node, std::string_view path, const caf::type_erased_tuple& what,
+            caf::execution_unit* host) override;
   caf::strong_actor_ptr local(std::string_view path) const;
 
   // -- the transport's thread ----------------------------------------------------------------
@@ -113,23 +115,45 @@ private:
     caf::strong_actor_ptr pin; // while somebody monitors it
     bool watched = false;      // the other node has been asked to tell its end
   };
-  struct peer {
-    start_number start{}; // the highest seen
-    std::uint64_t next_sequence = 1;
+  /// What is under way with a peer.
+  struct dealings {
+    outbox out;
+    std::map<std::string, listed, std::less<>> proxies;
+    caf::strong_actor_ptr port; // for the peer's `start`
+    loss_counters losses;
     std::uint32_t in_flight = 0;
     bool dirty = false;
+    bool idle() const {
+      return proxies.empty() && in_flight == 0 && !dirty && (!port || port->strong_refs == 1);
+    }
+  };
+  /// Small, for most peers are silent most of the time.
+  struct peer {
+    node_id id;
+    start_number start{}; // the highest seen
+    std::uint64_t next_sequence = 1;
     order_of_arrival arrivals;
-    std::unique_ptr<outbox> out;
-    std::map<std::string, listed, std::less<>> proxies;
-    caf::strong_actor_ptr port; // for `start`
-    loss_counters losses;
+    std::unique_ptr<dealings> with; // while there are any
+
+    dealings& deal() {
+      if (!with)
+        with = std::make_unique<dealings>();
+      return *with;
+    }
+    void settle() {
+      if (with && with->idle() && !with->port && with->losses.counts().empty())
+        with = nullptr;
+    }
   };
   using answers = std::vector<correlation<asker>::closed>;
 
   struct arrival;
-  peer* peer_of(const node_id& id); // nothing at the limit
+  peer* peer_of(const node_id& id);           // nothing at the limit
+  dealings* dealings_with(const node_id& id); // nothing if there are none
   void drop_idle();
   std::optional<spoken_failure> post(const node_id& to, envelope_view& x, asker* who);
+  std::optional<spoken_failure> post(const node_id& to, std::string_view path,
+                                     const caf::type_erased_tuple& what, asker* who);
   void refuse(const node_id& to, std::uint64_t start, std::uint64_t request,
               const spoken_failure& why);
   void fail(answers open, const fault& why, caf::execution_unit* host);
@@ -158,7 +182,7 @@ private:
   std::unique_ptr<transport::transport> carrier_;
   std::map<std::string, caf::strong_actor_ptr, std::less<>> published_;
   std::map<std::string, std::vector<node_id>, std::less<>> watchers_;
-  std::unordered_map<node_id, peer> peers_;
+  peer_table<peer> peers_;
   std::vector<node_id> dirty_;
   std::vector<node_id> watch_again_;
   correlation<asker> open_;

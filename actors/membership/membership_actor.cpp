@@ -1,5 +1,6 @@
 #include "actors/membership/membership_actor.hpp"
 
+#include <caf/make_type_erased_tuple_view.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -60,7 +61,8 @@ bridge_handle bridge_of(membership_pointer self) {
 void perform(membership_pointer self, membership::send_packet& x) {
   spdlog::debug("membership send_packet to={} kind={} updates={}", x.to.short_text(),
                 static_cast<int>(x.what.what_case()), x.what.updates_size());
-  self->send(member_at(self, x.to), std::move(x.what));
+  self->state.context->directory->tell(x.to, "membership", caf::make_type_erased_tuple_view(x.what),
+                                       self->context());
 }
 
 void perform(membership_pointer self, membership::ask_list& x) {
