@@ -17,21 +17,15 @@ public:
   void introduce(const peer& who) override {
     if (!current())
       return;
-    auto peer = owner_.number_of(who.id);
-    auto& known = owner_.stations_[who_].known;
-    auto i = std::lower_bound(known.begin(), known.end(), peer);
-    if (i == known.end() || *i != peer)
-      known.insert(i, peer);
+    owner_.link_of(who_, owner_.number_of(who.id)).known = true;
   }
 
   void forget(const node_id& who) override {
     if (!current())
       return;
     auto peer = owner_.number_of(who);
-    auto& known = owner_.stations_[who_].known;
-    auto i = std::lower_bound(known.begin(), known.end(), peer);
-    if (i != known.end() && *i == peer)
-      known.erase(i);
+    if (auto* x = owner_.find_link(who_, peer))
+      x->known = false;
     owner_.close(who_, peer, "closed by the other side");
   }
 
@@ -62,7 +56,8 @@ factory network::attach(const node_id& who) {
     x.listener = &listener;
     x.paused = false;
     x.waiting.clear();
-    x.known.clear();
+    for (auto& y : x.links)
+      y.known = false;
     return std::unique_ptr<transport>(std::make_unique<port>(*this, n, x.life));
   };
 }
@@ -121,11 +116,10 @@ sent network::send(number from, const node_id& to, std::string frame) {
   if (frame.size() > max_frame_bytes)
     return sent::too_large;
   auto peer = number_of(to);
-  auto& known = stations_[from].known;
-  auto* existing = find_link(from, peer);
-  if (!std::binary_search(known.begin(), known.end(), peer) && !(existing && existing->connected))
+  auto* x = find_link(from, peer);
+  if (!x || !(x->known || x->connected))
     return sent::unreachable;
-  if (existing && existing->queued_bytes + frame.size() > max_queued_bytes)
+  if (x->sent && x->sent->bytes + frame.size() > max_queued_bytes)
     return sent::overloaded;
   ++counts_.frames;
   counts_.bytes += frame.size();
@@ -153,22 +147,23 @@ void network::carry(number from, number to, std::string frame) {
     refuse(from, to);
     return;
   }
-  connect(from, to);
+  auto& x = connect(from, to);
   if (draw(conditions_.loss)) {
     ++counts_.lost;
     return;
   }
-  auto& x = link_of(from, to);
-  x.queued_bytes += static_cast<std::uint32_t>(frame.size());
-  x.queue.push_back(std::move(frame));
+  if (!x.sent)
+    x.sent = std::make_unique<under_way>();
+  x.sent->bytes += frame.size();
+  x.sent->frames.push_back(std::move(frame));
   later(draw_delay(), [this, from, to] { arrive(from, to); });
 }
 
-void network::connect(number from, number to) {
-  link_of(to, from).connected = true;
+network::link& network::connect(number from, number to) {
   auto& x = link_of(from, to);
   if (x.connected && x.told)
-    return;
+    return x;
+  link_of(to, from).connected = true;
   bool fresh = !x.connected;
   x.connected = true;
   if (fresh)
@@ -180,6 +175,7 @@ void network::connect(number from, number to) {
       x->told = true;
       listener->peer_up(stations_[to].id);
     });
+  return x;
 }
 
 void network::refuse(number from, number to) {
@@ -198,11 +194,13 @@ void network::refuse(number from, number to) {
 // of a pair whatever the delays are.
 void network::arrive(number from, number to) {
   auto* x = find_link(from, to);
-  if (!x || x->queue.empty())
+  if (!x || !x->sent)
     return;
-  auto frame = std::move(x->queue.front());
-  x->queue.pop_front();
-  x->queued_bytes -= static_cast<std::uint32_t>(frame.size());
+  auto frame = std::move(x->sent->frames.front());
+  x->sent->frames.pop_front();
+  x->sent->bytes -= frame.size();
+  if (x->sent->frames.empty())
+    x->sent = nullptr;
   auto life = stations_[to].life;
   if (draw(conditions_.reordering)) {
     ++counts_.reordered;
@@ -254,14 +252,13 @@ void network::close(number a, number b, const std::string& why) {
     if (!x)
       continue;
     bool was = x->connected;
-    counts_.lost += x->queue.size();
+    if (x->sent)
+      counts_.lost += x->sent->frames.size();
+    x->sent = nullptr;
+    x->connected = false;
+    x->told = false;
     auto& links = stations_[from].links;
-    bool refusing = x->refusing;
-    if (refusing) {
-      *x = {};
-      x->peer = to;
-      x->refusing = true;
-    } else
+    if (!x->refusing && !x->known)
       links.erase(links.begin() + (x - links.data()));
     if (was && stations_[from].listener)
       later(draw_delay(), [this, from, to, why, life = stations_[from].life] {
@@ -284,7 +281,8 @@ void network::crash(const node_id& who) {
   x.waiting.clear();
   std::vector<number> reset, stuck;
   for (auto& y : x.links)
-    (passes(n, y.peer) && passes(y.peer, n) ? reset : stuck).push_back(y.peer);
+    if (y.connected || y.told)
+      (passes(n, y.peer) && passes(y.peer, n) ? reset : stuck).push_back(y.peer);
   for (auto peer : reset)
     close(n, peer, "connection reset");
   // A reset that cannot get through: the other side finds out by silence.

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "messages/time.hpp"
@@ -85,14 +85,20 @@ private:
 
   using number = std::uint32_t; // of a node, in the order of first mention
 
-  /// One node's side of a connection.
+  /// Sent, not arrived; each frame has an arrival under way.
+  struct under_way {
+    std::list<std::string> frames;
+    std::size_t bytes = 0;
+  };
+
+  /// One node's side of a connection; small, for a zone of 125 nodes has 15,500 of them.
   struct link {
     number peer = 0;
+    bool known = false; // introduced
     bool connected = false;
-    bool told = false;     // peer_up was said
-    bool refusing = false; // a refusal is on its way
-    std::uint32_t queued_bytes = 0;
-    std::list<std::string> queue; // sent, not arrived; each has an arrival under way
+    bool told = false;               // peer_up was said
+    bool refusing = false;           // a refusal is on its way
+    std::unique_ptr<under_way> sent; // while there is anything
   };
 
   struct station {
@@ -101,7 +107,6 @@ private:
     std::uint32_t life = 0; // counts attachments
     std::uint32_t side = 0;
     bool paused = false;
-    std::vector<number> known;                  // introduced, sorted
     std::vector<link> links;                    // sorted by peer
     std::vector<number> cut_towards;            // sorted
     std::vector<std::function<void()>> waiting; // while paused
@@ -118,7 +123,7 @@ private:
   void carry(number from, number to, std::string frame);
   void arrive(number from, number to);
   void deliver(number from, number to, std::uint32_t life, const std::string& frame);
-  void connect(number from, number to);
+  link& connect(number from, number to);
   void refuse(number from, number to);
   void close(number a, number b, const std::string& why);
   void tell_down(number who, number peer, const std::string& why);
@@ -133,7 +138,7 @@ private:
   tamper tamper_;
   tap tap_;
   traffic counts_;
-  std::map<node_id, number> numbers_;
+  std::unordered_map<node_id, number> numbers_;
   std::vector<station> stations_;
 };
 
