@@ -20,6 +20,8 @@ swim_packet swim::compose(const node_id& to) {
   // Buddy system (Lifeguard IV-C): who is doubted hears it first, and from everyone.
   if (auto* e = table_.find(to); e && e->state != member_alive)
     *packet.add_updates() = update_of(*e, false);
+  if (news_.empty())
+    return packet;
   auto sends = tuned_.sends_per_log2 * static_cast<std::size_t>(std::bit_width(table_.living()));
   news_.pack(packet, tuned_.update_bytes, sends, [&](const news::piece& x) {
     auto* e = table_.find(x.about);
