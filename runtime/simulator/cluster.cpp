@@ -71,16 +71,20 @@ cluster::cluster(cluster_options options)
 
 void cluster::watch_network() {
   network_.set_tamper([this](const node_id& from, const node_id& to, std::string& frame) {
+    if (!watcher_.sent)
+      return true;
     auto a = index_of(from), b = index_of(to);
-    return !watcher_.sent || !a || !b || watcher_.sent(*a, *b, frame);
+    return !a || !b || watcher_.sent(*a, *b, frame);
   });
   network_.set_tap([this](const node_id& from, const node_id& to, const std::string& frame) {
+    log_.digest(now(), frame);
+    if (!options_.log_frames && !watcher_.delivered)
+      return;
     auto a = index_of(from), b = index_of(to);
     if (!a || !b)
       return;
     if (options_.log_frames)
       note(*b, "frame from=" + nodes_[*a].self.name + " bytes=" + std::to_string(frame.size()));
-    log_.digest(now(), frame);
     if (watcher_.delivered)
       watcher_.delivered(*a, *b, frame);
   });

@@ -31,7 +31,7 @@ private:
   void mix(std::string_view bytes);
 
   writer write_;
-  std::uint64_t digest_ = 14695981039346656037ull; // FNV-1a
+  std::uint64_t digest_ = 14695981039346656037ull;
   std::uint64_t lines_ = 0;
 };
 

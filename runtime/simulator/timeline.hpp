@@ -1,11 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "messages/time.hpp"
 
@@ -21,7 +22,8 @@ public:
 
   void later(std::chrono::microseconds delay, std::function<void()> what) {
     auto due = now_ + std::max(delay, std::chrono::microseconds{0});
-    due_.emplace(std::pair{due, count_++}, std::move(what));
+    due_.push_back({due, count_++, std::move(what)});
+    std::push_heap(due_.begin(), due_.end(), later_one);
   }
 
   run_later as_run_later() {
@@ -33,7 +35,7 @@ public:
   std::optional<std::chrono::microseconds> next() const {
     if (due_.empty())
       return std::nullopt;
-    return due_.begin()->first.first;
+    return due_.front().due;
   }
 
   /// Another clock went on: nothing that is due may be left behind.
@@ -41,13 +43,15 @@ public:
 
   /// Goes to the next due time and runs one thing.
   void run_one() {
-    auto node = due_.extract(due_.begin());
-    move_to(node.key().first);
-    node.mapped()();
+    std::pop_heap(due_.begin(), due_.end(), later_one);
+    auto next = std::move(due_.back());
+    due_.pop_back();
+    move_to(next.due);
+    next.what();
   }
 
   void run_until(std::chrono::microseconds time) {
-    while (!due_.empty() && due_.begin()->first.first <= time)
+    while (!due_.empty() && due_.front().due <= time)
       run_one();
     move_to(time);
   }
@@ -56,9 +60,19 @@ public:
   void clear() { due_.clear(); }
 
 private:
+  struct entry {
+    std::chrono::microseconds due;
+    std::uint64_t count; // the order of those that are due at once
+    std::function<void()> what;
+  };
+
+  static bool later_one(const entry& a, const entry& b) {
+    return std::pair{a.due, a.count} > std::pair{b.due, b.count};
+  }
+
   std::chrono::microseconds now_{0};
   std::uint64_t count_ = 0;
-  std::map<std::pair<std::chrono::microseconds, std::uint64_t>, std::function<void()>> due_;
+  std::vector<entry> due_; // a heap, the next one first
 };
 
 } // namespace legion::simulator

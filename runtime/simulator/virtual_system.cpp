@@ -6,6 +6,7 @@
 #include <caf/abstract_actor.hpp>
 #include <caf/actor_cast.hpp>
 #include <caf/local_actor.hpp>
+#include <caf/scheduled_actor.hpp>
 #include <caf/send.hpp>
 
 #include "messages/check.hpp"
@@ -38,10 +39,11 @@ virtual_system::~virtual_system() {
 }
 
 virtual_system::owner virtual_system::owner_of(const caf::resumable* job) const {
-  auto* actor = dynamic_cast<const caf::local_actor*>(job);
-  if (!actor || actor->id() >= owners_.size())
+  // Asked several times for each step: a dynamic_cast would cost more than many a step.
+  if (job->subtype() != caf::resumable::scheduled_actor)
     return nobody;
-  return owners_[actor->id()];
+  auto id = static_cast<const caf::scheduled_actor*>(job)->id();
+  return id < owners_.size() ? owners_[id] : nobody;
 }
 
 void virtual_system::note_spawned(owner who) {
