@@ -60,6 +60,13 @@ void end(resource_state& of, const group_entry& x) {
   }
 }
 
+void finish(resource_state& of, const group_entry& x) {
+  for (const auto& y : x.finished().slots())
+    if (auto i = of.slots.find(y.uid());
+        i != of.slots.end() && i->second.phase == slot_phase::accepted)
+      i->second.finished = x.finished().phase();
+}
+
 kept_slot to_message(const slot_state& x) {
   kept_slot result;
   *result.mutable_slot() = x.what;
@@ -70,6 +77,7 @@ kept_slot to_message(const slot_state& x) {
   result.set_offer(x.offer);
   result.set_start(x.start);
   result.set_created_ms(x.created_ms);
+  result.set_finished(x.finished);
   return result;
 }
 
@@ -84,6 +92,7 @@ slot_state from_message(const kept_slot& x) {
   result.offer = x.offer();
   result.start = x.start();
   result.created_ms = x.created_ms();
+  result.finished = x.finished();
   return result;
 }
 
@@ -131,6 +140,8 @@ resource_key subject_of(const group_entry& x) {
       return key_of(x.ended().of());
     case group_entry::kGone:
       return key_of(x.gone().of());
+    case group_entry::kFinished:
+      return key_of(x.finished().of());
     case group_entry::WHAT_NOT_SET:
       break;
   }
@@ -149,6 +160,8 @@ void apply(resource_state& to, const group_entry& x) {
       return accept(to, x);
     case group_entry::kEnded:
       return end(to, x);
+    case group_entry::kFinished:
+      return finish(to, x);
     case group_entry::kGone:
       for (const auto& y : x.gone().slots())
         to.slots.erase(y.uid());

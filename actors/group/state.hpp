@@ -28,6 +28,7 @@ struct slot_state {
   std::uint64_t offer = 0;
   std::uint64_t start = 0;
   wall_ms created_ms = 0;
+  std::string finished; // the phase in which its workload ended for good; empty: it has not
 };
 
 /// One resource and all that was promised for it, by the slots' uids.

@@ -19,7 +19,8 @@ void hear(watch& x, const assessment& y, time_point now) {
 
 bool is_finished(const resource& what, const watch& x) {
   return what.has_pod() && what.pod().restart_policy() != "Always" && x.seen
-         && (x.seen->phase() == "Succeeded" || x.seen->phase() == "Failed");
+         && (x.seen->phase() == "Succeeded"
+             || (x.seen->phase() == "Failed" && !x.seen->withdrawn()));
 }
 
 std::string broken_because(const resource& what, const watch& x) {
@@ -65,7 +66,7 @@ pod_view view_of(const resource& what, const group::slot_state& slot, const watc
       result.set_state("missing");
       break;
     case group::slot_phase::accepted:
-      result.set_state(heard.bound ? "bound" : "accepted");
+      result.set_state(heard.bound || !slot.finished.empty() ? "bound" : "accepted");
       break;
     case group::slot_phase::ending:
       result.set_state(node_dead ? "replaced" : "ending");
@@ -76,10 +77,12 @@ pod_view view_of(const resource& what, const group::slot_state& slot, const watc
   result.set_node_name(slot.node_name);
   if (heard.seen)
     *result.mutable_assessment() = *heard.seen;
+  else if (!slot.finished.empty())
+    result.mutable_assessment()->set_phase(slot.finished);
   result.set_node_dead(node_dead);
   if (slot.phase == group::slot_phase::missing)
     result.set_note(note.empty() ? "calling for volunteers" : note);
-  else if (slot.phase == group::slot_phase::accepted && !heard.bound)
+  else if (slot.phase == group::slot_phase::accepted && !heard.bound && slot.finished.empty())
     result.set_note("waiting for " + slot.node_name + " to bind it");
   else if (slot.phase == group::slot_phase::ending && node_dead)
     result.set_note("ends when " + slot.node_name + " returns");

@@ -16,7 +16,8 @@ constexpr auto unknown_grace = seconds{30};
 constexpr int max_slots_per_release = 256;
 
 bool is_unbound(const group::slot_state& slot, const watch& heard) {
-  return slot.phase == slot_phase::accepted && !heard.bound && heard.regret.empty();
+  return slot.phase == slot_phase::accepted && !heard.bound && heard.regret.empty()
+         && slot.finished.empty();
 }
 
 void earliest(std::optional<time_point>& result, time_point x) {
@@ -53,24 +54,29 @@ rollout::effects rollout::reconcile(moment t) {
 }
 
 /// What was heard becomes entries: regretted and released slots are gone, those of dead nodes and
-/// broken ones are ended.
+/// broken ones are ended. Those that are finished stay so, whatever is heard later.
 void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t) {
   slots_gone gone;
-  std::map<std::string, slots_ended> ended; // by reason
+  std::map<std::string, slots_ended> ended;       // by reason
+  std::map<std::string, slots_finished> finished; // by phase
   for (const auto& [uid, slot] : kept_.slots) {
     const auto& heard = watches_[uid];
     if (slot.phase == slot_phase::ending && (heard.released || !heard.regret.empty())) {
       *gone.add_slots() = slot.what;
       leaving.insert(uid);
     }
-    if (slot.phase != slot_phase::accepted)
+    if (slot.phase != slot_phase::accepted || !slot.finished.empty())
       continue;
+    if (is_finished(kept_.what, heard)) {
+      *finished[heard.seen->phase()].add_slots() = slot.what;
+      continue;
+    }
     if (!heard.regret.empty()) {
       *gone.add_slots() = slot.what; // counted until it is gone, then named anew
       continue;
     }
     auto why = broken_because(kept_.what, heard);
-    if (why.empty() && is_dead(slot.node, t.now) && !is_finished(kept_.what, heard))
+    if (why.empty() && is_dead(slot.node, t.now))
       why = slot.node_name + " is dead";
     if (why.empty())
       continue;
@@ -81,6 +87,12 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t)
     *gone.mutable_of() = group::name_of(kept_.what);
     into.push_back(entry(t));
     *into.back().mutable_gone() = std::move(gone);
+  }
+  for (auto& [phase, slots] : finished) {
+    *slots.mutable_of() = group::name_of(kept_.what);
+    slots.set_phase(phase);
+    into.push_back(entry(t));
+    *into.back().mutable_finished() = std::move(slots);
   }
   for (auto& [why, slots] : ended) {
     *slots.mutable_of() = group::name_of(kept_.what);

@@ -40,6 +40,8 @@ void rollout::tell_of(const group_entry& x, moment t) {
     each(x.accepted().slots(), "Scheduled", "accepted the offer of " + x.accepted().node_name());
   else if (x.has_ended())
     each(x.ended().slots(), "Ended", x.ended().reason());
+  else if (x.has_finished())
+    each(x.finished().slots(), "Finished", "it is over for good: " + x.finished().phase());
   else if (x.has_named())
     each(x.named().slots(), "Named", "calling for volunteers");
   else if (x.has_remove())

@@ -383,4 +383,28 @@ TEST_SUITE("group/log") {
     check(records);
   }
 
+  TEST_CASE("a finished slot is remembered as finished, by a snapshot too; a stranger's is not") {
+    resource_state one;
+    one.slots["a"].phase = slot_phase::accepted;
+    one.slots["b"].phase = slot_phase::missing;
+    group_entry x;
+    x.mutable_finished()->set_phase("Succeeded");
+    for (const char* uid : {"a", "b", "c"})
+      x.mutable_finished()->add_slots()->set_uid(uid);
+    apply(one, x);
+    CHECK(one.slots["a"].finished == "Succeeded");
+    CHECK(one.slots["b"].finished.empty());
+    CHECK(one.slots.size() == 2);
+    group_state all;
+    auto& kept = *all.add_resources();
+    kept.mutable_what()->set_kind("Pod");
+    auto& slot = *kept.add_slots();
+    slot.mutable_slot()->set_uid("a");
+    slot.set_state("accepted");
+    slot.set_finished("Failed");
+    CHECK(state::from(all).snapshot().resources(0).slots(0).finished() == "Failed");
+    x.mutable_finished()->mutable_of()->set_name("job");
+    CHECK(subject_of(x).name == "job");
+  }
+
 } // TEST_SUITE

@@ -641,6 +641,44 @@ TEST_SUITE("keeper/rollout") {
     }
   }
 
+  TEST_CASE("what has finished is committed: a new keeper never runs it again, "
+            "whether its node is dead or regrets it") {
+    for (auto [policy, phase] :
+         {std::pair{"Never", "Succeeded"}, {"Never", "Failed"}, {"OnFailure", "Succeeded"}}) {
+      world w{pod(policy)};
+      auto x = w.pods()[0];
+      w.act(w.rules->on_heard(w.report_of(x.slot(), node_id::from_bytes(x.node()), false, phase),
+                              w.at()));
+      auto kept = w.rules->kept();
+      CHECK(kept.slots.begin()->second.finished == phase);
+      auto commits = w.index;
+      w.pass(seconds{10});
+      CHECK(w.index == commits);                 // once
+      kept.slots.begin()->second.node = node(9); // nobody knows it
+      w.rules.emplace(kept, group_id{1}, node(0), 8, w.at());
+      w.accepts.clear();
+      w.regrets = 9;
+      w.act(w.rules->on_members(w.members, w.at()));
+      w.pass(seconds{60});
+      CHECK(w.accepts.empty());
+      CHECK(w.calls.size() == 1);
+      REQUIRE(w.pods("bound").size() == 1);
+      CHECK(w.pods()[0].assessment().phase() == phase);
+      w.remove();
+      CHECK(w.pods("ending").size() + w.pods("replaced").size() == 1);
+    }
+  }
+
+  TEST_CASE("a Pod that failed because its node withdrew it has not finished") {
+    world w{pod("Never")};
+    auto x = w.pods()[0];
+    auto told = w.report_of(x.slot(), node_id::from_bytes(x.node()), false, "Failed");
+    told.mutable_assessments(0)->set_withdrawn(true);
+    w.act(w.rules->on_heard(told, w.at()));
+    w.pass(seconds{5});
+    CHECK(w.calls.size() == 2);
+  }
+
   TEST_CASE("a Deployment's replica that failed for good is replaced, ever more slowly") {
     world w{deployment(1)};
     for (int i = 0; i < 30; ++i) {
