@@ -7,7 +7,7 @@ namespace legion::keeper {
 namespace {
 
 constexpr std::size_t max_events = 100;
-constexpr std::size_t max_rounds = 16;
+constexpr std::size_t max_explained_rounds = 16;
 constexpr std::size_t max_gone = 64;
 constexpr std::size_t repeat_window = 16;
 
@@ -40,12 +40,46 @@ void history::add(event x) {
     events_.pop_front();
 }
 
-void history::add(negotiation_round x) {
-  if (!rounds_.empty() && in_vain(rounds_.back()) && in_vain(x) && same_pods(rounds_.back(), x))
-    rounds_.pop_back();
-  rounds_.push_back(std::move(x));
-  if (rounds_.size() > max_rounds)
-    rounds_.pop_front();
+void history::push_round(negotiation_round x) {
+  auto bytes = x.ByteSizeLong();
+  rounds_.push_back({std::move(x), bytes});
+  round_bytes_ += bytes;
+}
+
+void history::drop_round(std::size_t i) {
+  round_bytes_ -= rounds_[i].bytes;
+  rounds_.erase(rounds_.begin() + static_cast<std::ptrdiff_t>(i));
+}
+
+void history::add(negotiation_round x, const std::set<std::string>& living) {
+  if (!rounds_.empty() && in_vain(rounds_.back().what) && in_vain(x)
+      && same_pods(rounds_.back().what, x))
+    drop_round(rounds_.size() - 1);
+  push_round(std::move(x));
+  auto lives = [&](const std::string& pod) { return living.contains(pod); };
+  for (std::size_t i = 0; rounds_.size() > few_rounds && i + 1 < rounds_.size();) {
+    const auto& pods = rounds_[i].what.pods();
+    if (std::any_of(pods.begin(), pods.end(), lives))
+      ++i;
+    else
+      drop_round(i);
+  }
+  while (rounds_.size() > 1 && (rounds_.size() > most_rounds || round_bytes_ > most_round_bytes))
+    drop_round(0);
+}
+
+void history::amend(std::uint64_t call, const candidate& x) {
+  for (auto i = rounds_.rbegin(); i != rounds_.rend(); ++i) {
+    if (i->what.call() != call)
+      continue;
+    for (auto& y : *i->what.mutable_candidates())
+      if (y.node() == x.node() && !y.has_offer() && y.decline().reason() == decline_silent)
+        y = x;
+    round_bytes_ -= i->bytes;
+    i->bytes = i->what.ByteSizeLong();
+    round_bytes_ += i->bytes;
+    return;
+  }
 }
 
 void history::add_gone(pod_view x) {
@@ -62,9 +96,12 @@ bool history::was_here(const std::string& pod) const {
 explanation history::explain(const std::string& pod) const {
   explanation result;
   result.set_pod(pod);
-  for (const auto& x : rounds_)
-    if (std::find(x.pods().begin(), x.pods().end(), pod) != x.pods().end())
-      *result.add_rounds() = x;
+  std::vector<const negotiation_round*> rounds; // newest first
+  for (auto i = rounds_.rbegin(); i != rounds_.rend() && rounds.size() < max_explained_rounds; ++i)
+    if (std::find(i->what.pods().begin(), i->what.pods().end(), pod) != i->what.pods().end())
+      rounds.push_back(&i->what);
+  for (auto i = rounds.rbegin(); i != rounds.rend(); ++i)
+    *result.add_rounds() = **i;
   for (auto i = gone_.rbegin(); i != gone_.rend(); ++i)
     if (i->slot().pod() == pod) {
       *result.mutable_view() = *i;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,20 @@ namespace legion::keeper {
 
 /// What happened to one resource, for people: in memory, and gone with its keeper.
 ///
-/// Shape: the last 100 events, the last 16 rounds, the last 64 pods that are gone. An event that
-/// repeats one of the last 16 raises its count; a round in vain for the pods of the round before
-/// takes its place.
+/// Shape: the last 100 events, the last 64 pods that are gone. Of rounds, those that named a pod
+/// that lives, and the newest others up to 16 in all; the oldest go first once there are more than
+/// 1024, or 512 KiB of them. An event that repeats one of the last 16 raises its count; a round in
+/// vain for the pods of the round before takes its place.
 class history {
 public:
+  static constexpr std::size_t few_rounds = 16;
+  static constexpr std::size_t most_rounds = 1024;
+  static constexpr std::size_t most_round_bytes = 512 * 1024;
+
   void add(event x);
-  void add(negotiation_round x);
+  void add(negotiation_round x, const std::set<std::string>& living);
+  /// What a node answered after its round was decided takes the place of its silence.
+  void amend(std::uint64_t call, const candidate& x);
   void add_gone(pod_view x);
 
   const std::deque<event>& events() const { return events_; }
@@ -28,7 +36,15 @@ public:
 
 private:
   std::deque<event> events_;
-  std::deque<negotiation_round> rounds_;
+  void push_round(negotiation_round x);
+  void drop_round(std::size_t i);
+
+  struct remembered_round {
+    negotiation_round what;
+    std::size_t bytes = 0;
+  };
+  std::deque<remembered_round> rounds_;
+  std::size_t round_bytes_ = 0;
   std::deque<pod_view> gone_;
 };
 

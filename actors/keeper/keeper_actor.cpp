@@ -1,5 +1,6 @@
 #include "actors/keeper/keeper_actor.hpp"
 
+#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -29,6 +30,11 @@ struct keeper_state {
   std::uint32_t called_for = 0;
   std::optional<time_point> armed;
   std::uint64_t generation = 0;
+
+  ~keeper_state() {
+    if (placement)
+      caf::anon_send_exit(placement, caf::exit_reason::user_shutdown);
+  }
 };
 
 using keeper_pointer = keeper_handle::stateful_pointer<keeper_state>;
@@ -159,6 +165,7 @@ keeper_handle::behavior_type keeper_actor(keeper_pointer self, context_ptr conte
         self->state.placing = {};
         perform_all(self, self->state.rollout->on_placed(std::move(x.what), moment_of(self)));
       },
+      [self](const answered_late& x) { self->state.rollout->on_late(x.what.call, x.what.what); },
       [self](const read_view& x) {
         return keeper_view{self->state.rollout->view(moment_of(self), x.events)};
       },

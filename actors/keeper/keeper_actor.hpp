@@ -72,6 +72,7 @@ using keeper_handle = caf::typed_actor<caf::reacts_to<entries_committed>,       
                                        caf::reacts_to<zone_is>,                                 //
                                        caf::reacts_to<report>,                                  //
                                        caf::reacts_to<round_ended>,                             //
+                                       caf::reacts_to<answered_late>,                           //
                                        caf::replies_to<read_view>::with<keeper_view>,           //
                                        caf::replies_to<explain_slot>::with<keeper_explanation>, //
                                        caf::reacts_to<keeper_tick>>;

@@ -146,11 +146,19 @@ void rollout::drop_outcome(effects& out) {
   committing_outcome_ = false;
 }
 
+std::set<std::string> rollout::pods_that_live() const {
+  std::set<std::string> result;
+  for (const auto& [uid, slot] : kept_.slots)
+    if (slot.phase != slot_phase::ending)
+      result.insert(slot.what.pod());
+  return result;
+}
+
 rollout::effects rollout::on_placed(placement::outcome x, moment t) {
   calling_ = false;
   for (const auto& pod : called_pods_)
     x.record.add_pods(pod);
-  history_.add(x.record);
+  history_.add(x.record, pods_that_live());
   note_ = x.note;
   if (x.missing > 0) {
     call_due_ = t.now + call_backoff.delay(vain_calls_, random_);

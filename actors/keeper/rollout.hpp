@@ -68,6 +68,8 @@ public:
   effects on_proposed(moment t);
   effects on_refused(const fault& why, moment t);
   effects on_placed(placement::outcome x, moment t);
+  /// An answer to a round that is decided: for `why` only.
+  void on_late(std::uint64_t call, const candidate& x) { history_.amend(call, x); }
   effects on_accept_reply(const node_id& from, std::uint64_t offer, const accept_reply& x,
                           moment t);
   effects on_accept_failed(const node_id& from, std::uint64_t offer, moment t);
@@ -114,6 +116,7 @@ private:
   void tell(const char* type, const char* reason, std::string object, std::string message,
             moment t);
   std::size_t missing() const;
+  std::set<std::string> pods_that_live() const;
 
   group::resource_state kept_;
   group_id group_;

@@ -64,6 +64,10 @@ void perform(placement_pointer self, placement::decide& x) {
   self->send(self->state.listener, round_ended{std::move(x.what)});
 }
 
+void perform(placement_pointer self, placement::note_late& x) {
+  self->send(self->state.listener, answered_late{std::move(x)});
+}
+
 void perform_all(placement_pointer self, std::vector<placement::effect> effects) {
   auto& state = self->state;
   for (auto& x : effects)

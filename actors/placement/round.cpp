@@ -78,11 +78,8 @@ std::vector<effect> round::on_reply(const node_id& from, const call_reply& x, ti
     return {};
   who->waiting = false;
   --waiting_;
-  if (decided_) {
-    if (x.has_offer())
-      return {send_release{from, release_of(x.offer())}};
-    return {};
-  }
+  if (decided_)
+    return too_late(*who, x);
   if (x.has_offer()) {
     who->offered = x.offer();
     who->declined.reset();
@@ -225,6 +222,22 @@ release round::release_of(const offer& x) const {
   result.set_offer(x.id());
   result.set_keeper(what_.keeper());
   return result;
+}
+
+std::vector<effect> round::too_late(const asked& who, const call_reply& x) const {
+  note_late note{what_.id(), {}};
+  note.what.set_node(who.who.id.bytes());
+  note.what.set_node_name(who.who.name);
+  note.what.set_late(true);
+  if (!x.has_offer()) {
+    *note.what.mutable_decline() = x.decline();
+    return {std::move(note)};
+  }
+  auto grade = grade_of(x.offer(), demand_, 1);
+  note.what.set_score(grade.points);
+  note.what.set_score_detail(std::move(grade.detail));
+  *note.what.mutable_offer() = x.offer();
+  return {send_release{who.who.id, release_of(x.offer())}, std::move(note)};
 }
 
 std::vector<effect> round::finish() {

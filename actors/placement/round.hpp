@@ -52,7 +52,12 @@ struct send_release {
 struct decide {
   outcome what;
 };
-using effect = std::variant<send_call, send_release, decide>;
+/// What a node answered after the decision, which had noted it as silent.
+struct note_late {
+  std::uint64_t call = 0;
+  candidate what;
+};
+using effect = std::variant<send_call, send_release, decide, note_late>;
 
 /// One round of placement: asks a sample of the zone, gathers answers, picks, releases what it does
 /// not use.
@@ -61,8 +66,8 @@ using effect = std::variant<send_call, send_release, decide>;
 /// those with fewest replicas of the resource first, at random among equals; when they decline,
 /// twice as many next, until all were asked or 3 s are over. Units:  once enough is offered, the
 /// silent have 150 ms left; a wave waits 1 s. Errors: an outcome with `missing` and a `note`; an
-/// offer that comes too late is released. Source: Smith 1980, Contract Net. Differs: capacity is
-/// held from the offer on, not from the award.
+/// offer that comes too late is released, and noted as late. Source: Smith 1980, Contract Net.
+/// Differs: capacity is held from the offer on, not from the award.
 class round {
 public:
   round(call what, std::vector<volunteer> among, std::uint64_t seed, time_point now, wall_ms wall);
@@ -95,6 +100,7 @@ private:
   std::string reason_for(const asked& x, std::size_t ties, std::uint32_t replicas) const;
   std::string note() const;
   release release_of(const offer& x) const;
+  std::vector<effect> too_late(const asked& who, const call_reply& x) const;
 
   call what_;
   capacity demand_;

@@ -190,6 +190,26 @@ TEST_SUITE("placement/round") {
     CHECK(end.note == "2 nodes declined: 1 for cpu: full; 1 for taint: gpu; 1 node did not answer");
   }
 
+  TEST_CASE("what comes after the decision is noted as late, with its numbers") {
+    placement::round r{called(1), zone(3), 1, t0, 0};
+    r.start(t0);
+    r.on_reply(node(1), offering(11, 1), t0);
+    r.on_tick(t0 + milliseconds{150});
+    REQUIRE(r.decided());
+    auto offers = all<note_late>(r.on_reply(node(2), offering(12, 1, 0, 700), t0));
+    REQUIRE(offers.size() == 1);
+    CHECK(offers[0].call == 9);
+    CHECK(node_id::from_bytes(offers[0].what.node()) == node(2));
+    CHECK(offers[0].what.late());
+    CHECK(offers[0].what.offer().free().cpu_millis() == 700);
+    CHECK(offers[0].what.score() > 0);
+    auto declines = all<note_late>(
+        r.on_reply(node(3), declining(decline_cpu, "cpu: needs 100m, free 0m of 1000m"), t0));
+    REQUIRE(declines.size() == 1);
+    CHECK(declines[0].what.decline().reason() == decline_cpu);
+    CHECK(r.over());
+  }
+
   TEST_CASE("once enough is offered, the silent have 150 ms left; their late offers are released") {
     placement::round r{called(1), zone(3), 1, t0, 0};
     r.start(t0);

@@ -1,0 +1,96 @@
+#include "actors/keeper/history.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace legion;
+using namespace legion::keeper;
+
+namespace {
+
+negotiation_round round_for(std::uint64_t call, const std::string& pod, bool accepted = true) {
+  negotiation_round result;
+  result.set_call(call);
+  result.add_pods(pod);
+  auto& winner = *result.add_candidates();
+  winner.set_node("node-1");
+  winner.set_accepted(accepted);
+  auto& silent = *result.add_candidates();
+  silent.set_node("node-2");
+  silent.mutable_decline()->set_reason(decline_silent);
+  return result;
+}
+
+std::string pod(int n) {
+  return "web-abc-" + std::to_string(n);
+}
+
+} // namespace
+
+TEST_SUITE("keeper/history") {
+
+  TEST_CASE("a pod that lives keeps its round, however many came after it") {
+    history all;
+    std::set<std::string> living;
+    for (int i = 1; i <= 100; ++i) { // a rollout of 100 replicas, one at a time
+      living.insert(pod(i));
+      all.add(round_for(i, pod(i)), living);
+    }
+    for (int i = 1; i <= 100; ++i)
+      CHECK(all.explain(pod(i)).rounds_size() == 1);
+  }
+
+  TEST_CASE("beyond 16 rounds the oldest of pods that are gone are dropped first") {
+    history all;
+    for (int i = 1; i <= 40; ++i)
+      all.add(round_for(i, pod(i)), {pod(1), pod(i)});
+    CHECK(all.explain(pod(1)).rounds_size() == 1);
+    CHECK(all.explain(pod(25)).rounds_size() == 0);
+    CHECK(all.explain(pod(26)).rounds_size() == 1);
+    CHECK(all.explain(pod(40)).rounds_size() == 1);
+  }
+
+  TEST_CASE("rounds are bounded in number and bytes, whoever lives") {
+    history all;
+    std::set<std::string> living;
+    for (int i = 1; i <= 2000; ++i) {
+      living.insert(pod(i));
+      all.add(round_for(i, pod(i)), living);
+    }
+    CHECK(all.explain(pod(2000 - history::most_rounds)).rounds().empty());
+    CHECK(all.explain(pod(2001 - history::most_rounds)).rounds_size() == 1);
+    for (int i = 1; i <= 10; ++i) {
+      auto big = round_for(i, pod(i));
+      big.set_decided(std::string(history::most_round_bytes / 4, 'x'));
+      all.add(std::move(big), living);
+    }
+    CHECK(all.explain(pod(7)).rounds().empty());
+    CHECK(all.explain(pod(8)).rounds_size() == 1);
+    CHECK(all.explain(pod(10)).rounds_size() == 1);
+  }
+
+  TEST_CASE("a late answer takes the place of the silence that was noted, in its round only") {
+    history all;
+    all.add(round_for(1, pod(1)), {pod(1)});
+    all.add(round_for(2, pod(2)), {pod(1), pod(2)});
+    candidate late;
+    late.set_node("node-2");
+    late.set_late(true);
+    late.mutable_offer()->set_count(3);
+    all.amend(1, late);
+    CHECK(all.explain(pod(1)).rounds(0).candidates(1).offer().count() == 3);
+    CHECK(all.explain(pod(1)).rounds(0).candidates(1).late());
+    CHECK(all.explain(pod(2)).rounds(0).candidates(1).has_decline());
+    late.set_node("node-1"); // it had answered in time
+    all.amend(1, late);
+    CHECK_FALSE(all.explain(pod(1)).rounds(0).candidates(0).late());
+    all.amend(99, late); // a round that is forgotten
+  }
+
+  TEST_CASE("a round in vain for the same pods takes the place of the one before") {
+    history all;
+    for (int i = 1; i <= 5; ++i)
+      all.add(round_for(i, pod(1), false), {pod(1)});
+    CHECK(all.explain(pod(1)).rounds_size() == 1);
+    CHECK(all.explain(pod(1)).rounds(0).call() == 5);
+  }
+}
