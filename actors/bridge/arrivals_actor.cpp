@@ -199,6 +199,26 @@ void exchange::on_peer(const peer_changed& x, caf::execution_unit* host) {
     caf::anon_send(caf::actor_cast<membership_handle>(membership), connection_hint{x.who, x.up});
 }
 
+/// Its one-way messages are lost, its requests are answered at once.
+void exchange::on_dropped(const frame_dropped& x, caf::execution_unit* host) {
+  auto frame = read_frame(x.bytes);
+  if (!frame)
+    return;
+  std::uint64_t one_ways = 0;
+  answers open;
+  {
+    std::lock_guard guard{mutex_};
+    for (auto& y : frame->messages) {
+      if (y.request == 0)
+        ++one_ways;
+      else if (auto who = open_.close(y.request, x.to))
+        open.push_back({y.request, x.to, std::move(*who)});
+    }
+  }
+  lost(x.to, failure_unreachable, one_ways);
+  fail(std::move(open), {errc::unreachable, "no connection to node " + x.to.short_text()}, host);
+}
+
 void exchange::on_member(const member_change& x, caf::execution_unit* host) {
   auto id = node_id::from_bytes(x.who.id());
   if (id == self_.id || id.null())
@@ -316,7 +336,8 @@ void exchange::on_watch(const node_id& from, std::uint64_t start, const envelope
   envelope_view done;
   done.reply_to = x.request;
   done.to_start = start;
-  post(from, done, nullptr);
+  if (auto failed = post(from, done, nullptr))
+    lost(from, failed->why);
 }
 
 void exchange::on_ended(const node_id& from, const envelope_view& x, caf::execution_unit* host) {

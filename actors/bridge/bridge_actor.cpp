@@ -54,6 +54,7 @@ bridge_actor_handle::behavior_type bridge_actor(bridge_pointer self,
         self->state.shared->on_peer(x, self->context());
         arm_tick(self);
       },
+      [self](const frame_dropped& x) { self->state.shared->on_dropped(x, self->context()); },
       [self](flush) {
         self->state.shared->on_flush(self->context());
         arm_tick(self);

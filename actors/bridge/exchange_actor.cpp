@@ -123,6 +123,10 @@ void exchange::peer_down(const node_id& who, std::string why) {
   caf::anon_send(bridge_, peer_changed{who, false, std::move(why)});
 }
 
+void exchange::frame_lost(const node_id& to, std::string frame) {
+  caf::anon_send(bridge_, frame_dropped{to, std::move(frame)});
+}
+
 // -- sending -----------------------------------------------------------------------------------
 
 exchange::peer* exchange::peer_of(const node_id& id) {
@@ -276,7 +280,8 @@ void exchange::refuse(const node_id& to, std::uint64_t start, std::uint64_t requ
   x.failure = why.why;
   x.code = why.code;
   x.detail = why.detail;
-  post(to, x, nullptr);
+  if (auto failed = post(to, x, nullptr))
+    lost(to, failed->why);
 }
 
 void exchange::lost(const node_id& at, failure why, std::uint64_t n) {

@@ -31,6 +31,11 @@ struct peer_changed {
   bool up = false;
   std::string why;
 };
+/// The transport could not get rid of it.
+struct frame_dropped {
+  node_id to;
+  std::string bytes;
+};
 /// Something waits in an outbox.
 struct flush {};
 /// A quarter of a second went by while requests are open.
@@ -40,14 +45,16 @@ struct tick {};
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::bridge::frame_came)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::bridge::peer_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::bridge::frame_dropped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::bridge::flush)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::bridge::tick)
 
 namespace legion::bridge {
 
-using bridge_actor_handle = bridge_handle::extend<caf::reacts_to<frame_came>,   //
-                                                  caf::reacts_to<peer_changed>, //
-                                                  caf::reacts_to<flush>,        //
+using bridge_actor_handle = bridge_handle::extend<caf::reacts_to<frame_came>,    //
+                                                  caf::reacts_to<peer_changed>,  //
+                                                  caf::reacts_to<frame_dropped>, //
+                                                  caf::reacts_to<flush>,         //
                                                   caf::reacts_to<tick>>;
 
 /// What the bridge actor, the proxies and the reply ports of one node share.
@@ -79,6 +86,7 @@ public:
   void frame_arrived(const node_id& from, std::string frame) override;
   void peer_up(const node_id& who) override;
   void peer_down(const node_id& who, std::string why) override;
+  void frame_lost(const node_id& to, std::string frame) override;
 
   // -- proxies and reply ports, in any thread ------------------------------------------------
   void send(const node_id& to, const std::string& path, caf::mailbox_element& what,
@@ -96,6 +104,7 @@ public:
   void stop();
   void on_frame(const node_id& from, const std::string& bytes, caf::execution_unit* host);
   void on_peer(const peer_changed& x, caf::execution_unit* host);
+  void on_dropped(const frame_dropped& x, caf::execution_unit* host);
   void on_member(const member_change& x, caf::execution_unit* host);
   void on_cluster(std::string cluster);
   void introduce(const transport::peer& who);

@@ -205,6 +205,8 @@ void survey::finish(const surroundings& at) {
     auto& view = nodes.emplace_back(i == answered_.end() ? node_view{} : i->second);
     *view.mutable_member() = row.who;
     view.set_state(row.state);
+    for (auto& x : *view.mutable_lost())
+      x.set_peer_name(at.zone.name_of(node_id::from_bytes(x.peer())));
   }
   std::stable_sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) {
     return a.member().name() < b.member().name();

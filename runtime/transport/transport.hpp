@@ -37,6 +37,9 @@ public:
   /// The connection closed or was refused. What was queued may be lost; it is a hint, not a
   /// verdict.
   virtual void peer_down(const node_id& who, std::string why) = 0;
+  /// A frame that `send` had queued was dropped before it reached the network. Not told of what the
+  /// network itself lost, which nobody here knows.
+  virtual void frame_lost(const node_id& to, std::string frame) = 0;
 };
 
 enum class sent { queued, overloaded, unreachable, too_large };
@@ -45,8 +48,9 @@ enum class sent { queued, overloaded, unreachable, too_large };
 ///
 /// Ordering:      frames of one pair of nodes arrive in the order sent; across pairs there is none.
 /// Loss:          at most once. A frame that was queued may be lost with the connection, never
-/// doubled or cut. Size:          `max_frame_bytes`. Threading:     `send`, `introduce`, `forget`
-/// from any thread; they return at once. The sink is called on the
+/// doubled or cut; one that was dropped here is given back by `frame_lost`. Size:
+/// `max_frame_bytes`. Threading:     `send`, `introduce`, `forget` from any thread; they return at
+/// once. The sink is called on the
 ///                implementation's thread until the destructor returns, never after.
 /// Back-pressure: `max_queued_bytes` a peer, then `overloaded`; a slow peer never blocks another.
 class transport {

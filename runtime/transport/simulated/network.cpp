@@ -144,6 +144,8 @@ void network::carry(number from, number to, std::string frame) {
   }
   if (!stations_[to].listener) {
     ++counts_.lost;
+    if (auto* sender = stations_[from].listener)
+      sender->frame_lost(stations_[to].id, std::move(frame));
     refuse(from, to);
     return;
   }

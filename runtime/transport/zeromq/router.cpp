@@ -246,9 +246,10 @@ void router::perform(command& x) {
       return on_forget(x.to);
     case command::kind::send: {
       auto i = links_.find(x.to);
-      if (i == links_.end())
+      if (i == links_.end()) {
         x.box->queued_bytes -= x.frame.size();
-      else
+        sink_.frame_lost(x.to, std::move(x.frame));
+      } else
         carry(x.to, i->second, std::move(x.frame));
     }
   }
@@ -274,7 +275,7 @@ void router::on_forget(const node_id& id) {
     return;
   auto x = std::move(i->second);
   links_.erase(i);
-  drop_waiting(x);
+  drop_waiting(id, x);
   if (!x.ours.empty()) {
     auto& endpoint = connections_[x.ours].endpoint;
     zmq_disconnect(router_.get(), ("tcp://" + endpoint).c_str());
@@ -291,8 +292,15 @@ bool router::alive(const link& x) const {
   return !x.theirs.empty();
 }
 
+/// What it would send by is not established yet: ZeroMQ is given nothing for it, since it would not
+/// say what became of that.
+bool router::connecting(const link& x) const {
+  auto i = connections_.find(x.sending);
+  return i != connections_.end() && i->second.ours && !i->second.established;
+}
+
 const std::string* router::choose(const node_id& id, link& to) {
-  if (!to.sending.empty())
+  if (!to.sending.empty() && (to.theirs.empty() || !connecting(to)))
     return &to.sending;
   if (!to.theirs.empty())
     to.sending = to.theirs.back();
@@ -345,15 +353,18 @@ void router::carry(const node_id& id, link& to, std::string frame) {
     to.waiting.push_back(std::move(frame));
 }
 
-/// False if the frame must wait. One that nobody will take is dropped, which peer_down tells.
-bool router::hand_over(const node_id& id, link& to, const std::string& frame) {
+/// False if the frame must wait. One that nobody will take is given back as lost.
+bool router::hand_over(const node_id& id, link& to, std::string& frame) {
   for (;;) {
     auto* routing_id = choose(id, to);
     if (routing_id == nullptr) {
       to.box->queued_bytes -= frame.size();
+      sink_.frame_lost(id, std::move(frame));
       sink_.peer_down(id, "there is no connection");
       return true;
     }
+    if (connecting(to))
+      return false;
     if (zmq_send(router_.get(), routing_id->data(), routing_id->size(), ZMQ_SNDMORE | ZMQ_DONTWAIT)
         >= 0) {
       zmq_send(router_.get(), frame.data(), frame.size(), ZMQ_DONTWAIT);
@@ -366,9 +377,11 @@ bool router::hand_over(const node_id& id, link& to, const std::string& frame) {
   }
 }
 
-void router::drop_waiting(link& x) {
-  for (auto& frame : x.waiting)
+void router::drop_waiting(const node_id& id, link& x) {
+  for (auto& frame : x.waiting) {
     x.box->queued_bytes -= frame.size();
+    sink_.frame_lost(id, std::move(frame));
+  }
   x.waiting.clear();
 }
 
@@ -401,7 +414,7 @@ void router::close(const std::string& routing_id, const std::string& why) {
   if (alive(x))
     return;
   x.box->connected = false;
-  drop_waiting(x);
+  drop_waiting(gone.to, x);
   auto known = !x.who.endpoint.empty();
   if (known && x.ours.empty()) {
     x.next_try = x.failures == 0 ? clock::now() : clock::now() + pause_after(x.failures);
@@ -426,7 +439,7 @@ int router::on_timers() {
         break;
       }
     }
-    blocked = blocked || !x.waiting.empty();
+    blocked = blocked || (!x.waiting.empty() && !connecting(x));
     if (!x.wanted || !x.ours.empty() || !x.theirs.empty() || x.who.endpoint.empty())
       continue;
     if (x.next_try <= now)

@@ -95,12 +95,13 @@ private:
   void on_introduce(const node_id& id, const mailbox_ptr& box, const peer& who);
   void on_forget(const node_id& id);
   void carry(const node_id& id, link& to, std::string frame);
-  bool hand_over(const node_id& id, link& to, const std::string& frame);
+  bool hand_over(const node_id& id, link& to, std::string& frame);
   const std::string* choose(const node_id& id, link& to);
   void connect(const node_id& id, link& to);
-  void drop_waiting(link& x);
+  void drop_waiting(const node_id& id, link& x);
   void close(const std::string& routing_id, const std::string& why);
   bool alive(const link& x) const;
+  bool connecting(const link& x) const;
   int on_timers();
   bool receive_some();
   void on_message(const std::string& routing_id, part& payload);

@@ -322,6 +322,42 @@ TEST_SUITE("bridge/bridge_actor") {
     CHECK(nodes::until([&] { return x.a.losses(stranger, failure_unreachable) == 3; }));
   }
 
+  TEST_CASE("what the transport could not get rid of is counted, and its requests fail at once") {
+    world x;
+    node a{x.system, cluster_a};
+    nodes::keys dead; // nothing listens there
+    caf::anon_send(a.handle, introduce_contact{dead.who});
+    auto nowhere = a.directory->at<answering_handle>(dead.who.id, "server");
+    for (int i = 0; i < 3; ++i)
+      caf::anon_send(nowhere, swim_packet{});
+    CHECK(code(ask_group(x.system, nowhere)) == errc::unreachable);
+    CHECK(nodes::until([&] { return a.losses(dead.who.id, failure_unreachable) == 3; }));
+  }
+
+  TEST_CASE("an answer that finds no room to wait in is counted as lost") {
+    limits most;
+    most.waiting_bytes = 8;
+    world x;
+    node b{x.system, nodes::keys{}, cluster_a, 1, most};
+    auto asker = nodes::keys{}.who.id;
+    auto here = x.system.spawn(joining);
+    b.directory->publish("here", caf::actor_cast<caf::strong_actor_ptr>(here));
+    std::string frame;
+    append_header(frame, cluster_a, 1);
+    for (std::uint64_t i = 1; i <= 20; ++i) {
+      envelope_view y;
+      y.sequence = i;
+      y.request = i;
+      y.to = i <= 10 ? "nobody" : "here";
+      y.kind = i <= 10 ? message_kind<group_request> : kind_watch;
+      append_envelope(frame, y);
+    }
+    static_cast<exchange&>(*b.directory).frame_arrived(asker, frame);
+    CHECK(nodes::until([&] { return b.losses(asker, failure_unknown_actor) == 10; }));
+    CHECK(b.losses(asker, failure_overloaded) == 19); // the first answer waits alone
+    caf::anon_send_exit(here, caf::exit_reason::kill);
+  }
+
   TEST_CASE("strangers beyond the limit push out those with whom nothing is under way") {
     limits most;
     most.peers = 3;

@@ -168,6 +168,7 @@ TEST_SUITE("gateway/getting") {
     for (const auto& x : asks) {
       node_view view;
       view.set_promises(7);
+      view.add_lost()->set_peer(id_of(3));
       if (play::whom(x) == "legion-4")
         it.fail(x, errc::unreachable);
       else
@@ -178,6 +179,7 @@ TEST_SUITE("gateway/getting") {
     REQUIRE(said.nodes_size() == 4);
     CHECK(said.nodes(0).answered());
     CHECK(said.nodes(0).promises() == 7);
+    CHECK(said.nodes(0).lost(0).peer_name() == "legion-3");
     CHECK(said.nodes(2).state() == member_dead);
     CHECK_FALSE(said.nodes(2).answered());
     CHECK_FALSE(said.nodes(3).answered());

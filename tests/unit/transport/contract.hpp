@@ -30,10 +30,18 @@ public:
     std::lock_guard guard{mutex_};
     news_.emplace_back(who, false);
   }
+  void frame_lost(const node_id& to, std::string frame) override {
+    std::lock_guard guard{mutex_};
+    lost_.emplace_back(to, std::move(frame));
+  }
 
   std::vector<std::pair<node_id, std::string>> frames() const {
     std::lock_guard guard{mutex_};
     return frames_;
+  }
+  std::vector<std::pair<node_id, std::string>> lost() const {
+    std::lock_guard guard{mutex_};
+    return lost_;
   }
   std::size_t count() const {
     std::lock_guard guard{mutex_};
@@ -50,6 +58,7 @@ public:
 private:
   mutable std::mutex mutex_;
   std::vector<std::pair<node_id, std::string>> frames_;
+  std::vector<std::pair<node_id, std::string>> lost_;
   std::vector<std::pair<node_id, bool>> news_;
 };
 

@@ -17,6 +17,7 @@ node_id id_of(char x) {
 struct heard : legion::transport::sink {
   std::vector<std::string> frames;
   std::vector<std::string> hints;
+  std::vector<std::string> lost;
   void frame_arrived(const node_id& from, std::string frame) override {
     frames.push_back(std::string(1, static_cast<char>(from.raw()[0])) + frame);
   }
@@ -25,6 +26,9 @@ struct heard : legion::transport::sink {
   }
   void peer_down(const node_id& who, std::string why) override {
     hints.push_back(std::string("down ") + static_cast<char>(who.raw()[0]) + " " + why);
+  }
+  void frame_lost(const node_id& to, std::string frame) override {
+    lost.push_back(std::string(1, static_cast<char>(to.raw()[0])) + frame);
   }
 };
 
@@ -62,6 +66,7 @@ TEST_SUITE("transport/simulated") {
     CHECK(x.a->send(id_of('c'), "hello") == sent::queued);
     x.time.run_until(1s);
     CHECK(x.at_a.hints == std::vector<std::string>{"down c connection refused"});
+    CHECK(x.at_a.lost == std::vector<std::string>{"chello"});
   }
 
   TEST_CASE("a connection made by the other side can be answered without an introduction") {

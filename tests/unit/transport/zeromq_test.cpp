@@ -64,6 +64,9 @@ private:
     void peer_down(const node_id& who, std::string why) override {
       heard.peer_down(who, std::move(why));
     }
+    void frame_lost(const node_id& to, std::string frame) override {
+      heard.frame_lost(to, std::move(frame));
+    }
     void stall() {
       std::lock_guard guard{mutex_};
       stalled_ = true;
@@ -195,6 +198,24 @@ TEST_SUITE("transport/zeromq") {
     CHECK(x.ears(1).count() == 0);
     // And who really lives there can be reached.
     x.at(0).introduce(x.who(1));
+    CHECK(x.until([&] {
+      x.at(0).send(x.who(1).id, "hello");
+      return x.ears(1).count() != 0;
+    }));
+  }
+
+  TEST_CASE("frames for a peer that refuses the connection are given back as lost, in order") {
+    zeromq_testbed x;
+    x.at(0).introduce(x.who(1));
+    std::vector<std::pair<node_id, std::string>> expected;
+    for (int i = 0; i < 3; ++i)
+      if (x.at(0).send(x.who(1).id, std::to_string(i)) == sent::queued)
+        expected.emplace_back(x.who(1).id, std::to_string(i));
+    REQUIRE(!expected.empty());
+    CHECK(x.until([&] { return x.ears(0).lost().size() == expected.size(); }));
+    CHECK(x.ears(0).lost() == expected);
+    // What is given back no longer counts as queued; a later start of the peer is reached.
+    x.at(1);
     CHECK(x.until([&] {
       x.at(0).send(x.who(1).id, "hello");
       return x.ears(1).count() != 0;
