@@ -203,6 +203,18 @@ std::string condition_text(const node_condition& x, wall_ms now) {
          + plain(x.message()) + since;
 }
 
+std::vector<std::string> loss_lines(const node_view& x) {
+  std::vector<std::string> result;
+  for (const auto& y : x.lost()) {
+    auto peer = y.peer_name().empty() ? node_id::from_bytes(y.peer()).short_text() : y.peer_name();
+    auto gap = y.reason() == "gap";
+    result.push_back(
+        std::to_string(y.messages())
+        + (gap ? " from " + peer + " never came" : " with " + peer + ": " + y.reason()));
+  }
+  return result;
+}
+
 } // namespace
 
 std::string describe_node(const node_view& x, wall_ms now) {
@@ -234,6 +246,11 @@ std::string describe_node(const node_view& x, wall_ms now) {
   for (const auto& y : x.conditions())
     conditions.push_back(condition_text(y, now));
   to.lines("Conditions", conditions);
+  if (!x.lost().empty()) {
+    to.heading("Lost messages");
+    for (const auto& y : loss_lines(x))
+      to.block(plain(y));
+  }
   to.line("Keeps", std::to_string(x.kept_groups()) + " groups that hold resources");
   to.line("Processes",
           "node " + std::to_string(x.pid()) + ", supervisor " + std::to_string(x.supervisor_pid()));
@@ -387,7 +404,10 @@ void add_candidate(page& to, const candidate& x, std::size_t name_width) {
   if (x.has_offer()) {
     const auto& y = x.offer();
     to.block(name + "  offered " + std::to_string(y.count()) + ", score "
-             + std::to_string(x.score()) + (x.accepted() ? ", accepted" : ", not taken"));
+             + std::to_string(x.score())
+             + (x.accepted() ? ", accepted"
+                : x.late()   ? ", too late: it was given back"
+                             : ", not taken"));
     if (!x.score_detail().empty())
       to.block(wrapped(plain(x.score_detail()), name_width + 4), name_width + 4);
     to.block("free " + amounts(y.free()), name_width + 4);
@@ -396,7 +416,7 @@ void add_candidate(page& to, const candidate& x, std::size_t name_width) {
              + plain(x.decline().detail()));
   } else {
     const auto& detail = x.decline().detail();
-    to.block(name + "  declined: "
+    to.block(name + (x.late() ? "  declined too late: " : "  declined: ")
              + (detail.empty() ? decline_word(x.decline().reason()) : plain(detail)));
   }
 }
@@ -412,7 +432,9 @@ std::string explain(const explanation& x, wall_ms now) {
                  + (view.note().empty() ? "" : ": " + view.note())),
            0);
   if (x.rounds().empty())
-    to.block("No round of negotiation is remembered: its keeper was started since.", 0);
+    to.block("No round of negotiation is remembered: its keeper was started since, or its\n"
+             "rounds were the oldest of more than 512 KiB.",
+             0);
   auto number = 0;
   for (const auto& round : x.rounds()) {
     std::size_t name_width = 0;

@@ -225,6 +225,24 @@ TEST_SUITE("console/rendering") {
           != std::string::npos);
   }
 
+  TEST_CASE("describe: a node's lost messages are shown if there are any") {
+    auto node = canned_node(1);
+    CHECK(describe_node(node, canned_now).find("Lost") == std::string::npos);
+    auto& sent = *node.add_lost();
+    sent.set_peer_name("legion-3");
+    sent.set_reason("unreachable");
+    sent.set_messages(12);
+    auto& gap = *node.add_lost();
+    gap.set_peer("0123456789abcde2");
+    gap.set_reason("gap");
+    gap.set_messages(2);
+    CHECK(describe_node(node, canned_now)
+              .find("Lost messages:\n"
+                    "  12 with legion-3: unreachable\n"
+                    "  2 from 30313233 never came\n")
+          != std::string::npos);
+  }
+
   TEST_CASE("why: every offer and decline, with numbers, and what decided") {
     explanation x;
     x.set_pod("web-6d5f9c7b8d-x2k41");
@@ -261,6 +279,16 @@ TEST_SUITE("console/rendering") {
              "  legion-10  declined: cpu: needs 500m, free 120m of 2000m\n"
              "  legion-3   did not answer\n"
              "  decided: legion-1: the highest score\n");
+    silent.set_late(true);
+    silent.mutable_offer()->set_count(2);
+    CHECK(
+        explain(x, canned_now).find("legion-3   offered 2, score 0, too late: it was given back\n")
+        != std::string::npos);
+    x.clear_rounds();
+    CHECK(explain(x, canned_now)
+          == "pod web-6d5f9c7b8d-x2k41: Running on legion-1, ready\n"
+             "No round of negotiation is remembered: its keeper was started since, or its\n"
+             "rounds were the oldest of more than 512 KiB.\n");
   }
 
 } // TEST_SUITE
