@@ -1,5 +1,6 @@
 #include "actors/group/group_actor.hpp"
 
+#include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
 #include "actors/census/census.hpp"
@@ -8,11 +9,20 @@
 
 namespace legion {
 
+group_shell::~group_shell() {
+  for (auto& [key, kept] : keepers)
+    if (kept.keeper)
+      caf::anon_send_exit(kept.keeper, caf::exit_reason::user_shutdown);
+}
+
 namespace {
 
 constexpr auto write_time = seconds{60};
 constexpr auto list_time = seconds{2};
 constexpr auto restart_pause = seconds{10};
+/// Longer than any author tries a request again: the answers it remembers go with it.
+constexpr auto claim_pause = seconds{30};
+constexpr auto rewrite_pause = seconds{1};
 constexpr std::uint32_t restarts_at_once = 5; // then one each `restart_pause`
 constexpr std::size_t max_waiting_authors = 1024;
 constexpr std::size_t max_waiting_proposals = 4096;
@@ -75,10 +85,30 @@ void apply(group_pointer self, std::vector<group_entry>& entries) {
       self->send(i->second.keeper, entries_committed{std::move(xs)});
     }
   }
-  if (!state.claimed && !state.rules->resources().empty()) {
+  auto empty = state.rules->resources().empty();
+  if (!state.claimed && !empty) {
     state.claimed = true;
     self->send(state.node, group_claimed{state.group});
+  } else if (state.claimed && empty && !std::exchange(state.giving_up, true)) {
+    self->delayed_send(self, claim_pause, give_up_claim{});
   }
+}
+
+/// Nothing is kept here any more: the zone's members decide anew who keeps the group.
+void on_give_up(group_pointer self) {
+  auto& state = self->state;
+  state.giving_up = false;
+  if (!state.claimed || !state.rules->resources().empty())
+    return;
+  if (state.committing || !state.proposals.empty()) {
+    state.giving_up = true;
+    self->delayed_send(self, claim_pause, give_up_claim{});
+    return;
+  }
+  spdlog::info("group given_up group={}: it holds nothing", value(state.group));
+  state.claimed = false;
+  state.withdrawing = true;
+  self->send(state.node, group_claimed{state.group, false});
 }
 
 void perform(group_pointer self, group::log::write& x) {
@@ -88,14 +118,21 @@ void perform(group_pointer self, group::log::write& x) {
     self->delayed_send(self, x.after, rewrite_batch{});
     return;
   }
+  state.journal->writing(x.batch);
   self->request(state.store, write_time, std::move(x.batch))
-      .then([self](written) { perform_all(self, self->state.log->on_written()); },
-            [self](caf::error& why) {
-              auto fault = fault_of(why);
-              spdlog::warn("group write_failed group={} why={} detail={}", value(self->state.group),
-                           to_string(fault.code), fault.detail);
-              perform_all(self, self->state.log->on_failed(fault));
-            });
+      .then(
+          [self](written) {
+            self->state.journal->written();
+            perform_all(self, self->state.log->on_written());
+          },
+          [self](caf::error& why) {
+            auto fault = fault_of(why);
+            if (fault.code == errc::disk_full || fault.code == errc::overloaded)
+              self->state.journal->refused();
+            spdlog::warn("group write_failed group={} why={} detail={}", value(self->state.group),
+                         to_string(fault.code), fault.detail);
+            perform_all(self, self->state.log->on_failed(fault));
+          });
 }
 
 void perform(group_pointer self, group::log::commit& x) {
@@ -198,7 +235,7 @@ void serve(group_pointer self, group_author& x) {
 
 void serve_authors(group_pointer self) {
   auto& state = self->state;
-  while (state.zone_known && !state.committing && !state.authors.empty()) {
+  while (state.zone_known && !state.committing && !state.withdrawing && !state.authors.empty()) {
     auto x = std::move(state.authors.front());
     state.authors.pop_front();
     serve(self, x);
@@ -248,6 +285,11 @@ void on_member(group_pointer self, const member_change& x) {
     return;
   auto gone = x.state == member_dead || x.state == member_left;
   state.zone[id] = {id, !gone, x.who.keeps()};
+  auto bit = std::uint64_t{1} << (value(state.group) % groups_per_zone);
+  if (id == state.context->self.id && state.withdrawing && (x.who.keeps() & bit) == 0) {
+    state.withdrawing = false;
+    serve_authors(self);
+  }
   auto& row = state.members[id];
   if (row.name == x.who.name() && row.start == x.who.start() && row.state == x.state)
     return;
@@ -279,12 +321,53 @@ void learn_zone(group_pointer self) {
           });
 }
 
+/// Reads the journal, and keeps what it says.
+void begin(group_pointer self) {
+  auto& state = self->state;
+  if (auto done = state.log->replay(state.journal->records(), *state.rules); !done) {
+    state.fenced = done.why();
+    spdlog::error("group fenced group={} why={}", value(state.group), done.why().detail);
+  }
+  state.random.seed(state.context->seed_for("group/" + std::to_string(value(state.group)) + "/"
+                                            + std::to_string(value(state.context->self.start)) + "/"
+                                            + std::to_string(state.rules->index())));
+  state.begun = true;
+  if (!state.fenced) {
+    for (const auto& [key, resource] : state.rules->resources())
+      start_keeper(self, key);
+    if (!state.rules->resources().empty()) {
+      state.claimed = true;
+      self->send(state.node, group_claimed{state.group});
+    }
+  }
+  learn_zone(self);
+}
+
+/// What an earlier actor was writing may be on disk or not: the same again makes it sure.
+void finish_earlier_write(group_pointer self) {
+  auto& state = self->state;
+  if (state.journal->in_doubt().records().empty())
+    return begin(self);
+  self->request(state.store, write_time, state.journal->in_doubt())
+      .then(
+          [self](written) {
+            self->state.journal->written();
+            begin(self);
+          },
+          [self](caf::error& why) {
+            spdlog::warn("group write_failed group={} why={}", value(self->state.group),
+                         fault_of(why).detail);
+            self->delayed_send(self, rewrite_pause, finish_writing{});
+          });
+}
+
 group_core::behavior_type group_actor(group_pointer self, context_ptr context, group_id group,
-                                      std::vector<record> replayed, store_handle store,
+                                      group::journal_copy_ptr journal, store_handle store,
                                       membership_handle membership, node_handle node) {
   auto& state = self->state;
   state.context = std::move(context);
   state.group = group;
+  state.journal = std::move(journal);
   state.store = std::move(store);
   state.membership = std::move(membership);
   state.node = std::move(node);
@@ -298,22 +381,7 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
         self->send_exit(kept.keeper, x.reason);
     self->quit(x.reason);
   });
-  if (auto done = state.log->replay(replayed, *state.rules); !done) {
-    state.fenced = done.why();
-    spdlog::error("group fenced group={} why={}", value(group), done.why().detail);
-  }
-  state.random.seed(state.context->seed_for("group/" + std::to_string(value(group)) + "/"
-                                            + std::to_string(value(state.context->self.start)) + "/"
-                                            + std::to_string(state.rules->index())));
-  if (!state.fenced) {
-    for (const auto& [key, resource] : state.rules->resources())
-      start_keeper(self, key);
-    if (!state.rules->resources().empty()) {
-      state.claimed = true;
-      self->send(state.node, group_claimed{group});
-    }
-  }
-  learn_zone(self);
+  finish_earlier_write(self);
   return {
       [self](group_request& x) { return on_request(self, x); },
       [self](const report& x) { return on_report(self, x); },
@@ -331,6 +399,8 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
           if (kept.keeper)
             self->send(kept.keeper, zone_is{state.spread});
       },
+      [self](finish_writing) { finish_earlier_write(self); },
+      [self](give_up_claim) { on_give_up(self); },
       [self](const respawn_keeper& x) {
         auto i = self->state.keepers.find(x.key);
         if (i != self->state.keepers.end() && !i->second.keeper)
@@ -342,10 +412,10 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
 } // namespace
 
 group_handle spawn_group(caf::actor_system& system, const context_ptr& context, group_id group,
-                         std::vector<record> replayed, const store_handle& store,
+                         group::journal_copy_ptr journal, const store_handle& store,
                          const membership_handle& membership, const node_handle& node) {
   return spawn_enrolled(system, context, "group/" + std::to_string(value(group)), group_actor,
-                        context, group, std::move(replayed), store, membership, node);
+                        context, group, std::move(journal), store, membership, node);
 }
 
 } // namespace legion

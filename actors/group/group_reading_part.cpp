@@ -106,8 +106,10 @@ void explain(group_pointer self, const group_author& x) {
               [all, add](caf::error&) { add(*all, std::nullopt); });
 }
 
-report_reply on_report(group_pointer self, const report& x) {
+caf::result<report_reply> on_report(group_pointer self, const report& x) {
   auto& state = self->state;
+  if (!state.begun)
+    return make_error(fault{errc::overloaded, "the keeper group has only just been started"});
   report_reply answer;
   answer.set_sequence(x.sequence());
   auto from = node_id::from_bytes(x.node());

@@ -24,6 +24,10 @@ namespace legion {
 struct rewrite_batch {};
 /// The members changed since the keepers were last told.
 struct spread_zone {};
+/// What an earlier actor was writing when it failed is written again.
+struct finish_writing {};
+/// The last resource is gone for some time.
+struct give_up_claim {};
 /// A keeper that failed too often may be tried again.
 struct respawn_keeper {
   group::resource_key key;
@@ -33,13 +37,17 @@ struct respawn_keeper {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::rewrite_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::spread_zone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::finish_writing)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::give_up_claim)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::respawn_keeper)
 
 namespace legion {
 
-using group_core = group_handle::extend<caf::replies_to<propose_entries>::with<entries_proposed>, //
-                                        caf::reacts_to<rewrite_batch>, caf::reacts_to<spread_zone>,
-                                        caf::reacts_to<respawn_keeper>>;
+using group_core =
+    group_handle::extend<caf::replies_to<propose_entries>::with<entries_proposed>, //
+                         caf::reacts_to<rewrite_batch>, caf::reacts_to<spread_zone>,
+                         caf::reacts_to<finish_writing>, caf::reacts_to<give_up_claim>,
+                         caf::reacts_to<respawn_keeper>>;
 
 using author_reply = caf::typed_response_promise<group_reply>;
 using keeper_reply = caf::typed_response_promise<entries_proposed>;
@@ -59,6 +67,7 @@ struct group_shell {
   static inline const char* name = "group";
   context_ptr context;
   group_id group{};
+  group::journal_copy_ptr journal;
   store_handle store;
   membership_handle membership;
   node_handle node;
@@ -78,8 +87,13 @@ struct group_shell {
   keeper::member_table_ptr spread; // as the keepers were last told; null while it is not known
   bool zone_known = false;
   bool spreading = false;
-  bool claimed = false;
+  bool begun = false;       // the journal is read
+  bool claimed = false;     // the node was told that resources are kept here
+  bool giving_up = false;   // a `give_up_claim` is on its way
+  bool withdrawing = false; // until the member record says it, nobody may put anything here
   std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
+
+  ~group_shell();
 };
 
 using group_pointer = group_core::stateful_pointer<group_shell>;
@@ -90,6 +104,6 @@ void explain(group_pointer self, const group_author& x);
 
 /// Evidence goes to the keepers of the resources it is about; a report that was heard before is
 /// only acknowledged again.
-report_reply on_report(group_pointer self, const report& x);
+caf::result<report_reply> on_report(group_pointer self, const report& x);
 
 } // namespace legion

@@ -1,8 +1,12 @@
 #include "actors/node/cluster_node.hpp"
 
+#include <map>
 #include <utility>
+#include <vector>
 
+#include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
 #include <spdlog/spdlog.h>
 
 #include "actors/bridge/directory.hpp"
@@ -24,7 +28,52 @@ void end(const Handle& x) {
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
 }
 
+struct watch_state {
+  static inline const char* name = "watch";
+  std::map<caf::actor_addr, std::string> living;
+  caf::strong_actor_ptr me; // nobody else holds it; let go when it ends
+};
+
+using watch_pointer = caf::stateful_actor<watch_state>*;
+
+using own_actors = std::vector<std::pair<caf::strong_actor_ptr, std::string>>;
+
+caf::behavior watch_actor(watch_pointer self, const own_actors& whom,
+                          std::function<void(std::string)> failed) {
+  self->state.me = self->ctrl();
+  for (const auto& [who, name] : whom) {
+    self->state.living.emplace(who->address(), name);
+    self->monitor(caf::actor_cast<caf::actor>(who));
+  }
+  self->set_down_handler([self, failed](const caf::down_msg& x) {
+    auto& living = self->state.living;
+    auto i = living.find(x.source);
+    if (i == living.end())
+      return;
+    auto name = i->second;
+    living.erase(i);
+    if (x.reason != caf::exit_reason::user_shutdown) {
+      living.clear(); // what falls with it is no news
+      failed(name + ": " + caf::to_string(x.reason));
+    }
+    if (living.empty())
+      self->quit();
+  });
+  return {[](int) {}};
+}
+
 } // namespace
+
+void watch_node(caf::actor_system& system, const cluster_node& x,
+                std::function<void(std::string)> failed) {
+  own_actors whom{{pointer(x.bridge), "bridge"},
+                  {pointer(x.store), "store"},
+                  {pointer(x.membership), "membership"},
+                  {pointer(x.runtime), "runtime"},
+                  {pointer(x.node), "node"},
+                  {pointer(x.gateway), "gateway"}};
+  spawn_enrolled(system, x.context, "watch", watch_actor, std::move(whom), std::move(failed));
+}
 
 result<cluster_node> start_node(caf::actor_system& system, node_context context) {
   cluster_node result;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include <caf/actor_system.hpp>
 
 #include "actors/bridge/bridge_actor.hpp"
@@ -26,6 +29,13 @@ struct cluster_node {
 /// Fails as the transport or the API's socket fails; what was started by then is stopped. Moves the
 /// journal's records out of the context: who needs them has them from here.
 result<cluster_node> start_node(caf::actor_system& system, node_context context);
+
+/// Calls `failed`, once, when one of the node's own actors ends without being stopped: its name and
+/// why. None of them can be started again while the process lives (who opened the journal or the
+/// sockets is gone, and what was under way with it): the process has to end, plainly, and start
+/// again. Workloads outlive it.
+void watch_node(caf::actor_system& system, const cluster_node& x,
+                std::function<void(std::string)> failed);
 
 /// Stops the actors in reverse order; workloads stay. The process may end when all have ended.
 void stop_node(caf::actor_system& system, const cluster_node& x);

@@ -13,7 +13,8 @@ node_state::~node_state() {
   for (auto& [uid, x] : keeping)
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
   for (auto& [g, x] : groups)
-    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+    if (x.group)
+      caf::anon_send_exit(x.group, caf::exit_reason::user_shutdown);
 }
 
 /// One timer for all that waits: it is armed again only for something earlier.
@@ -61,18 +62,14 @@ namespace {
 constexpr auto members_pause = milliseconds{3000};
 constexpr auto first_members_pause = milliseconds{100};
 
-group_handle* group_here(node_pointer self, std::uint32_t id) {
-  auto i = self->state.groups.find(id);
-  return i == self->state.groups.end() ? nullptr : &i->second;
-}
-
-group_handle& spawn_here(node_pointer self, std::uint32_t id, std::vector<record> replayed) {
+group_handle& spawn_here(node_pointer self, std::uint32_t id, group::journal_copy_ptr journal) {
   auto& s = self->state;
-  auto group =
-      spawn_group(self->system(), s.context, group_id{id}, std::move(replayed), s.partners.store,
-                  s.partners.membership, caf::actor_cast<node_handle>(self));
-  self->monitor(group);
-  return s.groups[id] = group;
+  auto& here = s.groups[id];
+  here.journal = std::move(journal);
+  here.group = spawn_group(self->system(), s.context, group_id{id}, here.journal, s.partners.store,
+                           s.partners.membership, caf::actor_cast<node_handle>(self));
+  self->monitor(here.group);
+  return here.group;
 }
 
 /// Groups with records come back at once: their resources may need repair.
@@ -81,29 +78,39 @@ void spawn_groups(node_pointer self, std::vector<record>& replayed) {
   for (auto& x : replayed)
     if (auto g = node::group_of_key(x.key()))
       by_group[value(*g)].push_back(std::move(x));
-  for (auto& [id, records] : by_group) {
-    self->state.keeps |= std::uint64_t{1} << id;
-    spawn_here(self, id, std::move(records));
+  for (auto& [id, records] : by_group)
+    spawn_here(self, id, std::make_shared<group::journal_copy>(records));
+}
+
+/// Another actor goes on from what is on disk; one that fails again and again is given up.
+void on_group_down(node_pointer self, std::uint32_t id, const caf::error& why) {
+  auto& here = self->state.groups.at(id);
+  if (here.restarts.spend(now(self))) {
+    spdlog::warn("node group_failed group={} why=\"{}\": started again", id, caf::to_string(why));
+    spawn_here(self, id, here.journal);
+    return;
   }
+  spdlog::error("node group_given_up group={} why=\"{}\": it failed {} times within {} s; restart "
+                "this node",
+                id, caf::to_string(why), node::restart_budget::most + 1,
+                node::restart_budget::span.count());
+  here.group = nullptr;
 }
 
 void on_down(node_pointer self, const caf::down_msg& x) {
   auto& s = self->state;
-  for (auto& [id, group] : s.groups)
-    if (group.address() == x.source) {
-      // Its journal was handed over at start: only a new start of the node reads it again.
-      spdlog::error("node group_failed group={} why=\"{}\": restart this node", id,
-                    caf::to_string(x.reason));
-      s.failed_groups.insert(id);
-      s.groups.erase(id);
-      return;
-    }
+  for (auto& [id, here] : s.groups)
+    if (here.group && here.group.address() == x.source)
+      return on_group_down(self, id, x.reason);
   for (auto& [uid, promise] : s.keeping)
     if (promise.address() == x.source) {
       spdlog::warn("node promise_failed uid={} why=\"{}\"", uid, caf::to_string(x.reason));
       auto lost = uid;
       s.keeping.erase(lost);
-      employ_again(self, lost);
+      if (s.restarts[lost].spend(now(self)))
+        employ_again(self, lost);
+      else
+        self->delayed_send(self, node::restart_budget::span, employ_later{lost});
       return;
     }
 }
@@ -119,16 +126,22 @@ caf::result<group_reply> on_group_request(node_pointer self, const group_request
   };
   if (x.group() >= groups_per_zone)
     return refused(refusal_invalid, "there is no group " + std::to_string(x.group()));
-  if (s.failed_groups.contains(x.group()))
+  auto here = s.groups.find(x.group());
+  if (here != s.groups.end() && !here->second.group)
     return refused(refusal_unreachable, "group " + std::to_string(x.group()) + " has failed on "
                                             + s.context->self.name + "; restart that node");
-  auto* group = group_here(self, x.group());
-  return self->delegate(group ? *group : spawn_here(self, x.group(), {}), x);
+  if (here != s.groups.end())
+    return self->delegate(here->second.group, x);
+  return self->delegate(spawn_here(self, x.group(), std::make_shared<group::journal_copy>()), x);
 }
 
 caf::result<report_reply> on_report(node_pointer self, const report& x) {
-  if (auto* group = group_here(self, x.group()))
-    return self->delegate(*group, x);
+  auto& groups = self->state.groups;
+  if (auto i = groups.find(x.group()); i != groups.end()) {
+    if (!i->second.group)
+      return make_error(fault{errc::unreachable, "the keeper group has failed here"});
+    return self->delegate(i->second.group, x);
+  }
   report_reply reply; // no resource of that group was ever kept here
   reply.set_sequence(x.sequence());
   return reply;
@@ -137,7 +150,8 @@ caf::result<report_reply> on_report(node_pointer self, const report& x) {
 void on_claimed(node_pointer self, const group_claimed& x) {
   auto& s = self->state;
   auto before = s.keeps;
-  s.keeps |= std::uint64_t{1} << (value(x.group) % groups_per_zone);
+  auto bit = std::uint64_t{1} << (value(x.group) % groups_per_zone);
+  s.keeps = x.keeps ? s.keeps | bit : s.keeps & ~bit;
   if (s.keeps != before)
     describe(self);
 }
@@ -253,7 +267,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const release& x) { return on_release(self, x); },
       [self](const report& x) { return on_report(self, x); },
       [self](const group_request& x) { return on_group_request(self, x); },
-      [self](const node_request& x) { return view(self, x); },
+      [self](const node_request& x) { return on_node_request(self, x); },
       [self](const logs_request& x) { return on_logs(self, x); },
       [self](const cordon_request& x) { return on_cordon(self, x); },
       [self](const member_change& x) { on_member(self, x); },

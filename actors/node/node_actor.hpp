@@ -21,9 +21,10 @@ struct drain {};
 struct drained {};
 
 /// A group on this node took its first resource: the member record must say that this node keeps
-/// it.
+/// it. Or its last one is gone for a while: then any node may keep it.
 struct group_claimed {
   group_id group{};
+  bool keeps = true;
 };
 
 } // namespace legion

@@ -56,6 +56,7 @@ void forgotten(node_pointer self, const std::string& uid) {
   spdlog::info("node released pod={} uid={}", known->record->slot().pod(), uid);
   s.ledger.gone(uid);
   s.promises.erase(uid, now(self));
+  s.restarts.erase(uid);
   auto left = false;
   for (const auto& [other, x] : s.promises.all())
     left = left || promisee_of(*x.record) == to;

@@ -16,6 +16,7 @@
 #include "actors/node/ledger.hpp"
 #include "actors/node/node_actor.hpp"
 #include "actors/node/reporting.hpp"
+#include "actors/node/restart_budget.hpp"
 #include "actors/node/volunteering.hpp"
 #include "actors/promise/promise_actor.hpp"
 #include "actors/runtime/runtime_actor.hpp"
@@ -63,6 +64,13 @@ struct binding {
   std::size_t looking = 0;             // replicas whose ports are still being found
 };
 
+/// Its actor is null once it was given up.
+struct kept_group {
+  group_handle group;
+  group::journal_copy_ptr journal;
+  node::restart_budget restarts;
+};
+
 struct node_state {
   static inline const char* name = "node";
   context_ptr context;
@@ -81,8 +89,8 @@ struct node_state {
   wall_ms journal_changed_ms = 0;
 
   std::map<std::string, promise_handle> keeping; // by uid
-  std::map<std::uint32_t, group_handle> groups;
-  std::set<std::uint32_t> failed_groups;
+  std::map<std::uint32_t, kept_group> groups;
+  std::map<std::string, node::restart_budget> restarts; // of promise actors that failed, by uid
   std::map<std::string, std::vector<std::shared_ptr<open_accept>>> waiting; // by uid
   std::vector<caf::typed_response_promise<drained>> draining;
 
@@ -128,6 +136,7 @@ void remember_members(node_pointer self);
 
 // node_actor_view.cpp: what people ask
 node_view view(node_pointer self, const node_request& what);
+caf::typed_response_promise<node_view> on_node_request(node_pointer self, const node_request& x);
 caf::typed_response_promise<log_lines> on_logs(node_pointer self, const logs_request& x);
 
 } // namespace legion

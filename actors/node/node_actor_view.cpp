@@ -2,7 +2,9 @@
 
 #include <bit>
 
+#include "actors/bridge/directory.hpp"
 #include "actors/node/log_question.hpp"
+#include "actors/node/losses.hpp"
 #include "actors/node/node_actor_state.hpp"
 
 namespace legion {
@@ -10,6 +12,7 @@ namespace legion {
 namespace {
 
 constexpr auto read_timeout = seconds{10};
+constexpr auto bridge_timeout = seconds{1};
 
 node_condition disk_pressure(const node_state& s) {
   node_condition result;
@@ -60,6 +63,28 @@ node_view view(node_pointer self, const node_request& what) {
       *result.add_resources() = x.record->what();
   }
   return result;
+}
+
+/// With what the bridge has counted, if it answers.
+caf::typed_response_promise<node_view> on_node_request(node_pointer self, const node_request& x) {
+  auto reply = self->make_response_promise<node_view>();
+  const auto& context = *self->state.context;
+  auto bridge = context.directory->at<bridge_handle>(context.self.id, "bridge");
+  self->request(bridge, bridge_timeout, list_losses{})
+      .then(
+          [self, reply, x](const losses& counted) mutable {
+            auto result = view(self, x);
+            std::vector<lost_messages> lost(counted.counts.size());
+            for (std::size_t i = 0; i < lost.size(); ++i) {
+              lost[i].set_peer(counted.counts[i].peer.bytes());
+              lost[i].set_reason(node::word_of(counted.counts[i].reason));
+              lost[i].set_messages(counted.counts[i].messages);
+            }
+            node::add_losses(result, std::move(lost));
+            reply.deliver(std::move(result));
+          },
+          [self, reply, x](const caf::error&) mutable { reply.deliver(view(self, x)); });
+  return reply;
 }
 
 caf::typed_response_promise<log_lines> on_logs(node_pointer self, const logs_request& x) {

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+
+#include "actors/group/log.hpp"
+#include "actors/group/state.hpp"
 
 namespace legion::node {
 
@@ -25,10 +29,16 @@ std::optional<group_id> group_of_key(std::string_view key) {
 }
 
 std::uint64_t kept_groups(const std::vector<record>& journal) {
-  std::uint64_t result = 0;
+  std::map<group_id, std::vector<record>> groups;
   for (const auto& x : journal)
     if (auto g = group_of_key(x.key()))
-      result |= std::uint64_t{1} << value(*g);
+      groups[*g].push_back(x);
+  std::uint64_t result = 0;
+  for (const auto& [g, records] : groups) {
+    group::state read{g};
+    if (!group::log{g}.replay(records, read) || !read.resources().empty())
+      result |= std::uint64_t{1} << value(g);
+  }
   return result;
 }
 

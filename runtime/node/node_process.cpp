@@ -1,5 +1,6 @@
 #include "runtime/node/node_process.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -194,11 +195,19 @@ int run_node(const configuration& settings) {
   if (!node)
     return refuse(node.why().detail);
   greet(settings, printed);
+  std::atomic<bool> failed = false;
+  watch_node(system, *node, [&failed](const std::string& what) {
+    spdlog::critical("node failed actor=\"{}\": legion-node ends; its workloads go on, start it "
+                     "again and it adopts them",
+                     what);
+    failed = true;
+    ::kill(::getpid(), SIGTERM); // as any stop, from here on
+  });
   serve(system, *node, asked);
   spdlog::info("node stopping");
   stop_node(system, *node);
   system.await_all_actors_done();
-  return 0;
+  return failed ? 1 : 0;
 }
 
 } // namespace legion::node_process

@@ -89,6 +89,8 @@ const char* kind_of(const std::string& key, const std::string& value) {
       return "accepted";
     case group_entry::kEnded:
       return "ended";
+    case group_entry::kFinished:
+      return "finished";
     default:
       return "gone";
   }
@@ -233,7 +235,7 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
       [](const logs_request&) { return log_lines{}; },
       [](const cordon_request&) { return node_view{}; },
       [](const member_change&) {},
-      [=](const group_claimed&) { play->transcript.push_back("claimed"); },
+      [=](const group_claimed& x) { play->transcript.push_back(x.keeps ? "claimed" : "withdrew"); },
       [](const drain&) { return drained{}; },
   };
 }
@@ -302,8 +304,9 @@ struct stage {
       records.back().set_key(key);
       records.back().set_value(value);
     }
-    group = spawn_group(system.actors(), context, group::group_of(web()), std::move(records), store,
-                        membership, nodes[0]);
+    group = spawn_group(system.actors(), context, group::group_of(web()),
+                        journal = std::make_shared<group::journal_copy>(records), store, membership,
+                        nodes[0]);
   }
 
   /// The node that keeps the group is killed and starts again.
@@ -311,6 +314,15 @@ struct stage {
     caf::anon_send_exit(group, caf::exit_reason::kill);
     pass(milliseconds{1});
     start();
+    pass(milliseconds{1});
+  }
+
+  /// The group's actor alone fails, and its node starts another one.
+  void fail() {
+    caf::anon_send_exit(group, caf::exit_reason::kill);
+    pass(milliseconds{1});
+    group = spawn_group(system.actors(), context, group::group_of(web()), journal, store,
+                        membership, nodes[0]);
     pass(milliseconds{1});
   }
 
@@ -406,6 +418,7 @@ struct stage {
   membership_handle membership;
   std::vector<node_handle> nodes;
   group_handle group;
+  group::journal_copy_ptr journal;
   int requests = 0;
   std::uint64_t sequence = 0;
 };
@@ -565,6 +578,93 @@ TEST_SUITE("scenario/keeping") {
     CHECK(s.put(deployment(3)).done().action() == "created");
     s.pass(seconds{1});
     CHECK(s.pods("bound").size() == 3);
+  }
+
+  TEST_CASE("a group's actor that fails while it writes: the next one finishes that, and goes on") {
+    stage s;
+    group_request request;
+    request.set_request_id("once");
+    *request.mutable_put()->mutable_what() = deployment(2);
+    caf::anon_send(s.group, request);
+    s.pass(milliseconds{5});
+    REQUIRE(s.act->journal.empty()); // not on disk yet
+    s.fail();
+    auto again = s.ask(request); // as its author tries again
+    CHECK(again.done().action() == "created");
+    s.pass(seconds{1});
+    s.report_all();
+    CHECK(s.read().ready() == 2);
+    CHECK(s.held() == 2);
+    s.fail();
+    s.pass(seconds{1});
+    CHECK(s.held() == 2);
+    CHECK(s.pods("bound").size() == 2);
+    CHECK(s.act->count("written put") == 2); // the same record, twice
+    s.restart();                             // and the disk says the same
+    s.pass(seconds{1});
+    CHECK(s.held() == 2);
+    CHECK(s.pods("bound").size() == 2);
+  }
+
+  TEST_CASE("keepers end with the actor that owns them: a failed one leaves nobody behind") {
+    stage s;
+    s.put(deployment(1));
+    s.pass(seconds{1});
+    s.fail();
+    s.fail();
+    s.pass(seconds{1});
+    auto keepers = 0;
+    for (const auto& row : s.context->census->rows())
+      keepers += row.path.find("/keeper/") != std::string::npos;
+    CHECK(keepers == 1);
+  }
+
+  TEST_CASE("30 s after its last resource is gone, a group's node says no more that it keeps it") {
+    stage s;
+    s.put(deployment(1));
+    s.pass(seconds{1});
+    s.remove();
+    s.pass(seconds{20});
+    CHECK(s.act->count("withdrew") == 0); // what it answered may be asked again
+    s.pass(seconds{15});
+    CHECK(s.act->count("claimed") == 1);
+    CHECK(s.act->count("withdrew") == 1);
+    // Nothing is taken on before the zone can know; then as by any member that keeps nothing.
+    group_request request;
+    *request.mutable_put()->mutable_what() = deployment(1);
+    auto answer = std::make_shared<std::optional<group_reply>>();
+    s.system.actors().spawn([=, to = s.group](caf::event_based_actor* self) {
+      self->request(to, seconds{20}, request).then([=](group_reply& y) { *answer = std::move(y); });
+    });
+    s.pass(seconds{1});
+    CHECK(!*answer);
+    s.act->nodes[0].keeps = false;
+    s.member(0, member_alive);
+    s.pass(seconds{1});
+    REQUIRE(*answer);
+    std::vector<group::candidate_keeper> zone;
+    for (const auto& x : s.act->nodes)
+      zone.push_back({x.id, true, 0});
+    auto keeper = *group::keeper_of(group::group_of(web()), zone);
+    if (keeper == s.act->nodes[0].id) {
+      CHECK((*answer)->done().action() == "created");
+      CHECK(s.act->count("claimed") == 2);
+    } else {
+      CHECK((*answer)->refused().code() == refusal_elsewhere);
+      CHECK(node_id::from_bytes((*answer)->refused().node()) == keeper);
+    }
+  }
+
+  TEST_CASE("a resource that comes back within 30 s stays where it was") {
+    stage s;
+    s.put(deployment(1));
+    s.pass(seconds{1});
+    s.remove();
+    s.pass(seconds{20});
+    s.put(deployment(1));
+    s.pass(seconds{60});
+    CHECK(s.act->count("withdrew") == 0);
+    CHECK(s.held() == 1);
   }
 
   TEST_CASE("another node says that it keeps the group: go there") {

@@ -13,6 +13,9 @@
 
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
+#include "actors/group/state.hpp"
+#include "actors/group/whereabouts.hpp"
+#include "actors/node/cluster_node.hpp"
 #include "actors/node/node_actor.hpp"
 #include "runtime/drivers/fake/machine.hpp"
 #include "runtime/simulator/virtual_system.hpp"
@@ -86,6 +89,18 @@ membership_handle::behavior_type zone_actor(membership_handle::pointer) {
   };
 }
 
+/// Has lost some messages.
+bridge_handle::behavior_type bridge_actor(bridge_handle::pointer) {
+  return {
+      [](const member_change&) {},
+      [](const cluster_known&) {},
+      [](const introduce_contact&) {},
+      [](const list_losses&) {
+        return losses{{{keeper_id, failure_overloaded, 2}, {keeper_id, failure_unreachable, 7}}};
+      },
+  };
+}
+
 /// What is logged while it lives.
 class log_lines_of {
 public:
@@ -112,8 +127,11 @@ class one_keeper : public directory {
 public:
   void publish(std::string, caf::strong_actor_ptr) override {}
   void withdraw(std::string_view) override {}
-  caf::strong_actor_ptr find(const node_id&, std::string_view) override { return keeper; }
+  caf::strong_actor_ptr find(const node_id&, std::string_view path) override {
+    return path == "bridge" ? bridge : keeper;
+  }
   caf::strong_actor_ptr keeper;
+  caf::strong_actor_ptr bridge;
 };
 
 resource web(std::string policy = "Always", bool probed = false) {
@@ -156,6 +174,8 @@ struct stage {
     machine.set_habits(habits);
     keeper = system.actors().spawn(keeper_actor, told);
     keepers->keeper = caf::actor_cast<caf::strong_actor_ptr>(keeper);
+    bridge = system.actors().spawn(bridge_actor);
+    keepers->bridge = caf::actor_cast<caf::strong_actor_ptr>(bridge);
     zone = system.actors().spawn(zone_actor);
     start();
     pass(seconds{1});
@@ -164,10 +184,12 @@ struct stage {
   ~stage() {
     stop();
     for (auto who : {caf::actor_cast<caf::strong_actor_ptr>(keeper),
+                     caf::actor_cast<caf::strong_actor_ptr>(bridge),
                      caf::actor_cast<caf::strong_actor_ptr>(zone)})
       caf::anon_send_exit(who, caf::exit_reason::user_shutdown);
     pass(milliseconds{1});
     keepers->keeper = nullptr;
+    keepers->bridge = nullptr;
   }
 
   void start() {
@@ -202,6 +224,21 @@ struct stage {
     store = nullptr;
     runtime = nullptr;
     system.kill(simulator::virtual_system::nobody + 1, living);
+    pass(milliseconds{1});
+  }
+
+  caf::actor_addr at(const std::string& path) const {
+    for (const auto& row : context->census->rows())
+      if (row.path == path)
+        return row.who;
+    return {};
+  }
+  bool lives(const std::string& path) const { return static_cast<bool>(at(path)); }
+
+  /// One actor fails; the process goes on.
+  void kill(const std::string& path) {
+    REQUIRE(lives(path));
+    caf::anon_send_exit(at(path), caf::exit_reason::kill);
     pass(milliseconds{1});
   }
 
@@ -274,6 +311,7 @@ struct stage {
   context_ptr context;
   node_handle keeper;
   membership_handle zone;
+  bridge_handle bridge;
   store_handle store;
   runtime_handle runtime;
   node_handle node;
@@ -443,6 +481,18 @@ TEST_SUITE("scenario/node") {
     CHECK(s.take(offer, web(), {a_slot("a", 5)}).slots(0).bound());
   }
 
+  TEST_CASE("what the bridge knows to be lost is part of what the node says of itself") {
+    stage s;
+    auto view = s.view();
+    REQUIRE(view.lost_size() == 2);
+    CHECK(node_id::from_bytes(view.lost(0).peer()) == keeper_id);
+    CHECK(view.lost(0).reason() == "unreachable");
+    CHECK(view.lost(0).messages() == 7);
+    caf::anon_send_exit(s.bridge, caf::exit_reason::kill);
+    CHECK(s.view().lost().empty()); // and it answers all the same
+    CHECK(s.view().total().cpu_millis() == 2000);
+  }
+
   TEST_CASE("limits that nothing enforces here are said once at the start, and shown") {
     stage s;
     s.stop();
@@ -516,6 +566,79 @@ TEST_SUITE("scenario/node") {
     CHECK(*done);
     CHECK(s.running() == 0);
     CHECK(s.view().promises() == 0);
+  }
+
+  TEST_CASE(
+      "a keeper group whose actor fails goes on from the disk; after 5 times it is given up") {
+    stage s;
+    group_request request;
+    *request.mutable_put()->mutable_what() = web();
+    auto of = request.put().what();
+    auto group = group::group_of(group::name_of(of));
+    request.set_group(value(group));
+    CHECK(s.ask<group_reply>(request).done().action() == "created");
+    group_request read;
+    read.set_group(value(group));
+    read.mutable_read()->set_all_namespaces(true);
+    auto path = "group/" + std::to_string(value(group));
+    for (int i = 0; i < 5; ++i) {
+      s.kill(path);
+      CHECK(s.ask<group_reply>(read).views().views_size() == 1);
+    }
+    s.kill(path);
+    auto reply = s.ask<group_reply>(read);
+    CHECK(reply.refused().code() == refusal_unreachable);
+    CHECK(reply.refused().detail().find("restart that node") != std::string::npos);
+    s.stop();
+    s.start();
+    s.pass(seconds{1});
+    CHECK(s.ask<group_reply>(read).views().views_size() == 1);
+  }
+
+  TEST_CASE("a promise whose actor fails adopts what runs; one that goes on failing has to wait") {
+    stage s;
+    s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});
+    s.pass(seconds{1});
+    auto pid = s.last("a").containers(0).pid();
+    for (int i = 0; i < 5; ++i) {
+      s.kill("promise/a");
+      s.pass(milliseconds{500});
+      CHECK(s.lives("promise/a"));
+    }
+    s.kill("promise/a");
+    s.pass(seconds{50});
+    CHECK(!s.lives("promise/a"));
+    CHECK(s.running() == 1);
+    s.pass(seconds{15});
+    CHECK(s.lives("promise/a"));
+    s.pass(seconds{1});
+    CHECK(s.last("a").containers(0).pid() == pid);
+    CHECK(s.last("a").ready());
+  }
+
+  TEST_CASE("when one of a node's own actors ends unasked, the process is told, once") {
+    stage s;
+    cluster_node whole;
+    whole.context = s.context;
+    whole.bridge = s.bridge;
+    whole.store = s.store;
+    whole.membership = s.zone;
+    whole.runtime = s.runtime;
+    whole.node = s.node;
+    auto gateway = spawn_gateway(s.system.actors(), s.context, s.zone);
+    REQUIRE(gateway);
+    whole.gateway = *gateway;
+    auto told = std::make_shared<std::vector<std::string>>();
+    watch_node(s.system.actors(), whole, [=](std::string why) { told->push_back(why); });
+    s.pass(seconds{1});
+    caf::anon_send_exit(whole.gateway, caf::exit_reason::user_shutdown); // as stop_node does
+    s.pass(seconds{1});
+    CHECK(told->empty());
+    s.kill("store");
+    s.kill("runtime");
+    s.pass(seconds{1});
+    REQUIRE(told->size() == 1);
+    CHECK(told->front().starts_with("store: "));
   }
 
   TEST_CASE("the supervisor is lost: everything starts again") {

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "messages/journal.pb.h"
+
+namespace legion::group {
+
+/// A group's records as the journal has them: what its next actor starts from, should this one fail
+/// while the node goes on.
+///
+/// Shape:  follows the writes, one at a time; as large as the group's records on disk.
+/// Errors: a write whose end is unknown stays `in_doubt`: it has to be written again, with the same
+///         keys, before the records may be read.
+class journal_copy {
+public:
+  explicit journal_copy(const std::vector<record>& replayed = {});
+
+  void writing(record_batch batch) { in_doubt_ = std::move(batch); }
+  void written();
+  /// Nothing of it was kept.
+  void refused() { in_doubt_.Clear(); }
+
+  const record_batch& in_doubt() const { return in_doubt_; }
+  std::vector<record> records() const;
+
+private:
+  std::map<std::string, std::string> values_;
+  record_batch in_doubt_;
+};
+
+using journal_copy_ptr = std::shared_ptr<journal_copy>;
+
+} // namespace legion::group
