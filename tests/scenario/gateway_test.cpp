@@ -1,0 +1,351 @@
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <map>
+
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include "actors/bridge/directory.hpp"
+#include "actors/census/census.hpp"
+#include "actors/gateway/gateway_actor.hpp"
+#include "actors/group/whereabouts.hpp"
+#include "actors/node/node_actor.hpp"
+#include "runtime/simulator/virtual_system.hpp"
+
+// A gateway as it is, on legion-1. The nodes that it asks and membership are played by the test.
+// Time is virtual.
+
+using namespace legion;
+using std::chrono::microseconds;
+
+namespace {
+
+/// How a played node answers. Nothing: it never does.
+struct part {
+  std::string name;
+  node_id id;
+  member_state state = member_alive;
+  std::uint64_t keeps = 0;
+  std::function<std::optional<group_reply>(const group_request&)> groups;
+  node_view view;
+};
+
+struct play {
+  std::vector<std::string> transcript;
+  std::vector<std::string> request_ids;
+  std::map<int, part> nodes; // by number
+};
+using play_ptr = std::shared_ptr<play>;
+
+node_id id_of(int node) {
+  return node_id::from_bytes(std::string(15, 'n') + static_cast<char>('0' + node));
+}
+
+const char* word_of(const group_request& x) {
+  return x.has_put() ? "put" : x.has_read() ? "read" : "other";
+}
+
+node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, int number) {
+  return {
+      [](const call&) { return call_reply{}; },
+      [](const accept&) { return accept_reply{}; },
+      [](const release&) { return release_reply{}; },
+      [](const report&) { return report_reply{}; },
+      [=](const group_request& x) -> caf::result<group_reply> {
+        auto& me = play->nodes[number];
+        play->transcript.push_back(me.name + " " + word_of(x));
+        play->request_ids.push_back(x.request_id());
+        auto answer = me.groups(x);
+        if (!answer)
+          return self->make_response_promise<group_reply>(); // never kept
+        answer->set_request_id(x.request_id());
+        return *answer;
+      },
+      [=](const node_request&) { return play->nodes[number].view; },
+      [](const logs_request&) { return log_lines{}; },
+      [](const cordon_request&) { return node_view{}; },
+      [](const member_change&) {},
+      [](const group_claimed&) {},
+      [](drain) { return drained{}; },
+  };
+}
+
+membership_handle::behavior_type membership_actor(membership_handle::pointer, play_ptr play) {
+  return {
+      [](const swim_packet&) {},
+      [](const join_request&) { return join_reply{}; },
+      [](const member_list& x) { return x; },
+      [play](const list_members&) {
+        members_known result;
+        for (const auto& [number, x] : play->nodes) {
+          member_change change;
+          change.who.set_id(x.id.bytes());
+          change.who.set_name(x.name);
+          change.who.set_start(1);
+          change.who.set_keeps(x.keeps);
+          change.state = x.state;
+          result.members.push_back(change);
+        }
+        return result;
+      },
+      [](const subscribe_members&) {},
+      [](const describe_self&) {},
+      [](const connection_hint&) {},
+      [](const leave_zone&) {},
+  };
+}
+
+class played_directory : public directory {
+public:
+  void publish(std::string, caf::strong_actor_ptr) override {}
+  void withdraw(std::string_view) override {}
+  caf::strong_actor_ptr find(const node_id& node, std::string_view) override { return nodes[node]; }
+  std::map<node_id, caf::strong_actor_ptr> nodes;
+};
+
+resource_name named(const std::string& name) {
+  resource_name x;
+  x.set_kind("Deployment");
+  x.set_namespace_("default");
+  x.set_name(name);
+  return x;
+}
+
+std::uint64_t bit_of(const std::string& name) {
+  return std::uint64_t{1} << value(group::group_of(named(name)));
+}
+
+resource deployment(const std::string& name) {
+  resource x;
+  x.set_api_version("apps/v1");
+  x.set_kind("Deployment");
+  x.mutable_metadata()->set_name(name);
+  x.mutable_metadata()->set_namespace_("default");
+  x.mutable_deployment()->set_replicas(1);
+  x.mutable_deployment()->mutable_template_()->mutable_spec()->add_containers()->set_name("main");
+  return x;
+}
+
+group_reply done(const std::string& action) {
+  group_reply x;
+  x.mutable_done()->set_action(action);
+  return x;
+}
+
+group_reply elsewhere(int node) {
+  group_reply x;
+  x.mutable_refused()->set_code(refusal_elsewhere);
+  x.mutable_refused()->set_node(id_of(node).bytes());
+  return x;
+}
+
+group_reply view_of(const std::string& name) {
+  group_reply x;
+  *x.mutable_views()->add_views()->mutable_what() = deployment(name);
+  return x;
+}
+
+struct stage {
+  explicit stage(int size = 4) {
+    for (int i = 1; i <= size; ++i) {
+      auto& x = act->nodes[i];
+      x.name = "legion-" + std::to_string(i);
+      x.id = id_of(i);
+      x.groups = [](const group_request&) { return std::nullopt; };
+      handles.push_back(system.actors().spawn(node_actor, act, i));
+      addresses->nodes[x.id] = caf::actor_cast<caf::strong_actor_ptr>(handles.back());
+    }
+    membership = system.actors().spawn(membership_actor, act);
+    node_context made;
+    made.self.id = id_of(1);
+    made.self.name = "legion-1";
+    made.seed = 3;
+    made.wall_clock = [this] { return wall_ms{1'000'000} + system.now().count() / 1000; };
+    made.directory = addresses;
+    made.census = std::make_shared<census>();
+    auto spawned =
+        spawn_gateway(system.actors(), std::make_shared<const node_context>(made), membership);
+    REQUIRE(spawned);
+    gateway = *spawned;
+  }
+
+  ~stage() {
+    caf::anon_send_exit(gateway, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(membership, caf::exit_reason::user_shutdown);
+    for (auto& x : handles)
+      caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+    pass(milliseconds{1});
+    addresses->nodes.clear();
+  }
+
+  void pass(microseconds x) { system.run_until(system.now() + x); }
+
+  api_reply ask(api_request x) {
+    auto answer = std::make_shared<std::optional<api_reply>>();
+    x.set_version(1);
+    system.actors().spawn([=, to = gateway](caf::event_based_actor* self) {
+      self->request(to, seconds{60}, x)
+          .then([=](api_reply& y) { *answer = std::move(y); }, [](caf::error&) {});
+    });
+    auto begin = system.now();
+    while (!*answer && system.now() < begin + seconds{60})
+      pass(milliseconds{1});
+    took = std::chrono::duration_cast<milliseconds>(system.now() - begin);
+    REQUIRE(*answer);
+    return **answer;
+  }
+
+  api_reply apply(const std::string& name) {
+    api_request x;
+    auto& file = *x.mutable_apply()->add_files();
+    file.set_name("web.yaml");
+    file.set_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name
+                  + "}\nspec:\n  replicas: 1\n  selector: {matchLabels: {app: " + name
+                  + "}}\n  template:\n    metadata: {labels: {app: " + name
+                  + "}}\n    spec:\n      containers:\n      - {name: main, image: a, "
+                    "command: [sleep]}\n");
+    return ask(x);
+  }
+
+  api_reply get() {
+    api_request x;
+    x.mutable_get()->set_kind("deployments");
+    x.mutable_get()->set_namespace_("default");
+    return ask(x);
+  }
+
+  simulator::virtual_system system{1};
+  play_ptr act = std::make_shared<play>();
+  std::shared_ptr<played_directory> addresses = std::make_shared<played_directory>();
+  std::vector<node_handle> handles;
+  membership_handle membership;
+  gateway_handle gateway;
+  milliseconds took{};
+};
+
+using lines = std::vector<std::string>;
+
+} // namespace
+
+TEST_SUITE("scenario/gateway") {
+
+  TEST_CASE("apply goes to the node that says it keeps the group, and its word comes back") {
+    stage s;
+    s.act->nodes[2].keeps = bit_of("web");
+    s.act->nodes[2].groups = [](const group_request&) { return done("created"); };
+    auto reply = s.apply("web");
+    CHECK(s.act->transcript == lines{"legion-2 put"});
+    REQUIRE(reply.results_size() == 1);
+    CHECK(reply.results(0).action() == "created");
+    CHECK(!reply.has_refused());
+  }
+
+  TEST_CASE("who was asked points elsewhere: it goes there, with the same request") {
+    stage s;
+    s.act->nodes[2].keeps = bit_of("web");
+    s.act->nodes[2].groups = [](const group_request&) { return elsewhere(3); };
+    s.act->nodes[3].groups = [](const group_request&) { return elsewhere(4); };
+    s.act->nodes[4].groups = [](const group_request&) { return done("created"); };
+    auto reply = s.apply("web");
+    CHECK(s.act->transcript == lines{"legion-2 put", "legion-3 put", "legion-4 put"});
+    CHECK(reply.results(0).action() == "created");
+    CHECK(s.act->request_ids[0].size() == 16);
+    CHECK(s.act->request_ids == lines(3, s.act->request_ids[0]));
+  }
+
+  TEST_CASE("nodes that point at each other are asked four times, then it is refused") {
+    stage s;
+    s.act->nodes[2].keeps = bit_of("web");
+    s.act->nodes[2].groups = [](const group_request&) { return elsewhere(3); };
+    s.act->nodes[3].groups = [](const group_request&) { return elsewhere(2); };
+    auto reply = s.apply("web");
+    CHECK(s.act->transcript
+          == lines{"legion-2 put", "legion-3 put", "legion-2 put", "legion-3 put"});
+    CHECK(reply.refused().code() == refusal_elsewhere);
+  }
+
+  TEST_CASE("the keeper is down: refused at once, in plain words, and nothing is sent") {
+    stage s;
+    s.act->nodes[2].keeps = bit_of("web");
+    s.act->nodes[2].state = member_dead;
+    auto reply = s.apply("web");
+    CHECK(s.act->transcript.empty());
+    CHECK(reply.refused().code() == refusal_unreachable);
+    CHECK(reply.refused().detail().find("legion-2, which is down since") != std::string::npos);
+    CHECK(reply.refused().detail().find("nothing was changed") != std::string::npos);
+    CHECK(s.took < milliseconds{100});
+  }
+
+  TEST_CASE("no answer: tried again under the same request id; what it came to is said") {
+    stage s;
+    auto tries = std::make_shared<int>(0);
+    s.act->nodes[2].keeps = bit_of("web");
+    s.act->nodes[2].groups = [=](const group_request&) -> std::optional<group_reply> {
+      if (++*tries == 1)
+        return std::nullopt;
+      return done("created");
+    };
+    auto reply = s.apply("web");
+    CHECK(s.act->transcript == lines{"legion-2 put", "legion-2 put"});
+    CHECK(s.act->request_ids[0] == s.act->request_ids[1]);
+    CHECK(reply.results(0).action() == "created");
+    CHECK(s.took >= milliseconds{4000});
+    CHECK(s.took < milliseconds{5000});
+  }
+
+  TEST_CASE("never an answer: whether it was done is unknown, and that is what it says") {
+    stage s;
+    s.act->nodes[2].keeps = bit_of("web");
+    auto reply = s.apply("web");
+    CHECK(reply.refused().code() == refusal_deadline);
+    CHECK(s.act->transcript.size() == 3);
+    CHECK(s.took < milliseconds{14000});
+  }
+
+  TEST_CASE("get: what several keepers say is one answer, in order") {
+    stage s;
+    s.act->nodes[2].keeps = bit_of("web");
+    s.act->nodes[2].groups = [](const group_request&) { return view_of("web"); };
+    s.act->nodes[3].keeps = bit_of("api");
+    s.act->nodes[3].groups = [](const group_request&) { return view_of("api"); };
+    auto reply = s.get();
+    REQUIRE(reply.resources_size() == 2);
+    CHECK(reply.resources(0).what().metadata().name() == "api");
+    CHECK(reply.resources(1).what().metadata().name() == "web");
+    CHECK(reply.notes().empty());
+    std::sort(s.act->transcript.begin(), s.act->transcript.end());
+    CHECK(s.act->transcript == lines{"legion-2 read", "legion-3 read"});
+  }
+
+  TEST_CASE("get with a dead keeper: put together from the promises that other nodes hold") {
+    stage s;
+    s.act->nodes[2].keeps = bit_of("web");
+    s.act->nodes[2].state = member_dead;
+    s.act->nodes[3].keeps = bit_of("api");
+    s.act->nodes[3].groups = [](const group_request&) { return view_of("api"); };
+    for (int holder : {1, 4}) {
+      auto& view = s.act->nodes[holder].view;
+      *view.add_resources() = deployment("web");
+      auto& promise = *view.add_assessments();
+      *promise.mutable_of() = named("web");
+      promise.mutable_slot()->set_pod("web-abc-" + std::to_string(holder));
+      promise.set_node(id_of(holder).bytes());
+      promise.set_phase("Running");
+      promise.set_ready(true);
+    }
+    auto reply = s.get();
+    REQUIRE(reply.resources_size() == 2);
+    CHECK(!reply.resources(0).keeper_dead());
+    const auto& web = reply.resources(1);
+    CHECK(web.keeper_dead());
+    CHECK(web.keeper_name() == "legion-2");
+    CHECK(web.ready() == 2);
+    CHECK(web.pods_size() == 2);
+    REQUIRE(!reply.notes().empty());
+    CHECK(reply.notes(0).find("legion-2 is down since") != std::string::npos);
+    CHECK(s.act->transcript == lines{"legion-3 read"}); // nobody asks the dead
+  }
+}
