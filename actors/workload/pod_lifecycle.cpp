@@ -297,13 +297,15 @@ effects pod_lifecycle::on_probe(int container, std::uint32_t life, bool passed,
   if (c.at != step::running || c.said.life() != life || !c.probe)
     return out;
   auto answer = c.probe->answered(passed, t.now);
+  auto failure = passed ? "" : "Readiness probe failed: " + detail;
   if (answer.telling)
-    say(out, t, "Warning", "Unhealthy", "Readiness probe failed: " + detail);
-  if (!answer.changed)
-    return out;
+    say(out, t, "Warning", "Unhealthy", failure);
+  // One that never was ready says why not, too.
   c.ready = c.probe->ready();
+  if (!answer.changed && (c.ready || c.said.message() == failure))
+    return out;
   c.said.set_ready(c.ready);
-  c.said.set_message(c.ready ? "" : "Readiness probe failed: " + detail);
+  c.said.set_message(c.ready ? "" : failure);
   return done(std::move(out), t);
 }
 

@@ -22,7 +22,14 @@ std::string reason_of(const pod_view& x) {
   for (const auto& container : seen.containers())
     if (!container.ready() && !container.message().empty())
       return text + ": " + container.message();
-  return seen.message().empty() ? text : text + ": " + seen.message();
+  if (!seen.message().empty())
+    return text + ": " + seen.message();
+  for (const auto& container : seen.containers())
+    if (container.state() == "terminated" && container.signal() != 0)
+      return text + ": signal " + std::to_string(container.signal());
+    else if (container.state() == "terminated" && container.exit_code() != 0)
+      return text + ": exit code " + std::to_string(container.exit_code());
+  return text;
 }
 
 std::string reason_of(const resource_view& x) {

@@ -389,6 +389,15 @@ TEST_SUITE("console/program") {
     CHECK(still_missing(web, applied)
           == "1 of 3 ready (web-6d5f9c7b8d-x2k43 Pending: cpu: needs 250m, the most free is "
              "120m)");
+    auto& ended = *web.mutable_pods(1);
+    ended.clear_note();
+    *ended.mutable_assessment() = canned_assessment(3);
+    ended.mutable_assessment()->set_ready(false);
+    ended.mutable_assessment()->set_phase("Failed");
+    ended.mutable_assessment()->mutable_containers(0)->set_ready(false);
+    ended.mutable_assessment()->mutable_containers(0)->set_state("terminated");
+    ended.mutable_assessment()->mutable_containers(0)->set_exit_code(7);
+    CHECK(still_missing(web, applied).find(": exit code 7)") != std::string::npos);
     web.set_updated(2);
     CHECK(still_missing(web, applied).rfind("2 of 3 updated, 1 ready", 0) == 0);
     web.set_updated(3);

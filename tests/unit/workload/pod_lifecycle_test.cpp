@@ -302,6 +302,16 @@ TEST_SUITE("workload/pod_lifecycle") {
     CHECK(x.status().message() == "Readiness probe failed: refused");
   }
 
+  TEST_CASE("one that never was ready says why not") {
+    auto what = a_promise();
+    readiness(*what).set_failure_threshold(1);
+    auto x = running(what);
+    x.on_tick(at(100ms));
+    auto failed = x.on_probe(0, 0, false, "Connection refused", at(150ms));
+    CHECK(find<say_status>(failed));
+    CHECK(x.status().message() == "Readiness probe failed: Connection refused");
+  }
+
   TEST_CASE("a probe's answer for an earlier life is not heard") {
     auto what = a_promise();
     readiness(*what).set_period_seconds(10);
