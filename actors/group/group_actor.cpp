@@ -215,10 +215,10 @@ void serve(group_pointer self, group_author& x) {
     return explain(self, x);
   if (state.rules->resources().empty()
       && !group::may_claim(state.context->join.size(), state.zone.size())) {
-    x.reply.deliver(
-        group::refused(x.request, refusal_unreachable,
-                       "this node has not heard of its zone yet: try again in a moment, "
-                       "or ask another node"));
+    x.reply.deliver(group::refused(
+        x.request, refusal_unreachable,
+        "this node has not joined its zone yet: it asks " + state.context->join.front().endpoint
+            + ", and its log says what comes of it; try again in a moment, or ask another node"));
     return;
   }
   auto next = group::admit(*state.rules, x.request, state.context->wall_clock(), state.random);

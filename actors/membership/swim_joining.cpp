@@ -113,6 +113,10 @@ std::string swim::objection(const join_request& x, time_point now) const {
     if (start_number{who.start()} == e->start && e->state == member_left)
       return "this life of the node has left the zone: start it again";
   }
+  for (auto& e : table_.all())
+    if (e.living() && e.id != id && !who.name().empty() && e.record->said.name() == who.name())
+      return "another member is named '" + who.name() + "', node " + e.id.short_text() + " at "
+             + e.record->said.endpoint() + ": give this one another --name";
   if (auto n = counted(id, now); n >= tuned_.zone_limit)
     return "zone '" + mine.zone() + "' is full: it has " + std::to_string(n) + " members, the "
            + "limit is " + std::to_string(tuned_.zone_limit);

@@ -153,7 +153,8 @@ void router::on_event(std::uint16_t event, std::uint32_t value, std::string_view
       return;
     default:
       if (ours != nullptr)
-        ours->trouble = "the handshake with " + ours->endpoint + " failed";
+        ours->trouble = "the handshake with " + ours->endpoint
+                        + " failed: something else listens there, or it has another key";
   }
 }
 

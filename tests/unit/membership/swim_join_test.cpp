@@ -159,6 +159,22 @@ TEST_SUITE("membership/swim_join") {
     CHECK(*std::max_element(pauses.begin(), pauses.begin() + 3) <= 1'010);
   }
 
+  TEST_CASE("two living members are never of one name; a dead one's is free again") {
+    one_node a;
+    a.join('B');
+    auto x = request('C');
+    x.mutable_who()->set_name("node-B");
+    CHECK(a.rules.answer_join(x, a.now, a.all).refused().find("another member is named 'node-B'")
+          == 0);
+    a.hear('D', one_node::update('B', 1, 0, member_dead));
+    REQUIRE(a.seen('B').state == member_dead);
+    CHECK(a.rules.answer_join(x, a.now, a.all).has_accepted());
+    auto again = request('B'); // a restart under its own name is no clash
+    again.mutable_who()->set_start(2);
+    again.mutable_who()->set_name("node-A2");
+    CHECK(a.rules.answer_join(again, a.now, a.all).has_accepted());
+  }
+
   TEST_CASE("the list of the one that accepts is taken over, and with it the cluster") {
     one_node a{"", 1};
     join_reply reply;
