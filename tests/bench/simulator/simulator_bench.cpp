@@ -137,7 +137,8 @@ int main(int argc, char** argv) {
     else
       return std::fprintf(stderr, "simulator_bench [--nodes N] [--idle-only]\n"), 2;
   }
+  idle(
+      nodes); // first: what a Deployment leaves behind in the allocator would hide what a node takes
   if (!idle_only)
     place(1000);
-  idle(nodes);
 }
