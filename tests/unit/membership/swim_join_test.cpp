@@ -22,6 +22,7 @@ member numbered(int i) {
   auto id = std::string(16, 'n');
   id[0] = static_cast<char>(i);
   x.set_id(id);
+  x.set_name("node-" + std::to_string(i));
   return x;
 }
 
