@@ -6,6 +6,8 @@
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_control_block.hpp>
+#include <caf/make_message.hpp>
+#include <caf/make_type_erased_tuple_view.hpp>
 #include <caf/message.hpp>
 #include <caf/type_erased_tuple.hpp>
 
@@ -32,15 +34,24 @@ public:
   virtual caf::strong_actor_ptr find(const node_id& node, std::string_view path) = 0;
 
   /// One message to it that wants no answer, which is cheaper than a handle that is let go at once.
-  virtual void tell(const node_id& node, std::string_view path, const caf::type_erased_tuple& what,
-                    caf::execution_unit* host) {
+  template <class T>
+  void tell(const node_id& node, std::string_view path, T what, caf::execution_unit* host) {
+    if (tell_remote(node, path, caf::make_type_erased_tuple_view(what), host))
+      return;
     if (auto who = find(node, path))
-      who->enqueue(nullptr, caf::make_message_id(), caf::message::copy(what), host);
+      who->enqueue(nullptr, caf::make_message_id(), caf::make_message(std::move(what)), host);
   }
 
   template <class Handle>
   Handle at(const node_id& node, std::string_view path) {
     return caf::actor_cast<Handle>(find(node, path));
+  }
+
+private:
+  /// False: `find` it. What `what` is about lives for this call only.
+  virtual bool tell_remote(const node_id&, std::string_view, const caf::type_erased_tuple&,
+                           caf::execution_unit*) {
+    return false;
   }
 };
 

@@ -217,15 +217,16 @@ std::optional<spoken_failure> exchange::post(const node_id& to, std::string_view
   return post(to, x, who);
 }
 
-void exchange::tell(const node_id& node, std::string_view path, const caf::type_erased_tuple& what,
-                    caf::execution_unit* host) {
+bool exchange::tell_remote(const node_id& node, std::string_view path,
+                           const caf::type_erased_tuple& what, caf::execution_unit*) {
   if (node == self_.id)
-    return directory::tell(node, path, what, host);
+    return false;
   if (auto failed = post(node, path, what, nullptr)) {
     spdlog::debug("bridge not_sent peer={} path={} why={}", node.short_text(), path,
                   failed->detail);
     lost(node, failed->why);
   }
+  return true;
 }
 
 void exchange::send(const node_id& to, const std::string& path, caf::mailbox_element& what,

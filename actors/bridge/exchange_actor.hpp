@@ -78,8 +78,8 @@ public:
   void publish(std::string path, caf::strong_actor_ptr who) override;
   void withdraw(std::string_view path) override;
   caf::strong_actor_ptr find(const node_id& node, std::string_view path) override;
-  void tell(const node_id& node, std::string_view path, const caf::type_erased_tuple& what,
-            caf::execution_unit* host) override;
+  bool tell_remote(const node_id& node, std::string_view path, const caf::type_erased_tuple& what,
+                   caf::execution_unit* host) override;
   caf::strong_actor_ptr local(std::string_view path) const;
 
   // -- the transport's thread ----------------------------------------------------------------

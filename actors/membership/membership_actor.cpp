@@ -1,6 +1,5 @@
 #include "actors/membership/membership_actor.hpp"
 
-#include <caf/make_type_erased_tuple_view.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -61,8 +60,7 @@ bridge_handle bridge_of(membership_pointer self) {
 void perform(membership_pointer self, membership::send_packet& x) {
   spdlog::debug("membership send_packet to={} kind={} updates={}", x.to.short_text(),
                 static_cast<int>(x.what.what_case()), x.what.updates_size());
-  self->state.context->directory->tell(x.to, "membership", caf::make_type_erased_tuple_view(x.what),
-                                       self->context());
+  self->state.context->directory->tell(x.to, "membership", std::move(x.what), self->context());
 }
 
 void perform(membership_pointer self, membership::ask_list& x) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -263,8 +264,11 @@ void say_ready() {
 
 int run_supervisor(const supervisor_settings& settings) {
   settle_in();
-  auto* folder = realpath(settings.data_folder.c_str(), nullptr);
-  if (!folder || chdir(folder) != 0)
+  std::unique_ptr<char, decltype(&std::free)> whole{realpath(settings.data_folder.c_str(), nullptr),
+                                                    &std::free};
+  std::string folder = whole ? whole.get() : "";
+  whole.reset();
+  if (folder.empty() || chdir(folder.c_str()) != 0)
     return give_up(settings.data_folder + ": " + std::strerror(errno));
   if (settings.detach) {
     auto child = fork();
@@ -276,16 +280,15 @@ int run_supervisor(const supervisor_settings& settings) {
   }
   auto lock = take_lock();
   if (lock < 0)
-    return give_up(std::string{folder} + "/" + lock_name
+    return give_up(folder + "/" + lock_name
                    + (errno == EWOULDBLOCK ? ": another supervisor holds it"
                                            : std::string{": "} + std::strerror(errno)));
   auto signals = take_all_signals();
   auto listening = listen_here();
   if (signals < 0 || listening < 0)
-    return give_up(std::string{folder} + "/" + socket_name + ": " + std::strerror(errno));
+    return give_up(folder + "/" + socket_name + ": " + std::strerror(errno));
   {
     supervisor x{folder, listening};
-    std::free(folder);
     say_ready();
     x.run(signals);
   }
