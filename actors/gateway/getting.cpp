@@ -86,10 +86,12 @@ survey::question getting::question() const {
     case sort::nodes:
       x.nodes = true;
       x.assessments = what_.events(); // describe shows a node's promises
+      x.events = what_.events();
       break;
     case sort::promises:
       x.nodes = true;
       x.assessments = true;
+      x.events = what_.events();
       break;
     case sort::deployments:
       x.kind = "Deployment";

@@ -4,7 +4,7 @@ namespace legion::gateway {
 
 namespace {
 
-constexpr milliseconds read_timeout{5'000};
+constexpr milliseconds read_timeout{5'000}, look_timeout{2'000};
 constexpr milliseconds flowing{300}, quiet{1'000};
 constexpr int rounds_until_quiet = 10;
 constexpr int most_failures = 5;
@@ -46,13 +46,52 @@ effects reading_logs::found(const surroundings& at) {
       note_ = std::move(note);
       return ask_on();
     }
+  return look_for_gone(at);
+}
+
+/// No keeper has such a pod: a node may still have what it wrote.
+effects reading_logs::look_for_gone(const surroundings& at) {
+  effects out;
+  auto question = what_;
+  question.set_find_gone(true);
+  for (const auto& who : at.zone.living()) {
+    auto id = ids_.next();
+    looked_.emplace(id, who);
+    out.push_back(ask{id, who, question, look_timeout});
+  }
+  if (looked_.empty())
+    append(out, looked_everywhere(at));
+  return out;
+}
+
+effects reading_logs::on_looked(std::uint64_t id, const answer& what, const surroundings& at) {
+  auto i = looked_.find(id);
+  if (const auto* x = std::get_if<log_lines>(&what); !x)
+    ++silent_;
+  else if (x->gone_ms() > gone_ms_) {
+    gone_ms_ = x->gone_ms();
+    node_ = i->second;
+  }
+  looked_.erase(i);
+  return looked_.empty() ? looked_everywhere(at) : effects{};
+}
+
+effects reading_logs::looked_everywhere(const surroundings& at) {
+  if (gone_ms_ != 0) {
+    note_ = "pod " + what_.pod() + " is gone: this is what " + at.zone.name_of(node_)
+            + " has kept of its output";
+    return ask_on();
+  }
   if (!survey_->complete)
     return refuse(refusal_unreachable,
                   "pod " + what_.pod()
                       + " was not found on the nodes that "
                         "answered: "
                       + (survey_->notes.empty() ? "" : survey_->notes.front()));
-  return refuse(refusal_not_found, "no pod " + what_.pod() + " in namespace " + what_.namespace_());
+  return refuse(refusal_not_found,
+                "no pod " + what_.pod() + " in namespace " + what_.namespace_()
+                    + ", and no output of one that is gone: each node keeps that of its last 32"
+                    + (silent_ == 0 ? "" : "; " + std::to_string(silent_) + " did not answer"));
 }
 
 effects reading_logs::choose_container(const resource& of, std::string& note) {
@@ -86,6 +125,8 @@ effects reading_logs::on(std::uint64_t id, const answer& what, const surrounding
       append(out, found(at));
     return out;
   }
+  if (looked_.contains(id))
+    return on_looked(id, what, at);
   if (const auto* lines = std::get_if<log_lines>(&what))
     return on_lines(*lines);
   if (const auto* failed = std::get_if<fault>(&what))

@@ -65,6 +65,7 @@ effects survey::ask_nodes(bool assessments, bool resources, const surroundings& 
     node_request request;
     request.set_assessments(assessments);
     request.set_resources(resources);
+    request.set_events(what_.events && what_.nodes);
     auto id = ids_.next();
     asked_.emplace(id, who);
     out.push_back(ask{id, who, request, node_timeout});

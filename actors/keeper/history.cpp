@@ -6,10 +6,8 @@ namespace legion::keeper {
 
 namespace {
 
-constexpr std::size_t max_events = 100;
 constexpr std::size_t max_explained_rounds = 16;
 constexpr std::size_t max_gone = 64;
-constexpr std::size_t repeat_window = 16;
 
 bool in_vain(const negotiation_round& x) {
   return std::none_of(x.candidates().begin(), x.candidates().end(),
@@ -21,24 +19,6 @@ bool same_pods(const negotiation_round& a, const negotiation_round& b) {
 }
 
 } // namespace
-
-void history::add(event x) {
-  auto n = std::min(events_.size(), repeat_window);
-  for (auto i = events_.end() - static_cast<std::ptrdiff_t>(n); i != events_.end(); ++i) {
-    if (i->reason() != x.reason() || i->object() != x.object() || i->message() != x.message()
-        || i->source() != x.source())
-      continue;
-    x.set_count(i->count() + std::max(1u, x.count()));
-    events_.erase(i);
-    events_.push_back(std::move(x));
-    return;
-  }
-  if (x.count() == 0)
-    x.set_count(1);
-  events_.push_back(std::move(x));
-  if (events_.size() > max_events)
-    events_.pop_front();
-}
 
 void history::push_round(negotiation_round x) {
   auto bytes = x.ByteSizeLong();

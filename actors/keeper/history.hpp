@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/node/event_ring.hpp"
 #include "messages/evidence.pb.h"
 #include "messages/keeping.pb.h"
 
@@ -22,20 +23,20 @@ public:
   static constexpr std::size_t most_rounds = 1024;
   static constexpr std::size_t most_round_bytes = 512 * 1024;
 
-  void add(event x);
+  void add(event x) { events_.add(std::move(x)); }
   void add(negotiation_round x, const std::set<std::string>& living);
   /// What a node answered after its round was decided takes the place of its silence.
   void amend(std::uint64_t call, const candidate& x);
   void add_gone(pod_view x);
 
-  const std::deque<event>& events() const { return events_; }
+  const std::deque<event>& events() const { return events_.all(); }
   bool was_here(const std::string& pod) const;
 
   /// The rounds that called for this pod, and, if it is gone, how it was last seen.
   explanation explain(const std::string& pod) const;
 
 private:
-  std::deque<event> events_;
+  event_ring events_;
   void push_round(negotiation_round x);
   void drop_round(std::size_t i);
 

@@ -1,32 +1,46 @@
 #include "actors/node/log_question.hpp"
 
+#include <algorithm>
+#include <optional>
+
 namespace legion::node {
 
-result<log_question> log_question_of(const logs_request& x, const commitments& promises) {
-  auto* known = promises.find_pod(x.namespace_(), x.pod());
-  if (!known)
+namespace {
+
+/// The pod as it is, or as it was last.
+std::optional<gone_pod> pod_meant(const logs_request& x, const commitments& promises,
+                                  const departed& gone) {
+  if (const auto* known = promises.find_pod(x.namespace_(), x.pod()))
+    return last_seen(*known);
+  if (const auto* was = gone.find(x.namespace_(), x.pod()))
+    return *was;
+  return std::nullopt;
+}
+
+} // namespace
+
+result<log_question> log_question_of(const logs_request& x, const commitments& promises,
+                                     const departed& gone) {
+  auto pod = pod_meant(x, promises, gone);
+  if (!pod)
     return fault{errc::not_found, "pod " + x.pod() + " is not on this node"};
-  const auto& spec = pod_of(known->record->what());
-  if (spec.containers().empty())
+  if (pod->containers().empty())
     return fault{errc::not_found, "pod " + x.pod() + " has no container"};
-  auto name = x.container().empty() ? spec.containers(0).name() : x.container();
+  auto name = x.container().empty() ? pod->containers(0).name() : x.container();
   std::string names;
-  const container_status* said = nullptr;
-  auto exists = false;
-  for (const auto& y : spec.containers()) {
-    exists = exists || y.name() == name;
+  const gone_container* said = nullptr;
+  for (const auto& y : pod->containers()) {
     names += (names.empty() ? "" : ", ") + y.name();
-  }
-  for (const auto& y : known->latest.containers())
     if (y.name() == name)
       said = &y;
-  if (!exists)
+  }
+  if (!said)
     return fault{errc::not_found,
                  "pod " + x.pod() + " has no container " + name + "; it has " + names};
   log_question result;
-  result.workload = known->record->slot().uid();
+  result.workload = pod->uid();
   result.container = name;
-  auto newest = said ? said->life() : 0;
+  auto newest = said->life();
   // While the next life waits, the one before it is still the newest that has said anything.
   if (x.life_given()) {
     result.life = x.life();
@@ -35,7 +49,8 @@ result<log_question> log_question_of(const logs_request& x, const commitments& p
   }
   if (x.previous() && newest == 0)
     return fault{errc::not_found, "container " + name + " of pod " + x.pod()
-                                      + " has not ended before: there is no previous life"};
+                                      + " has had one life only: its output is shown without "
+                                        "--previous"};
   result.life = x.previous() ? newest - 1 : newest;
   if (x.offset() == 0 && x.tail_lines() >= 0) {
     result.only_the_end = x.tail_lines() == 0;

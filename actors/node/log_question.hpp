@@ -4,6 +4,7 @@
 #include <string>
 
 #include "actors/node/commitments.hpp"
+#include "actors/node/departed.hpp"
 #include "messages/api.pb.h"
 #include "messages/fault.hpp"
 
@@ -18,8 +19,9 @@ struct log_question {
   bool only_the_end = false; // of what is there, nothing: just where it ends
 };
 
-/// Which workload, container and life are meant: the only container if none is named, the life that
-/// runs, or the one before it.
-result<log_question> log_question_of(const logs_request& x, const commitments& promises);
+/// Which workload, container and life are meant: of a pod that is here, else of one that is gone; the
+/// first container if none is named, the life that runs, or the one before it.
+result<log_question> log_question_of(const logs_request& x, const commitments& promises,
+                                     const departed& gone);
 
 } // namespace legion::node

@@ -89,6 +89,7 @@ void on_tells(node_pointer self, const promise_tells& x) {
   auto* known = s.promises.find(x.uid);
   if (!known)
     return;
+  s.events.add(x.what);
   if (auto to = promisee_of(*known->record))
     s.reports.happened(*to, x.what, now(self));
   arm(self);
@@ -98,10 +99,14 @@ void on_tells(node_pointer self, const promise_tells& x) {
 void on_over(node_pointer self, const std::string& uid) {
   auto& s = self->state;
   s.keeping.erase(uid);
-  if (!s.promises.find(uid))
+  auto* known = s.promises.find(uid);
+  if (!known)
     return;
   record_batch batch;
+  batch.set_from_ballast(true); // an end is written on a full disk too
   batch.add_records()->set_key(node::promise_key(uid));
+  if (known->record->what().has_metadata()) // else it is a stray, and nobody knows its name
+    *batch.add_records() = s.departed.note(*known, s.context->wall_clock());
   self->request(s.partners.store, store_timeout, std::move(batch))
       .then([self, uid](written) { forgotten(self, uid); },
             [self, uid](const caf::error& why) {

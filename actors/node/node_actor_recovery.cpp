@@ -64,6 +64,7 @@ void list_driver(node_pointer self) {
 
 void restore(node_pointer self, const std::vector<record>& replayed) {
   auto& s = self->state;
+  s.departed.restore(replayed);
   for (auto& x : node::promises_in(replayed)) {
     const auto uid = x.slot().uid();
     std::vector<int> ports(x.host_ports().begin(), x.host_ports().end());

@@ -13,6 +13,8 @@
 
 #include "actors/group/group_actor.hpp"
 #include "actors/node/commitments.hpp"
+#include "actors/node/departed.hpp"
+#include "actors/node/event_ring.hpp"
 #include "actors/node/ledger.hpp"
 #include "actors/node/node_actor.hpp"
 #include "actors/node/reporting.hpp"
@@ -79,6 +81,8 @@ struct node_state {
   node::volunteer self;
   node::ledger ledger;
   node::commitments promises;
+  node::departed departed;
+  event_ring events;
   node::reporting reports;
   drivers::features features;
   int supervisor_pid = 0;

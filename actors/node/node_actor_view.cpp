@@ -54,6 +54,9 @@ node_view view(node_pointer self, const node_request& what) {
   result.set_heard_ms(context.wall_clock());
   result.set_pid(context.pid);
   result.set_supervisor_pid(s.supervisor_pid);
+  if (what.events())
+    for (const auto& x : s.events.all())
+      *result.add_events() = x;
   std::set<std::string> told;
   for (const auto& [uid, x] : s.promises.all()) {
     if (what.assessments() && x.latest.has_slot())
@@ -90,7 +93,14 @@ caf::typed_response_promise<node_view> on_node_request(node_pointer self, const 
 caf::typed_response_promise<log_lines> on_logs(node_pointer self, const logs_request& x) {
   auto& s = self->state;
   auto reply = self->make_response_promise<log_lines>();
-  auto question = node::log_question_of(x, s.promises);
+  if (x.find_gone()) {
+    log_lines lines;
+    if (const auto* gone = s.departed.find(x.namespace_(), x.pod()))
+      lines.set_gone_ms(gone->gone_ms());
+    reply.deliver(std::move(lines));
+    return reply;
+  }
+  auto question = node::log_question_of(x, s.promises, s.departed);
   if (!question) {
     log_lines lines;
     lines.set_error(question.why().detail);

@@ -1,6 +1,8 @@
 #include "runtime/console/describe.hpp"
 
 #include <algorithm>
+#include <sstream>
+#include <vector>
 
 #include "messages/ids.hpp"
 #include "runtime/console/table.hpp"
@@ -108,6 +110,31 @@ std::string wrapped(const std::string& text, std::size_t indent) {
   return result + line;
 }
 
+/// A table's rows with one more column, which is wrapped at 80 columns: below its row where too
+/// little room is left beside it.
+std::string beside(const std::string& rows, const std::vector<std::string>& texts) {
+  constexpr std::size_t columns = 78, least = 24, indent = 4;
+  std::vector<std::string> left;
+  std::size_t widest = 0;
+  std::istringstream all(rows);
+  for (std::string line; std::getline(all, line); left.push_back(line))
+    widest = std::max(widest, line.size());
+  auto below = widest + 3 + least > columns;
+  auto from = below ? indent : widest + 3;
+  std::string result;
+  for (std::size_t i = 0; i < std::min(left.size(), texts.size()); ++i) {
+    result += left[i];
+    auto first = !below;
+    for (const auto& line : lines_of(texts[i], columns - from, columns - from)) {
+      result += first ? std::string(from - left[i].size(), ' ') : "\n" + std::string(from, ' ');
+      result += line;
+      first = false;
+    }
+    result += "\n";
+  }
+  return result;
+}
+
 template <class Events>
 void add_events(page& to, const Events& events, const std::string& object, wall_ms now) {
   std::vector<const event*> chosen;
@@ -117,16 +144,17 @@ void add_events(page& to, const Events& events, const std::string& object, wall_
   if (chosen.empty())
     return to.line("Events", "<none>");
   to.heading("Events");
-  table rows{{"AGE", "TYPE", "REASON", "FROM", "MESSAGE"}};
   auto first = chosen.size() > most_events ? chosen.size() - most_events : 0;
+  table rows{{"AGE", "TYPE", "REASON", "FROM"}};
+  std::vector<std::string> messages{"MESSAGE"};
   for (auto i = first; i < chosen.size(); ++i) {
     const auto& x = *chosen[i];
     auto times = x.count() > 1 ? " (x" + std::to_string(x.count()) + ")" : std::string{};
     auto about = object.empty() && !x.object().empty() ? x.object() + ": " : std::string{};
-    rows.add(
-        {age(x.time_ms(), now) + times, x.type(), x.reason(), x.source(), about + x.message()});
+    rows.add({age(x.time_ms(), now) + times, x.type(), x.reason(), x.source()});
+    messages.push_back(plain(about + x.message()));
   }
-  to.block(rows.text());
+  to.block(beside(rows.text(), messages));
 }
 
 std::string probe_text(const probe& x) {
@@ -235,6 +263,7 @@ std::string describe_node(const node_view& x, wall_ms now) {
   to.lines("Taints", taints);
   if (!x.answered()) {
     to.line("Answered", "no: only its member record is known");
+    add_events(to, x.events(), {}, now);
     return to.text();
   }
   to.line("Capacity", amounts(x.total()));
@@ -256,6 +285,7 @@ std::string describe_node(const node_view& x, wall_ms now) {
           "node " + std::to_string(x.pid()) + ", supervisor " + std::to_string(x.supervisor_pid()));
   if (x.assessments().empty()) {
     to.line("Promises", std::to_string(x.promises()));
+    add_events(to, x.events(), {}, now);
     return to.text();
   }
   to.heading("Promises (" + std::to_string(x.assessments_size()) + ")");
@@ -264,6 +294,7 @@ std::string describe_node(const node_view& x, wall_ms now) {
     rows.add({y.of().namespace_(), y.slot().pod(), y.phase(), verdict_word(y.verdict()),
               age(y.started_ms(), now)});
   to.block(rows.text());
+  add_events(to, x.events(), {}, now);
   return to.text();
 }
 
@@ -364,6 +395,11 @@ std::string describe_promise(const assessment& x, const api_reply& all, wall_ms 
   to.line("Ports", or_none(ports(x)));
   to.line("Started", with_age(x.started_ms(), now));
   to.line("Observed", with_age(x.observed_ms(), now));
+  std::vector<event> events;
+  for (const auto& y : all.nodes())
+    if (y.member().id() == x.node())
+      events.assign(y.events().begin(), y.events().end());
+  add_events(to, events, x.slot().pod(), now);
   return to.text();
 }
 

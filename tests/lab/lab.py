@@ -118,6 +118,7 @@ def a_deployment_runs_on_three_nodes_and_answers(bin_folder):
         c.nodes[0].ctl("delete", "deployment", "web")
         wait_for("no replicas", lambda: not c.pods())
         wait_for("no processes", lambda: not any("httpd" in line for _, line in processes_in(c.folder)))
+        check("started " + name in c.nodes[2].ctl("logs", name).stdout, "a deleted replica's output is lost")
 
 
 @test

@@ -372,6 +372,36 @@ TEST_SUITE("scenario/node") {
     CHECK(s.call_for(web(), 1).has_offer());
   }
 
+  TEST_CASE("a node tells what happened to its promises, and whose output it still has") {
+    stage s;
+    auto offer = s.call_for(web(), 1).offer();
+    s.take(offer, web(), {a_slot("a", 5)});
+    s.pass(seconds{1});
+    node_request with_events;
+    with_events.set_events(true);
+    auto told = s.ask<node_view>(with_events);
+    REQUIRE(told.events_size() > 0);
+    CHECK(told.events(0).object() == "web-abc-a");
+    CHECK(s.view().events().empty());
+    logs_request where;
+    where.set_namespace_("default");
+    where.set_pod("web-abc-a");
+    where.set_find_gone(true);
+    CHECK(s.ask<log_lines>(where).gone_ms() == 0);
+    s.give_back(a_slot("a", 6));
+    s.pass(seconds{10});
+    CHECK(s.running() == 0);
+    CHECK(s.disk.records().contains("gone/1"));
+    auto gone = s.ask<log_lines>(where).gone_ms();
+    CHECK(gone > 0);
+    s.stop();
+    s.start();
+    s.pass(seconds{1});
+    CHECK(s.ask<log_lines>(where).gone_ms() == gone);
+    where.set_find_gone(false);
+    CHECK(s.ask<log_lines>(where).error() == "no output of a"); // the driver was asked by the uid
+  }
+
   TEST_CASE("an offer that expired, was used, or is of an earlier life is regretted") {
     stage s;
     auto first = s.call_for(web(), 1).offer();

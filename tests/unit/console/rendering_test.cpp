@@ -171,10 +171,10 @@ TEST_SUITE("console/rendering") {
              "  web-6d5f9c7b8d-x2k43: cpu: needs 250m, the most free is 120m\n"
              "Events:\n"
              "  AGE        TYPE      REASON    FROM       MESSAGE\n"
-             "  59m        Normal    Started   legion-1   web-6d5f9c7b8d-x2k41: started container "
-             "main\n"
-             "  20s (x4)   Warning   BackOff   legion-2   web-6d5f9c7b8d-x2k42: container main "
-             "ended with exit code 1\n");
+             "  59m        Normal    Started   legion-1   web-6d5f9c7b8d-x2k41: started\n"
+             "                                            container main\n"
+             "  20s (x4)   Warning   BackOff   legion-2   web-6d5f9c7b8d-x2k42: container main\n"
+             "                                            ended with exit code 1\n");
   }
 
   TEST_CASE("describe: a pod has its own events only, at most 20") {
@@ -241,6 +241,41 @@ TEST_SUITE("console/rendering") {
                     "  12 with legion-3: unreachable\n"
                     "  2 from 30313233 never came\n")
           != std::string::npos);
+  }
+
+  TEST_CASE("describe: a node and a promise end with their events") {
+    auto node = canned_node(1);
+    CHECK(describe_node(node, canned_now).ends_with("Events:       <none>\n"));
+    *node.add_assessments() = canned_assessment(1);
+    for (const auto* pod : {"web-6d5f9c7b8d-x2k41", "other-6d5f9c7b8d-99999"}) {
+      auto& x = *node.add_events();
+      x.set_object(pod);
+      x.set_type("Warning");
+      x.set_reason("FailedScheduling");
+      x.set_source("legion-1");
+      x.set_time_ms(canned_now - 3'000);
+      x.set_count(123);
+      x.set_message("a probe failed: connection refused, for the third time in a row");
+    }
+    auto text = describe_node(node, canned_now);
+    CHECK(
+        text.ends_with("  AGE         TYPE      REASON             FROM\n"
+                       "      MESSAGE\n"
+                       "  3s (x123)   Warning   FailedScheduling   legion-1\n"
+                       "      web-6d5f9c7b8d-x2k41: a probe failed: connection refused, for the "
+                       "third\n"
+                       "      time in a row\n"
+                       "  3s (x123)   Warning   FailedScheduling   legion-1\n"
+                       "      other-6d5f9c7b8d-99999: a probe failed: connection refused, for the "
+                       "third\n"
+                       "      time in a row\n"));
+    CHECK(widest(text) <= 80);
+    api_reply all;
+    *all.add_nodes() = node;
+    all.mutable_nodes(0)->mutable_member()->set_id(node.assessments(0).node());
+    text = describe_promise(node.assessments(0), all, canned_now);
+    CHECK(text.find("third\n      time in a row\n") != std::string::npos);
+    CHECK(text.find("other-") == std::string::npos);
   }
 
   TEST_CASE("why: every offer and decline, with numbers, and what decided") {

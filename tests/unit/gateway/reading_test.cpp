@@ -95,7 +95,41 @@ TEST_SUITE("gateway/reading_logs") {
     CHECK(dead.last_said().refused().code() == refusal_unreachable);
     play missing{logs_of()};
     find(missing, view_of("web", {}));
+    auto looks = missing.asked();
+    CHECK(looks.size() == 4);
+    for (const auto& x : looks)
+      missing.answer(x, log_lines{});
     CHECK(missing.last_said().refused().code() == refusal_not_found);
+    CHECK(missing.last_said().refused().detail()
+          == "no pod web-abc-1 in namespace default, and no output of one that is gone: each node "
+             "keeps that of its last 32");
+  }
+
+  TEST_CASE("what a pod that is gone wrote is read from the node that it went from last") {
+    play it{logs_of()};
+    find(it, view_of("web", {}));
+    auto looks = it.asked();
+    REQUIRE(looks.size() == 4);
+    for (const auto& x : looks) {
+      CHECK(std::get<logs_request>(x.what).find_gone());
+      CHECK(it.asked().empty());
+      log_lines known;
+      known.set_gone_ms(play::whom(x) == "legion-3"   ? 2000
+                        : play::whom(x) == "legion-2" ? 1000
+                                                      : 0);
+      if (play::whom(x) == "legion-4")
+        it.fail(x, errc::deadline);
+      else
+        it.answer(x, known);
+    }
+    auto read = it.one_ask();
+    CHECK(play::whom(read) == "legion-3");
+    CHECK_FALSE(std::get<logs_request>(read.what).find_gone());
+    it.answer(read, lines("last words", 10, true));
+    REQUIRE(it.ended());
+    CHECK(it.last_said().log().text() == "last words");
+    CHECK(it.last_said().notes(0)
+          == "pod web-abc-1 is gone: this is what legion-3 has kept of its output");
   }
 
   TEST_CASE("several containers: the first, with a note; a wrong name lists them") {

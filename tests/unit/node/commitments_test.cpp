@@ -1,6 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "actors/node/commitments.hpp"
+#include "actors/node/departed.hpp"
+#include "actors/node/event_ring.hpp"
 #include "actors/node/log_question.hpp"
 #include "actors/node/recovery.hpp"
 
@@ -114,28 +118,123 @@ TEST_SUITE("node/commitments") {
     ask.set_namespace_("default");
     ask.set_pod("web-abc-a");
     ask.set_tail_lines(-1);
-    CHECK(log_question_of(ask, x)->life == 0);
-    CHECK(log_question_of(ask, x)->offset == 0);
+    CHECK(log_question_of(ask, x, {})->life == 0);
+    CHECK(log_question_of(ask, x, {})->offset == 0);
     ask.set_previous(true);
-    CHECK(!log_question_of(ask, x));
+    CHECK(!log_question_of(ask, x, {}));
     said.set_life(3);
-    CHECK(log_question_of(ask, x)->life == 2);
+    CHECK(log_question_of(ask, x, {})->life == 2);
     ask.set_previous(false);
     ask.set_tail_lines(10);
-    CHECK(log_question_of(ask, x)->life == 3);
-    CHECK(log_question_of(ask, x)->offset == -10);
+    CHECK(log_question_of(ask, x, {})->life == 3);
+    CHECK(log_question_of(ask, x, {})->offset == -10);
     ask.set_tail_lines(0);
-    CHECK(log_question_of(ask, x)->only_the_end);
+    CHECK(log_question_of(ask, x, {})->only_the_end);
     ask.set_life_given(true);
     ask.set_life(1);
     ask.set_offset(77);
-    CHECK(log_question_of(ask, x)->life == 1);
-    CHECK(log_question_of(ask, x)->offset == 77);
-    CHECK(!log_question_of(ask, x)->only_the_end);
+    CHECK(log_question_of(ask, x, {})->life == 1);
+    CHECK(log_question_of(ask, x, {})->offset == 77);
+    CHECK(!log_question_of(ask, x, {})->only_the_end);
     ask.set_container("db");
-    CHECK(log_question_of(ask, x).why().detail == "pod web-abc-a has no container db; it has web");
+    CHECK(log_question_of(ask, x, {}).why().detail
+          == "pod web-abc-a has no container db; it has web");
     ask.set_pod("other");
-    CHECK(log_question_of(ask, x).why().code == errc::not_found);
+    CHECK(log_question_of(ask, x, {}).why().code == errc::not_found);
+  }
+}
+
+TEST_SUITE("node/departed") {
+
+  TEST_CASE("what a pod that is gone wrote is found by its name") {
+    commitments x;
+    x.add(a_record(a_slot("a", 5)), phase::bound);
+    auto& said = *x.find("a")->latest.add_containers();
+    said.set_name("web");
+    said.set_life(2);
+    departed gone;
+    CHECK(gone.note(*x.find("a"), 1000).key() == "gone/1");
+    x.erase("a", start);
+    logs_request ask;
+    ask.set_namespace_("default");
+    ask.set_pod("web-abc-a");
+    ask.set_tail_lines(-1);
+    CHECK(log_question_of(ask, x, gone)->workload == "a");
+    CHECK(log_question_of(ask, x, gone)->container == "web");
+    CHECK(log_question_of(ask, x, gone)->life == 2);
+    ask.set_previous(true);
+    CHECK(log_question_of(ask, x, gone)->life == 1);
+    ask.set_namespace_("other");
+    CHECK(!log_question_of(ask, x, gone));
+  }
+
+  TEST_CASE("of two of one name the later is meant; a second try writes the same") {
+    commitments x;
+    auto twin = a_slot("b", 6);
+    twin.set_pod("web-abc-a");
+    x.add(a_record(a_slot("a", 5)), phase::bound);
+    x.add(a_record(twin), phase::bound);
+    departed gone;
+    gone.note(*x.find("b"), 1000);
+    auto first = gone.note(*x.find("a"), 2000);
+    auto again = gone.note(*x.find("a"), 3000);
+    CHECK(first.key() == again.key());
+    CHECK(first.value() == again.value());
+    CHECK(gone.find("default", "web-abc-a")->uid() == "a");
+  }
+
+  TEST_CASE("the last 32 are known, and still after a restart") {
+    departed gone;
+    std::map<std::string, record> disk;
+    for (int i = 0; i < 70; ++i) {
+      commitments x;
+      auto uid = "u" + std::to_string(i);
+      x.add(a_record(a_slot(uid, 5)), phase::bound);
+      auto written = gone.note(*x.find(uid), i);
+      disk[written.key()] = written;
+    }
+    CHECK(disk.size() == departed::most);
+    std::vector<record> journal;
+    for (const auto& [key, written] : disk)
+      journal.push_back(written);
+    record garbage;
+    garbage.set_key("gone/x");
+    garbage.set_value("\xff\xff");
+    journal.push_back(garbage);
+    departed restored;
+    restored.restore(journal);
+    for (const auto* known : {&gone, &restored}) {
+      CHECK_FALSE(known->find("default", "web-abc-u37"));
+      REQUIRE(known->find("default", "web-abc-u38"));
+      CHECK(known->find("default", "web-abc-u69")->gone_ms() == 69);
+    }
+    commitments x;
+    x.add(a_record(a_slot("next", 5)), phase::bound);
+    CHECK(restored.note(*x.find("next"), 99).key() == gone.note(*x.find("next"), 99).key());
+  }
+}
+
+TEST_SUITE("node/event_ring") {
+
+  TEST_CASE("the last 100 are kept, and what repeats is counted") {
+    event_ring ring;
+    event x;
+    x.set_reason("BackOff");
+    x.set_object("a");
+    ring.add(x);
+    x.set_object("b");
+    ring.add(x);
+    x.set_object("a");
+    ring.add(x);
+    REQUIRE(ring.all().size() == 2);
+    CHECK(ring.all().back().object() == "a");
+    CHECK(ring.all().back().count() == 2);
+    for (int i = 0; i < 150; ++i) {
+      x.set_message(std::to_string(i));
+      ring.add(x);
+    }
+    CHECK(ring.all().size() == 100);
+    CHECK(ring.all().front().message() == "50");
   }
 }
 

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <deque>
+
+#include "messages/evidence.pb.h"
+
+namespace legion {
+
+/// The last things that happened, for people.
+///
+/// Shape:  the last 100; one that repeats one of the last 16 takes its place and raises its count.
+class event_ring {
+public:
+  void add(event x);
+  const std::deque<event>& all() const { return all_; }
+
+private:
+  std::deque<event> all_;
+};
+
+} // namespace legion
