@@ -19,8 +19,8 @@ namespace legion {
 /// cannot tell.
 ///
 /// Shape:  one proxy per remote actor in use; safe from any thread; at most 65,536 proxies, the
-/// unused go first. Errors: there is always a handle: one for a node nobody knows answers
-/// `unreachable`.
+///         unused go first.
+/// Errors: there is always a handle: one for a node nobody knows answers `unreachable`.
 class directory {
 public:
   virtual ~directory() = default;

@@ -65,7 +65,7 @@ using bridge_actor_handle = bridge_handle::extend<caf::reacts_to<frame_came>,   
 /// own on either side, and the one lock is held for copies of a few dozen bytes.
 ///
 /// Shape:  one per node. Never calls an actor, a destructor of one, or the transport with the lock
-/// held.
+///         held.
 class exchange final : public directory,
                        public transport::sink,
                        public std::enable_shared_from_this<exchange> {

@@ -15,7 +15,7 @@ class exchange;
 /// encoded in the sender's thread, and answers go straight to the asker.
 ///
 /// Shape:  listed weakly: it ends when nobody holds or monitors it. Ended by the exchange, it tells
-/// its monitors why, and answers `unreachable` from then on.
+///         its monitors why, and answers `unreachable` from then on.
 class proxy : public caf::actor_proxy {
 public:
   proxy(caf::actor_config& config, std::shared_ptr<exchange> owner, node_id node, std::string path);
@@ -42,8 +42,8 @@ private:
 
 /// The sender that local actors see of a request from another node: their reply becomes its reply.
 ///
-/// Shape: one for each start of each node that asks. The number of the request is the message id's,
-/// so there is nothing to remember.
+/// Shape:  one for each start of each node that asks. The number of the request is the message
+///         id's, so there is nothing to remember.
 class reply_port : public caf::actor_proxy {
 public:
   reply_port(caf::actor_config& config, std::shared_ptr<exchange> owner, node_id node,

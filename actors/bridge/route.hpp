@@ -37,8 +37,8 @@ struct admission {
 /// Whether a message may pass, by its frame's version and cluster and by the start it is meant for.
 ///
 /// Shape:  `own_cluster` empty: this node has not joined yet, and only answers to joins pass. A
-/// frame without a cluster carries joins only. A refusal passes from any cluster, so that the
-/// refused learns why.
+///         frame without a cluster carries joins only. A refusal passes from any cluster, so that
+///         the refused learns why.
 /// Errors: a request is refused with the reason, anything else dropped; both are counted.
 admission admit(const frame_view& frame, const envelope_view& x, std::string_view own_cluster,
                 start_number own_start);
@@ -49,7 +49,8 @@ bool joins(std::uint32_t kind);
 /// Counts what is missing between the messages of one peer, and keeps them in order.
 ///
 /// Shape:  the first message of a start sets the base; a later one that is not newer than the
-/// newest is dropped, so nothing is delivered twice or out of order whatever the transport does.
+///         newest is dropped, so nothing is delivered twice or out of order whatever the transport
+///         does.
 class order_of_arrival {
 public:
   struct verdict {

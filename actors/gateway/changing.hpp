@@ -15,7 +15,7 @@ namespace legion::gateway {
 ///
 /// Shape:  results in the order of the documents; at most 16 errands at a time.
 /// Errors: `diagnostics` for files; a resource that was refused has `refused` in its result, and
-/// the first of them is the reply's.
+///         the first of them is the reply's.
 class changing : public inquiry {
 public:
   explicit changing(api_request what);

@@ -12,8 +12,8 @@ namespace legion::gateway {
 ///
 /// Units:  a try takes at most 4 s for a change and 1.5 s for a read; all tries 12 s and 3 s.
 /// Errors: `refusal_unreachable` when nothing was sent, because the keeper is down;
-/// `refusal_deadline` when something was sent and what became of it is unknown; `refusal_elsewhere`
-/// after 3 hops.
+///         `refusal_deadline` when something was sent and what became of it is unknown;
+///         `refusal_elsewhere` after 3 hops.
 class errand {
 public:
   /// `subject` names what it is about in messages, as in "deployment default/web".

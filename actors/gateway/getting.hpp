@@ -12,8 +12,8 @@ namespace legion::gateway {
 
 /// get, describe and their watches: one survey, or one a second for as long as the user listens.
 ///
-/// Shape: the first reply has all there is; later ones of a watch have each resource or node that
-/// changed, whole, and what is gone with `deleting` set and its pods in state "gone".
+/// Shape:  the first reply has all there is; later ones of a watch have each resource or node that
+///         changed, whole, and what is gone with `deleting` set and its pods in state "gone".
 class getting : public inquiry {
 public:
   explicit getting(get_request what);

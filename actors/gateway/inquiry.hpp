@@ -49,7 +49,7 @@ using answer = std::variant<group_reply, node_view, log_lines, fault>;
 ///
 /// Shape:  at most 128 questions under way; ids of asks and wakes are its own.
 /// Errors: those of the user end it with `refused` in the last reply; a member that does not answer
-/// is named in a note.
+///         is named in a note.
 class inquiry {
 public:
   virtual ~inquiry() = default;

@@ -13,10 +13,11 @@ namespace legion::gateway {
 /// Asks everybody who has a part of the answer, and puts the parts together.
 ///
 /// Shape:  one question per kept group and one per living member; resources come out sorted by
-/// kind, namespace and name, nodes by name.
+///         kind, namespace and name, nodes by name.
 /// Units:  a node has 2 s to answer.
 /// Errors: what a silent node would have said is missing, and a note says so. A group whose keeper
-/// is silent is put together from the promises that the other nodes hold, and marked `keeper_dead`.
+///         is silent is put together from the promises that the other nodes hold, and marked
+///         `keeper_dead`.
 class survey {
 public:
   struct question {

@@ -15,9 +15,9 @@ using admission = std::variant<group_reply, group_entry>;
 /// Decides on put, remove and scale against the state as it is committed; one at a time per group.
 ///
 /// Shape:  generation rises with each change of the specification; the resource version is the
-/// index of the entry that changed anything. Errors: not_found, conflict (naming both versions),
-/// invalid, unsupported, too_large (naming the limit). A request that was applied before is
-/// answered as it was then.
+///         index of the entry that changed anything.
+/// Errors: not_found, conflict (naming both versions), invalid, unsupported, too_large (naming the
+///         limit). A request that was applied before is answered as it was then.
 admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random);
 
 /// A request's refusal, ready to send.

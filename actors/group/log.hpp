@@ -17,10 +17,10 @@ namespace legion::group {
 /// will stand behind the same four.
 ///
 /// Shape:  one write at a time; what is proposed meanwhile shares the next, up to 2 MiB of entries.
-/// Indexes are given when a batch is formed, so a refused one leaves no gap. Keys:
-/// "group/<g>/entry/<index, 20 digits>", "group/<g>/snapshot". Errors: refuse{disk_full or
-/// overloaded} when nothing of the batch was kept; a write whose end is unknown is written again,
-/// with the same keys.
+///         Indexes are given when a batch is formed, so a refused one leaves no gap.
+/// Keys:   "group/<g>/entry/<index, 20 digits>", "group/<g>/snapshot".
+/// Errors: refuse{disk_full or overloaded} when nothing of the batch was kept; a write whose end is
+///         unknown is written again, with the same keys.
 class log {
 public:
   /// Entries between two snapshots.

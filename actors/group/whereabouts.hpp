@@ -22,7 +22,7 @@ group_id group_of(const resource_name& name);
 /// The node that keeps a group: who says that it does, dead or alive (of several the one that ranks
 /// highest); else the highest of the living by rendezvous hashing; nothing if there is nobody.
 /// Source: Thaler and Ravishankar 1998, rendezvous hashing. Differs: a group that holds resources
-/// stays where it is.
+///         stays where it is.
 std::optional<node_id> keeper_of(group_id group, const std::vector<candidate_keeper>& members);
 
 /// Whether a node may claim a name for a group that it knows nobody to keep: not before it has

@@ -13,10 +13,10 @@ namespace legion::keeper {
 
 /// What happened to one resource, for people: in memory, and gone with its keeper.
 ///
-/// Shape: the last 100 events, the last 64 pods that are gone. Of rounds, those that named a pod
-/// that lives, and the newest others up to 16 in all; the oldest go first once there are more than
-/// 1024, or 512 KiB of them. An event that repeats one of the last 16 raises its count; a round in
-/// vain for the pods of the round before takes its place.
+/// Shape:  the last 100 events, the last 64 pods that are gone. Of rounds, those that named a pod
+///         that lives, and the newest others up to 16 in all; the oldest go first once there are
+///         more than 1024, or 512 KiB of them. An event that repeats one of the last 16 raises its
+///         count; a round in vain for the pods of the round before takes its place.
 class history {
 public:
   static constexpr std::size_t few_rounds = 16;

@@ -52,11 +52,12 @@ using effect = std::variant<propose, place, send_accept, send_release>;
 /// Keeps one resource's promise to its author: wanted against promised.
 ///
 /// Shape:  level-triggered. Whatever comes in, `reconcile` compares what is committed with what is
-/// wanted and takes the next step: one proposal, one call, one accept per offer and one release per
-/// node at a time. What is durable changes by committed entries only; an accept is built from them,
-/// so it is never sent before it is committed. Units:  `due` says when `on_tick` is of use; nothing
-/// is due while all is as wanted. Errors: silence is resent with back-off, never reassigned; a
-/// slot is called anew only after regret, release, or its node's death, as membership says.
+///         wanted and takes the next step: one proposal, one call, one accept per offer and one
+///         release per node at a time. What is durable changes by committed entries only; an accept
+///         is built from them, so it is never sent before it is committed.
+/// Units:  `due` says when `on_tick` is of use; nothing is due while all is as wanted.
+/// Errors: silence is resent with back-off, never reassigned; a slot is called anew only after
+///         regret, release, or its node's death, as membership says.
 /// Source: Burgess and Bergstra 2014, Promise Theory; Kubernetes' deployment controller for counts.
 class rollout {
 public:

@@ -21,8 +21,8 @@ using record_ptr = std::shared_ptr<const known_record>;
 /// Keeps one copy of equal member records, however many nodes of one process hold them: in a
 /// simulated zone of 125 each record would otherwise be held, and read, 125 times.
 ///
-/// Shape: a record lives as long as somebody holds it. For one thread at a time: one node's
-/// membership, or every node of a simulator.
+/// Shape:  a record lives as long as somebody holds it. For one thread at a time: one node's
+///         membership, or every node of a simulator.
 class record_pool {
 public:
   /// Null if the bytes are no `member`.

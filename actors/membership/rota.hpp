@@ -13,11 +13,9 @@ namespace legion::membership {
 /// other in each round, and silence is noticed within two intervals, for the same traffic.
 ///
 /// Shape:  within a cycle of n - 1 rounds each member probes each other once, in an order that
-/// looks
-///         random; another n or cycle, another order.
+///         looks random; another n or cycle, another order.
 /// Source: Das et al. 2002, SWIM 4.3. Differs: the order is shared; docs/membership.md has what
-/// that
-///         gains.
+///         that gains.
 class rota {
 public:
   static constexpr std::uint32_t rounds = 1u << 21; // three bytes on the wire; then from 0 again

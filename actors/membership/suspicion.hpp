@@ -12,8 +12,7 @@ namespace legion::membership {
 ///
 /// Shape:  at most `wanted` + 1 accusers are remembered; each counts once.
 /// Source: Dadgar et al. 2018, Lifeguard IV-B: the time-out falls from max to min with the
-/// logarithm
-///         of independent confirmations.
+///         logarithm of independent confirmations.
 class suspicion {
 public:
   suspicion(const node_id& accuser, std::size_t wanted, milliseconds min, milliseconds max,

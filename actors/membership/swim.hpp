@@ -15,13 +15,11 @@ namespace legion::membership {
 
 /// Who is in the zone, and who of them lives: one node's part of the protocol.
 ///
-/// Shape:  at most `known_limit` members; 9 probes, 64 relays and 256 urgent
-/// probes at a time; a
+/// Shape:  at most `known_limit` members; 9 probes, 64 relays and 256 urgent probes at a time; a
 ///         packet's updates stay below `update_bytes`.
-/// Units:  time is the node's monotonic clock, handed in; call `on_tick` no
-/// later than `wake_at`. Errors: what strangers send is ignored where it makes
-/// no sense; a join is refused in words. Source: Das et al. 2002, SWIM; Dadgar
-/// et al. 2018, Lifeguard. Departures: docs/membership.md.
+/// Units:  time is the node's monotonic clock, handed in; call `on_tick` no later than `wake_at`.
+/// Errors: what strangers send is ignored where it makes no sense; a join is refused in words.
+/// Source: Das et al. 2002, SWIM; Dadgar et al. 2018, Lifeguard. Departures: docs/membership.md.
 class swim {
 public:
   struct setting {

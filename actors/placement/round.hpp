@@ -63,11 +63,13 @@ using effect = std::variant<send_call, send_release, decide, note_late>;
 /// not use.
 ///
 /// Shape:  each volunteer is asked once; at first max(3, 2·√n, missing/8), at most 16 or missing/8,
-/// those with fewest replicas of the resource first, at random among equals; when they decline,
-/// twice as many next, until all were asked or 3 s are over. Units:  once enough is offered, the
-/// silent have 150 ms left; a wave waits 1 s. Errors: an outcome with `missing` and a `note`; an
-/// offer that comes too late is released, and noted as late. Source: Smith 1980, Contract Net.
-/// Differs: capacity is held from the offer on, not from the award.
+///         those with fewest replicas of the resource first, at random among equals; when they
+///         decline, twice as many next, until all were asked or 3 s are over.
+/// Units:  once enough is offered, the silent have 150 ms left; a wave waits 1 s.
+/// Errors: an outcome with `missing` and a `note`; an offer that comes too late is released, and
+///         noted as late.
+/// Source: Smith 1980, Contract Net. Differs: capacity is held from the offer on, not from the
+///         award.
 class round {
 public:
   round(call what, std::vector<volunteer> among, std::uint64_t seed, time_point now, wall_ms wall);

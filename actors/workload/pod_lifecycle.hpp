@@ -64,8 +64,7 @@ using effects = std::vector<effect>;
 /// Errors: a process that cannot start counts as a life with exit code 128 and reason StartError; a
 ///         driver that does not answer is asked what runs, every second, before anything is tried.
 /// Source: Kubernetes 1.34, "Pod Lifecycle". Differs: no init containers, and no restart of a pod
-/// as
-///         a whole.
+///         as a whole.
 class pod_lifecycle {
 public:
   pod_lifecycle() = default;

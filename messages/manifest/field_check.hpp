@@ -2,8 +2,7 @@
 /// field.
 ///
 /// Errors: an unknown field comes with the nearest known one; what is known but not honoured yet is
-/// a
-///         warning at its place, once for a whole subtree.
+///         a warning at its place, once for a whole subtree.
 #pragma once
 
 #include "messages/manifest/complaints.hpp"

@@ -1,8 +1,8 @@
 /// Kubernetes quantities and int-or-percent, as whole numbers.
 ///
 /// Source: apimachinery's resource.Quantity: a decimal number, then n u m k M G T P E, Ki Mi Gi Ti
-/// Pi Ei,
-///         or an exponent. What doesn't come out whole in the unit is rounded up, away from zero.
+///         Pi Ei, or an exponent. What doesn't come out whole in the unit is rounded up, away from
+///         zero.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 /// From a checked document to a resource: names, defaults and the rules between fields.
 ///
 /// Errors: at the place of the value; each function goes on after one, so that all are told at
-/// once. Source: the defaults and validation of Kubernetes 1.34. Differs: `spec.selector` may be
-/// left out.
+///         once.
+/// Source: the defaults and validation of Kubernetes 1.34. Differs: `spec.selector` may be left
+///         out.
 #pragma once
 
 #include <string>

@@ -3,8 +3,10 @@
 /// Shape:  scalars are resolved as Kubernetes reads them, except that only `true` and `false` are
 ///         booleans. Aliases are shared nodes; merge keys (`<<`) are already merged.
 /// Limits: 1 MiB of text, 63 levels, 1 MiB added by aliases; checked before the parser could
-/// suffer. Errors: places and words; yaml-cpp's own exceptions included, none gets out. Source:
-/// YAML 1.2, through yaml-cpp's events: its YAML::Load accepts duplicate keys and bad UTF-8.
+///         suffer.
+/// Errors: places and words; yaml-cpp's own exceptions included, none gets out.
+/// Source: YAML 1.2, through yaml-cpp's events: its YAML::Load accepts duplicate keys and bad
+///         UTF-8.
 #pragma once
 
 #include <cstddef>

@@ -15,7 +15,7 @@ namespace legion::api {
 /// Units:     every wait has a deadline by the steady clock.
 /// Threading: one thread.
 /// Errors:    `unreachable` when the node goes away, `deadline` when it does not answer: what was
-/// asked may have been done all the same. After an error the connection is closed.
+///            asked may have been done all the same. After an error the connection is closed.
 class client {
 public:
   using clock = std::chrono::steady_clock;

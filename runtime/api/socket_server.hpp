@@ -25,8 +25,9 @@ struct settings {
 /// message.
 ///
 /// Errors: those of the factory name the address and the cure. A client that sends an empty or too
-/// large frame, or half of one, is cut off; one over `max_clients` or `max_requests` is told
-/// `overloaded` first. A client of another user is cut off without a word (Unix socket).
+///         large frame, or half of one, is cut off; one over `max_clients` or `max_requests` is
+///         told `overloaded` first. A client of another user is cut off without a word (Unix
+///         socket).
 factory make(settings what);
 
 } // namespace legion::api

@@ -36,7 +36,7 @@ struct target_sources {
 /// The first source that says something decides; none does: the local socket, then 127.0.0.1:7711.
 /// A target that was named is never left for one that was not: it may be another cluster.
 /// Errors: `invalid` for a context file that says something else than `target:
-/// ADDRESS[,ADDRESS...]`.
+///         ADDRESS[,ADDRESS...]`.
 result<targets> find_targets(const target_sources& from);
 
 /// The sources as this process has them.

@@ -12,7 +12,7 @@ namespace legion::console {
 /// terminal, a line per change elsewhere.
 ///
 /// Errors: `exit_unknown` at the time-out, with what is missing; a node that cannot be reached
-/// meanwhile is asked again.
+///         meanwhile is asked again.
 int wait_for(conversation& with, const std::vector<put_result>& applied,
              std::chrono::milliseconds timeout);
 

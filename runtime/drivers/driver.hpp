@@ -66,8 +66,7 @@ public:
 ///
 /// Threading: calls from one thread at a time.
 /// Errors:    `overloaded` past 4096 calls under way; `unsupported` names what is missing;
-/// `unreachable` while the
-///            supervisor is being replaced.
+///            `unreachable` while the supervisor is being replaced.
 class driver {
 public:
   virtual ~driver() = default;

@@ -41,7 +41,7 @@ struct command_line {
 /// Reads flags, environment and file.
 ///
 /// Errors: every one names the flag, variable or file:line:column, what was found and what is
-/// allowed.
+///         allowed.
 command_line read_command_line(int argc, char** argv);
 
 /// The folder for a node's data: /var/lib/legion as root, else $XDG_STATE_HOME/legion, else

@@ -9,7 +9,7 @@ namespace legion::node_process {
 /// A node's data folder, held by this process alone until it ends.
 ///
 /// Errors: `locked` names the process that holds it; `disk` names the folder, what failed and the
-/// cure.
+///         cure.
 class data_folder {
 public:
   static result<data_folder> open(const std::string& path);

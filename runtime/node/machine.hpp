@@ -11,8 +11,7 @@ namespace legion::node_process {
 ///
 /// Units:  thousandths of a core, bytes.
 /// Source: sched_getaffinity(2), /proc/meminfo, and cpu and memory limits of this process's cgroup
-/// and those above
-///         it, in whichever of the v1, hybrid and v2 layouts is mounted.
+///         and those above it, in whichever of the v1, hybrid and v2 layouts is mounted.
 struct machine {
   std::int64_t cpu_millis = 0;
   std::int64_t memory_bytes = 0;

@@ -42,8 +42,8 @@ struct known_node {
 /// replicas: in the end as many replicas run as are wanted
 /// members:  in the end each node that runs knows exactly the nodes that run
 ///
-/// Shape: each violation is told once. Offers between actors of one node are not on the wire and
-/// not seen.
+/// Shape:  each violation is told once. Offers between actors of one node are not on the wire and
+///         not seen.
 class checkers {
 public:
   using microseconds = std::chrono::microseconds;

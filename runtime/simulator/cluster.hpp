@@ -64,8 +64,7 @@ struct virtual_node {
 /// Whole nodes in one process, under virtual time, with a simulated network, disks and machines.
 ///
 /// Shape:     same options, same calls: same event log. Nodes are named by their index from 0;
-/// their
-///            names count from 1.
+///            their names count from 1.
 /// Errors:    `start` reports what `start_node` reports.
 /// Threading: one thread, and one cluster at a time: it takes spdlog's default logger for itself.
 class cluster {

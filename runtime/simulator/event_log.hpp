@@ -11,9 +11,8 @@ namespace legion::simulator {
 /// What happened, in order: one line each, of virtual time, node and event. The same seed gives the
 /// same lines, byte for byte.
 ///
-/// Shape: lines go to `write` as they come; what is kept is their number and a digest of them,
-/// which
-///        also takes in what is too much to write, such as every frame.
+/// Shape:  lines go to `write` as they come; what is kept is their number and a digest of them,
+///         which also takes in what is too much to write, such as every frame.
 class event_log {
 public:
   using writer = std::function<void(std::string_view line)>;

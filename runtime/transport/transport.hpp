@@ -48,10 +48,10 @@ enum class sent { queued, overloaded, unreachable, too_large };
 ///
 /// Ordering:      frames of one pair of nodes arrive in the order sent; across pairs there is none.
 /// Loss:          at most once. A frame that was queued may be lost with the connection, never
-/// doubled or cut; one that was dropped here is given back by `frame_lost`. Size:
-/// `max_frame_bytes`. Threading:     `send`, `introduce`, `forget` from any thread; they return at
-/// once. The sink is called on the
-///                implementation's thread until the destructor returns, never after.
+///                doubled or cut; one that was dropped here is given back by `frame_lost`.
+/// Size:          `max_frame_bytes`.
+/// Threading:     `send`, `introduce`, `forget` from any thread; they return at once. The sink is
+///                called on the implementation's thread until the destructor returns, never after.
 /// Back-pressure: `max_queued_bytes` a peer, then `overloaded`; a slow peer never blocks another.
 class transport {
 public:

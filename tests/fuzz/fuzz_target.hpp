@@ -1,8 +1,8 @@
 /// One decoder under arbitrary bytes: must not crash, hang, or break what it says of itself.
 ///
-/// Shape: a file per target, with LEGION_FUZZ_TARGET(name) { ... }; `data` is the input. The replay
-/// program
-///        links them all; with -DLEGION_LIBFUZZER a file is a libFuzzer program of its own.
+/// Shape:  a file per target, with LEGION_FUZZ_TARGET(name) { ... }; `data` is the input. The
+///         replay program links them all; with -DLEGION_LIBFUZZER a file is a libFuzzer program of
+///         its own.
 #pragma once
 
 #include <cstdint>

@@ -43,8 +43,7 @@ struct surroundings {
 /// A machine with a supervisor that runs nothing real.
 ///
 /// Shape:     the same seed and the same calls give the same lives. Processes survive the driver,
-/// and
-///            a later driver lists them.
+///            and a later driver lists them.
 /// Threading: one thread. What was handed to `later` may run after the end of the machine.
 class machine {
 public:

@@ -16,9 +16,9 @@ inline constexpr std::size_t kept_removed = 32;
 
 /// The file with one life's stdout and stderr.
 ///
-/// Shape: the newest 10 MiB; an offset in the file is the offset in all that was ever written. The
-/// part before is a hole in the file and takes no space. Never blocks the writer: what the disk
-/// does not take is dropped.
+/// Shape:  the newest 10 MiB; an offset in the file is the offset in all that was ever written. The
+///         part before is a hole in the file and takes no space. Never blocks the writer: what the
+///         disk does not take is dropped.
 class life_output {
 public:
   /// Makes the file and the pipe; the errno of what failed, or 0.
