@@ -11,7 +11,8 @@ namespace legion::console {
 
 namespace {
 
-constexpr std::chrono::milliseconds pause{400};
+// Between two looks: short at first, for most are ready at once.
+constexpr std::chrono::milliseconds first_pause{50}, longest_pause{400};
 
 /// Why a replica is not ready, if it says so.
 std::string reason_of(const pod_view& x) {
@@ -142,7 +143,7 @@ int wait_for(conversation& with, const std::vector<put_result>& applied,
   auto quiet = with.speaking_to(silence);
   progress line{with.with()};
   std::map<std::string, std::string> missing;
-  for (;;) {
+  for (auto pause = first_pause;; pause = std::min(pause * 2, longest_pause)) {
     auto answered = look_once(quiet, left, missing);
     if (left.empty())
       break;
