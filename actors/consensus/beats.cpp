@@ -107,7 +107,8 @@ beats::effects beats::on_beat(const node_id& from, const consensus_beat& x, time
   p.heard = now;
   if (silent)
     tell_all(from, p, out);
-  if (x.base() <= p.version_heard)
+  p.lacks = x.base() > p.version_heard; // it took this node for its earlier life: beat back
+  if (!p.lacks)
     take_items(from, p, x, out);
   if (x.heard_start() == setting_.start)
     p.confirmed = std::max(p.confirmed, std::min(x.heard_version(), p.version));
@@ -160,7 +161,7 @@ beats::effects beats::on_tick(time_point now) {
     return out;
   next_ = now + setting_.interval;
   for (const auto& [who, p] : peers_)
-    if (!p.list.empty())
+    if (p.wants_beats())
       out.push_back(send_beat{who, compose(p)});
   return out;
 }
@@ -168,7 +169,7 @@ beats::effects beats::on_tick(time_point now) {
 time_point beats::wake_at() const {
   auto result = time_point::max();
   for (const auto& [who, p] : peers_) {
-    if (!p.list.empty())
+    if (p.wants_beats())
       result = std::min(result, next_);
     if (p.hearing)
       result = std::min(result, p.heard + setting_.silence);

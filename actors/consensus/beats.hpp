@@ -92,7 +92,9 @@ private:
     std::uint64_t version_heard = 0;
     std::map<group_id, beat_item> items;
     bool hearing = false;
+    bool lacks = false; // its beats build on what was never heard here
     time_point heard;
+    bool wants_beats() const { return lacks || !list.empty(); }
   };
 
   void put(peer& p, group_id group, const beat_item& item);
@@ -105,7 +107,7 @@ private:
   setting setting_;
   std::map<group_id, mine> groups_;
   std::map<node_id, peer> peers_;
-  time_point next_ = time_point::min(); // when beats are due
+  time_point next_{}; // when beats are due
 };
 
 } // namespace legion::consensus

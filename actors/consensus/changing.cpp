@@ -98,7 +98,8 @@ void core::advance_change(time_point now) {
 void core::retire(time_point now) {
   if (auto* next = successor(log_.members_index(), now))
     post(next->who, take_over{}, after::nothing);
-  out_.removed = !log_.members().has(self_);
+  if (!log_.members().has(self_))
+    out_.removed = log_.members_index();
   become_follower(term(), {}, now);
 }
 
@@ -144,7 +145,7 @@ void core::on(const fence& x, const message& m, time_point now) {
 void core::on(const removed& x, const message&, time_point) {
   if (x.members_index > log_.members_index()
       || (x.members_index == log_.members_index() && !log_.members().has(self_)))
-    out_.removed = true;
+    out_.removed = x.members_index;
 }
 
 } // namespace legion::consensus

@@ -5,15 +5,16 @@
 namespace legion::consensus {
 
 snapshot_head founded_by(std::vector<member_id> voters) {
-  snapshot_head result;
-  result.members.voters = std::move(voters);
+  snapshot_head result{1, 1, {std::move(voters), {}, {}}, 1};
   result.members = in_order(std::move(result.members));
   return result;
 }
 
 core::core(setting x, time_point now)
     : tuned_(x.tuned), self_(x.self), start_(x.start), random_(x.seed), may_vote_(x.may_vote),
-      ballot_(x.ballot), contact_(now) {
+      removed_at_(x.removed_at), ballot_(x.ballot), contact_(now) {
+  if (ballot_.term == 0 && x.head.index == 1)
+    ballot_.term = x.head.term; // as founded
   bool sound = true;
   log_ = log{x.head, std::move(x.entries), sound};
   if (!sound || log_.last_term() > ballot_.term) {
@@ -25,8 +26,6 @@ core::core(setting x, time_point now)
   commit_ = handed_ = applied_ = x.head.index;
   durable_ = log_.last();
   unwritten_ = durable_ + 1;
-  last_term_ = term();
-  last_members_ = log_.members_index();
   draw_timeout();
 }
 

@@ -55,6 +55,9 @@ public:
     /// or shorter than it once acknowledged). It votes nowhere and never stands, for good; the
     /// group goes on by admitting the node's new journal as a new member.
     bool may_vote = true;
+    /// Not 0: a tombstone, `work::removed` of an earlier core of this member; the log went, the ballot
+    /// stayed. It votes again once it is in a configuration of a later entry.
+    log_index removed_at = 0;
     options tuned;
 
     // What is on disk.
@@ -206,6 +209,7 @@ private:
 
   // election.cpp
   void draw_timeout();
+  bool may_vote() const;
   bool may_stand() const;
   bool hears_leader() const;
   bool leased(time_point now) const;
@@ -276,6 +280,7 @@ private:
   std::uint64_t start_;
   std::mt19937_64 random_;
   bool may_vote_;
+  log_index removed_at_;
   bool abstains_ = false;
 
   // What is promised, and what of it is on disk.
@@ -340,12 +345,14 @@ private:
   bool touched_ = true;
   bool was_ready_ = false;
   consensus::role last_role_ = role::follower;
-  term_number last_term_ = 0;
+  term_number last_term_ = ~term_number{0}; // the first work says `changed`
   member_id last_leader_;
   log_index last_members_ = 0;
 };
 
-/// The head of a new group's empty log, to be on disk before the group's first core: these decide.
+/// The head of a new group's empty log, to be on disk before the group's first core: these decide. It
+/// stands for an entry 1 that no log has, so that whoever joins begins with a snapshot, and there is no
+/// log without a configuration.
 snapshot_head founded_by(std::vector<member_id> voters);
 
 } // namespace legion::consensus

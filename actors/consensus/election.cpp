@@ -15,8 +15,21 @@ void core::draw_timeout() {
   timeout_ = time_point::duration{least + static_cast<std::int64_t>(random_() % least)};
 }
 
+/// What a member promised before it was removed is forgotten; once its log holds a later
+/// configuration with it, that log has all that came of those promises.
+bool core::may_vote() const {
+  if (!may_vote_ || removed_at_ == 0)
+    return may_vote_;
+  return (log_.members_index() > removed_at_ && log_.members().has(self_))
+         || (log_.previous_index() > removed_at_ && log_.previous_members().has(self_));
+}
+
+/// Even when its newest configuration leaves it out, as long as that may not be committed: those who
+/// know less can't win against its log (4.2.2, figure 4.6).
 bool core::may_stand() const {
-  return may_vote_ && !abstains_ && log_.members().votes(self_);
+  bool votes = log_.members().votes(self_)
+               || (log_.members_index() > commit_ && log_.previous_members().votes(self_));
+  return may_vote() && !abstains_ && votes;
 }
 
 /// Its beats come, and say that it leads in this term.
@@ -111,20 +124,19 @@ void core::campaign(bool trial, bool transfer, time_point now) {
 }
 
 void core::on(const vote_request& x, const message& m, time_point now) {
-  bool newer = !holds(rule::log_check) || log_.not_newer_than(x.last_index, x.last_term); // 3.6.1
-  bool may = may_vote_ || !holds(rule::fenced_never_votes);
+  bool newer = log_.not_newer_than(x.last_index, x.last_term); // 3.6.1
   if (x.trial) { // 9.6: it could win, and nobody leads whom that would disturb
     const auto& members = log_.members();
     if (role_ == role::leader && !members.has(m.from) && log_.members_index() <= commit_
         && !members.joint())
       post(m.from, removed{log_.members_index()}, after::nothing);
-    bool granted = m.term > term() && !leased(now) && newer && may;
+    bool granted = m.term > term() && !leased(now) && newer && may_vote();
     post(m.from, vote_reply{true, granted}, after::everything, granted ? m.term : term());
     return;
   }
   bool free =
       ballot_.vote.null() ? leader_.null() : ballot_.vote == m.from; // one vote a term (3.4)
-  bool granted = free && newer && may;
+  bool granted = free && newer && may_vote();
   if (granted && ballot_.vote.null()) {
     ballot_.vote = m.from;
     ballot_dirty_ = true;

@@ -37,7 +37,7 @@ time_point core::quorum_until() const {
 /// Something was heard of a follower that nothing was sent to any more: find out what it needs.
 void core::wake(progress& x) {
   if (x.parked)
-    x.begin_probe();
+    x.probe_again();
 }
 
 void core::heard_from(const member_id& who, time_point now) {

@@ -110,8 +110,8 @@ log_index log::last_not_above(log_index i, term_number t) const {
   return i;
 }
 
-const configuration& log::previous_members() const {
-  return history_[history_.size() > 1 ? history_.size() - 2 : 0].members;
+const log::decided& log::previous() const {
+  return history_[history_.size() > 1 ? history_.size() - 2 : 0];
 }
 
 snapshot_head log::head_at(log_index i) const {

@@ -48,7 +48,8 @@ public:
   const configuration& members() const { return history_.back().members; }
   log_index members_index() const { return history_.back().index; }
   /// Those who decided before.
-  const configuration& previous_members() const;
+  const configuration& previous_members() const { return previous().members; }
+  log_index previous_index() const { return previous().index; }
   const configuration& oldest_members() const { return history_.front().members; }
   snapshot_head head_at(log_index i) const;
 
@@ -57,6 +58,7 @@ private:
     log_index index = 0;
     configuration members;
   };
+  const decided& previous() const;
 
   log_index base_ = 0;
   term_number base_term_ = 0;

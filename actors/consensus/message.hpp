@@ -65,6 +65,8 @@ struct snapshot_reply {
   log_index index = 0;
   std::uint64_t received = 0; // bytes without a gap
   bool done = false;          // on disk up to index
+  std::uint64_t count = 0;    // as in append_reply
+  std::uint64_t start = 0;
 };
 
 /// Am I still the leader? (6.4)

@@ -7,19 +7,16 @@
 
 namespace legion::consensus {
 
-/// Rules that the proof breaks, one at a time, to see that it notices. Those that can be broken
-/// from outside (a disk that forgets, a vote request that lies) are broken there.
+/// Rules that the proof breaks, one at a time, to see that it notices. Those that can be broken from
+/// outside (a disk that forgets, a vote request that lies) are broken there.
 enum class rule : std::uint8_t {
   none = 0,
   own_term_only,      // commit by counting only entries of the own term (3.6.2)
   noop_first,         // a leader begins with an entry of its own; reads and changes wait for it
   commit_forward,     // the commit index never moves back
-  longer_log_stays,   // a snapshot of what the log has is not installed over it
+  longer_log_stays,   // a snapshot of what the log has is not installed over it (5.3)
   change_after_noop,  // no change of members before the term's own entry is committed
-  confirmed_reads,    // a read waits for a quorum to confirm the leader (6.4)
-  only_members_count, // quorums are of the present configuration
-  log_check,          // no vote for a log that is behind (3.6.1)
-  fenced_never_votes, // see core::setting::may_vote
+  only_members_count, // what is committed and confirmed, the present members have
 };
 
 struct options {

@@ -44,6 +44,12 @@ void progress::accepted(log_index index, time_point again) {
   resend_at = window_.empty() ? time_point::max() : again;
 }
 
+void progress::probe_again() {
+  auto guess = now == mode::probe ? next : match + 1;
+  begin_probe();
+  next = guess;
+}
+
 void progress::begin_probe() {
   now = mode::probe;
   next = match + 1;

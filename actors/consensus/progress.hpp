@@ -28,6 +28,8 @@ public:
   void accepted(log_index index, time_point resend_at);
   /// Find out anew where its log ends, from what it is known to have.
   void begin_probe();
+  /// The same question again: while nothing is known of it, `next` is the best guess there is.
+  void probe_again();
   void begin_snapshot(std::shared_ptr<const snapshot> what);
   bool idle() const { return window_.empty(); }
   member_id who;

@@ -12,12 +12,8 @@ result<std::uint64_t> core::read() {
   if (waiting_.size() + granted_.size() >= tuned_.waiting_reads)
     return fault{errc::overloaded, "too many reads wait"};
   touched_ = true;
-  waiting_read x{++reads_, commit_, round_ + 1};
-  if (holds(rule::confirmed_reads))
-    waiting_.push_back(x); // while not ready its index is not known yet: commit_to sets it
-  else
-    granted_.push_back(x);
-  return x.number;
+  waiting_.push_back({++reads_, commit_, round_ + 1}); // while not ready, commit_to sets the index
+  return reads_;
 }
 
 /// A new round for all reads that came since the last; or the same anew, for whoever was not heard.

@@ -76,13 +76,16 @@ void core::feed(progress& x, time_point now) {
 /// don't seem to be there.
 void core::resend(progress& x, time_point now) {
   x.resend_at = time_point::max();
-  if (!seems_up(x, now)) {
+  if (x.fallen) {
+    post(x.who, fence{x.match}, after::nothing);
+    x.resend_at = now + tuned_.election_timeout;
+  } else if (!seems_up(x, now)) {
     x.parked = true;
   } else if (x.now == progress::mode::snapshot) {
     x.chunk_sent = x.chunk_received;
     x.opened = false;
   } else {
-    x.begin_probe();
+    x.probe_again();
     x.commit_sent = 0;
   }
 }
@@ -226,8 +229,8 @@ void core::on(const append_reply& x, const message& m, time_point now) {
     // taken back; it doesn't count any more.
     if (newness > p->reply) {
       p->fallen = true;
-      post(p->who, fence{p->match}, after::nothing);
       report(*p, p->who);
+      resend(*p, now);
     }
     return;
   }

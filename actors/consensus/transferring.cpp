@@ -60,7 +60,7 @@ void core::on(const snapshot_chunk& x, const message& m, time_point now) {
   if (!follow(m.from, now))
     return;
   const auto& head = *x.head;
-  snapshot_reply done{head.index, x.size, true};
+  snapshot_reply done{head.index, x.size, true, ++replies_, start_};
   if (head.index <= commit_)
     return post(m.from, done, after::everything);
   if (log_.has(head.index, head.term) && holds(rule::longer_log_stays)) {
@@ -74,7 +74,7 @@ void core::on(const snapshot_chunk& x, const message& m, time_point now) {
   if (x.offset == in.state.size())
     in.state += x.data;
   if (in.state.size() < in.size)
-    return post(m.from, snapshot_reply{head.index, in.state.size(), false}, after::nothing);
+    return post(m.from, snapshot_reply{head.index, in.state.size(), false, 0, 0}, after::nothing);
   install();
   post(m.from, done, after::everything);
 }
@@ -98,10 +98,16 @@ void core::on(const snapshot_reply& x, const message& m, time_point now) {
   auto* p = role_ == role::leader ? find(m.from) : nullptr;
   if (!p || p->fallen || x.index > log_.last())
     return;
-  if (x.done)
+  if (x.done) {
+    p->reply = std::max(p->reply, {x.start, x.count});
     accepted(*p, x.index, now);
-  else if (p->now == progress::mode::snapshot && p->sending && p->head->index == x.index
-           && x.received > p->chunk_received && x.received <= p->chunk_sent) {
+    if (p->now == progress::mode::snapshot)
+      p->begin_probe(); // the log's beginning has moved on: another
+  } else if (p->now == progress::mode::snapshot && p->sending && p->head->index == x.index
+             && x.received <= p->sending->state->size()) {
+    // Less than before: it started anew (or the reply was overtaken, and a window is sent twice).
+    p->chunk_sent =
+        x.received < p->chunk_received ? x.received : std::max(p->chunk_sent, x.received);
     p->chunk_received = x.received;
     p->resend_at = now + tuned_.resend_after;
   }

@@ -151,6 +151,8 @@ struct writer {
     y.set_index(x.index);
     y.set_received(x.received);
     y.set_done(x.done);
+    y.set_count(x.count);
+    y.set_start(x.start);
   }
   void operator()(const confirm& x) const { out.mutable_confirm()->set_round(x.round); }
   void operator()(const confirmed& x) const { out.mutable_confirmed()->set_round(x.round); }
@@ -202,7 +204,7 @@ std::optional<message_body> read(const consensus_message& x) {
       return read(x.snapshot_chunk());
     case consensus_message::kSnapshotReply: {
       const auto& y = x.snapshot_reply();
-      return snapshot_reply{y.index(), y.received(), y.done()};
+      return snapshot_reply{y.index(), y.received(), y.done(), y.count(), y.start()};
     }
     case consensus_message::kConfirm:
       return confirm{x.confirm().round()};

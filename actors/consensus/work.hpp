@@ -63,21 +63,22 @@ struct work {
   std::vector<readmission> readmissions;
   /// These learners may be made voters.
   std::vector<member_id> caught_up;
-  /// Role, term, leader or configuration differ from when work was last taken: see `core::status`,
-  /// and tell `beats`.
+  /// Role, term, leader or configuration differ from when work was last taken, or it is the first:
+  /// see `core::describe`, and tell `beats`.
   bool changed = false;
   /// A member found this journal shorter than it was: nothing is promised from here any more, in
   /// this start or another, until the node has a new journal. To be kept on disk.
   bool fenced = false;
-  /// The group goes on without this node: a tombstone may take the log's place.
-  bool removed = false;
+  /// Not 0: the group goes on without this member, as of this entry. A tombstone may take the log's
+  /// place: this number, and the ballot, which must stay (see `core::setting::removed_at`).
+  log_index removed = 0;
   /// What must never happen, happened: the peer's or the disk's error. For people, as an error.
   std::vector<std::string> alarms;
 
   bool empty() const {
     return !write && messages.empty() && !restore && committed.empty() && reads.empty()
            && refused_reads.empty() && !wants_snapshot && readmissions.empty() && caught_up.empty()
-           && !changed && !fenced && !removed && alarms.empty();
+           && !changed && !fenced && removed == 0 && alarms.empty();
   }
 };
 

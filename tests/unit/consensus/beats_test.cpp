@@ -159,6 +159,19 @@ TEST_SUITE("consensus/beats") {
     CHECK(all == "beat 3 term 0 standing 1; ");
   }
 
+  TEST_CASE("a node that forgot what it was told beats back, and is told again") {
+    pair_of_nodes two;
+    two.share(1);
+    for (int i = 0; i < 3; ++i)
+      two.beat();
+    two.b = node{1, 2, 2}; // another journal; it knows of no members
+    two.b.heart.describe(group_id{0}, {0, standing::alone}, {}, two.now);
+    std::string at_b;
+    for (int i = 0; i < 4; ++i)
+      at_b += two.beat().second;
+    CHECK(at_b == "beat 0 term 5 standing 3; ");
+  }
+
   TEST_CASE("beats that are late, of strangers, or without sense change nothing") {
     pair_of_nodes two;
     two.share(1);

@@ -140,6 +140,58 @@ TEST_SUITE("consensus/changing") {
     CHECK(group.rules(*now).describe(group.now()).members_committed);
   }
 
+  TEST_CASE("who alone has the entry that removes it stands all the same (4.2.2, figure 4.6)") {
+    few_members group{2};
+    auto leader = group.elect();
+    auto other = 1 - leader;
+    group.pass(milliseconds{200});
+    // The joint configuration is committed; the final one, without the leader, reaches nobody.
+    group.passes = [&](const message& m) {
+      auto* x = std::get_if<append>(&m.body);
+      if (!x || x->entries.empty() || x->entries.back()->kind != entry_kind::configuration)
+        return true;
+      return decode_configuration(x->entries.back()->data)->joint();
+    };
+    REQUIRE(group.rules(leader).propose_change(of({other}), group.now()));
+    group.settle();
+    CHECK_FALSE(group.rules(leader).members().votes(member(leader)));
+    group.restart(leader);
+    group.restart(other);
+    group.passes = nullptr;
+    group.pass(milliseconds{10'000});
+    CHECK(group.leader() == other);
+    CHECK(group.rules(other).members() == of({other}));
+    CHECK(group[leader].removed);
+  }
+
+  TEST_CASE("a member that was removed and came back votes once its log says that it is back") {
+    core::setting s;
+    s.self = member(0);
+    s.removed_at = 5;
+    s.ballot = {3, {}};
+    auto now = time_point{} + std::chrono::hours{1};
+    auto granted = [&](core& x, term_number term) {
+      x.on_message({member(1), member(0), term, vote_request{false, 99, 2, false}}, now);
+      bool result = false;
+      for (auto todo = x.take_work(now);; todo = x.take_work(now)) {
+        for (auto& m : todo.messages)
+          if (auto* reply = std::get_if<vote_reply>(&m.body))
+            result = reply->granted;
+        if (!todo.write)
+          return result;
+        x.on_written(todo.write->sequence, now);
+      }
+    };
+    core empty{s, now};
+    CHECK_FALSE(granted(empty, 4));
+    s.head = {5, 2, founded_by({member(0), member(1)}).members, 4}; // from before it was removed
+    core early{s, now};
+    CHECK_FALSE(granted(early, 4));
+    s.head = {7, 2, founded_by({member(0), member(1)}).members, 6};
+    core back{s, now};
+    CHECK(granted(back, 4));
+  }
+
   TEST_CASE("a node with another journal is a stranger: the leader asks for its readmission") {
     few_members group{3};
     auto leader = group.elect();

@@ -14,7 +14,7 @@ struct alone {
     s.self = member(0);
     s.may_vote = may_vote;
     s.ballot = voted;
-    s.head = founded_by({member(0), member(1), member(2)});
+    s.head.members = founded_by({member(0), member(1), member(2)}).members;
     s.entries = std::move(entries);
     rules = std::make_unique<core>(s, now);
   }

@@ -42,7 +42,6 @@ public:
     std::vector<readmission> readmissions;
     std::vector<member_id> caught_up;
     std::vector<std::string> alarms;
-    bool wants_snapshot = false;
     bool fenced = false;
     bool removed = false;
     bool down = false;
@@ -222,6 +221,17 @@ private:
       }
   }
 
+  void offer(int i) {
+    auto& x = (*this)[i];
+    if (x.kept.state && x.kept.head.index + 1 >= x.rules->describe(now_).first)
+      return x.rules->offer_snapshot(x.kept);
+    std::string all;
+    for (const auto& line : x.state)
+      all += line + "\n";
+    x.rules->offer_snapshot(
+        {x.rules->head_at(x.applied), std::make_shared<const std::string>(std::move(all))});
+  }
+
   bool step(int i) {
     auto& x = (*this)[i];
     if (x.down)
@@ -250,9 +260,10 @@ private:
     add(x.readmissions, todo.readmissions);
     add(x.caught_up, todo.caught_up);
     add(x.alarms, todo.alarms);
-    x.wants_snapshot = x.wants_snapshot || todo.wants_snapshot;
+    if (todo.wants_snapshot)
+      offer(i);
     x.fenced = x.fenced || todo.fenced;
-    x.removed = x.removed || todo.removed;
+    x.removed = x.removed || todo.removed != 0;
     while (!x.holds_sync && !x.unsynced.empty()) {
       busy = true;
       keep(x, x.unsynced.front());

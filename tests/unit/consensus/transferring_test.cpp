@@ -24,11 +24,6 @@ void compact(few_members& group, int i) {
   group.rules(i).compact(x.applied);
 }
 
-void offer(few_members& group, int i) {
-  if (std::exchange(group[i].wants_snapshot, false))
-    group.rules(i).offer_snapshot(group[i].kept);
-}
-
 } // namespace
 
 TEST_SUITE("consensus/transferring") {
@@ -61,7 +56,6 @@ TEST_SUITE("consensus/transferring") {
     };
     for (int i = 0; i < 20; ++i) {
       group.pass(milliseconds{100});
-      offer(group, leader);
     }
     CHECK(group[away].state.size() == 51);
     CHECK(group[away].state == group[leader].state);
@@ -93,8 +87,6 @@ TEST_SUITE("consensus/transferring") {
     };
     for (int i = 0; i < 300; ++i) {
       group.pass(milliseconds{100});
-      if (auto now = group.leader())
-        offer(group, *now);
     }
     CHECK(group[away].state == group[leader].state);
   }
@@ -109,7 +101,7 @@ TEST_SUITE("consensus/transferring") {
     // `one` restarts: it knows its log, but not yet what of it is committed.
     group.restart(one);
     auto last = group.rules(one).describe(group.now()).last;
-    CHECK(group.rules(one).commit() == 0);
+    CHECK(group.rules(one).commit() == 1);
     auto head = std::make_shared<snapshot_head>(group.rules(leader).head_at(5));
     group.deliver({member(leader), member(one), group.rules(leader).term(),
                    snapshot_chunk{head, 0, 3, "old"}});
@@ -120,7 +112,7 @@ TEST_SUITE("consensus/transferring") {
     CHECK(reply->done);
     CHECK(group.rules(one).describe(group.now()).last == last);
     CHECK(group.rules(one).commit() == 5);
-    CHECK(group[one].state.size() == 4);
+    CHECK(group[one].state.size() == 3);
   }
 
   TEST_CASE("a snapshot is answered when it is on disk, and the state follows it") {
@@ -169,6 +161,34 @@ TEST_SUITE("consensus/transferring") {
     CHECK_FALSE((todo.write && todo.write->installed)); // the beginning is missing
   }
 
+  TEST_CASE("a follower that starts anew in the middle gets the snapshot from its beginning") {
+    options tuned;
+    tuned.chunk_bytes = 100;
+    few_members group{3, tuned};
+    auto leader = group.elect();
+    auto away = (leader + 1) % 3;
+    group.cut_off(away);
+    for (int i = 0; i < 50; ++i)
+      REQUIRE(group.rules(leader).propose(std::string(50, static_cast<char>('a' + i % 26))));
+    group.pass(milliseconds{1'500});
+    compact(group, leader);
+    group.heal();
+    int chunks = 0;
+    group.passes = [&](const message& m) {
+      return !std::holds_alternative<snapshot_chunk>(m.body) || ++chunks < 12;
+    };
+    for (int i = 0; i < 5; ++i) {
+      group.pass(milliseconds{50});
+    }
+    CHECK(chunks >= 12);
+    group.restart(away);
+    group.heal();
+    for (int i = 0; i < 20; ++i) {
+      group.pass(milliseconds{100});
+    }
+    CHECK(group[away].state == group[leader].state);
+  }
+
   TEST_CASE("an empty state travels too") {
     few_members group{3};
     auto leader = group.elect();
@@ -182,8 +202,6 @@ TEST_SUITE("consensus/transferring") {
     REQUIRE(group.rules(leader).propose("x"));
     for (int i = 0; i < 20; ++i) {
       group.pass(milliseconds{100});
-      if (auto now = group.leader())
-        offer(group, *now);
     }
     CHECK(group[away].state.size() == 1);
   }

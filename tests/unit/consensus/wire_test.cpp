@@ -20,7 +20,7 @@ TEST_SUITE("consensus/wire") {
                             entries,
                             append_reply{true, 1, 2, 3, 4, 5, 6},
                             snapshot_chunk{head, 3, 9, "data"},
-                            snapshot_reply{1, 2, true},
+                            snapshot_reply{1, 2, true, 3, 4},
                             confirm{3},
                             confirmed{4},
                             take_over{},
