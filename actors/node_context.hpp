@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,16 +53,18 @@ struct offering {
 struct node_context {
   identity self;
   offering offers;
-  std::uint64_t seed = 0;              // see `seed_for`
-  std::function<wall_ms()> wall_clock; // for what people read; never for a rule's decision
-  std::vector<transport::peer> join;   // contacts to ask first; empty: this node founds a cluster
+  std::uint64_t seed = 0;                   // see `seed_for`
+  std::function<wall_ms()> wall_clock;      // for what people read; never for a rule's decision
+  std::function<std::int64_t()> boot_clock; // milliseconds, the clock of leases: see `launch`
+  std::vector<transport::peer> join; // contacts to ask first; empty: this node founds a cluster
   std::string cluster;    // 16 random bytes if this node founds one or had one; else empty
   std::string journal_id; // 16 bytes: a consensus member is (node id, journal id)
   std::vector<record>
       replayed;            // what the journal held, in the order of its keys; start_node empties it
   std::uint64_t keeps = 0; // groups with records in the journal; start_node fills it in
-  bool cordoned = false;   // as the journal says; start_node fills it in
-  int pid = 0;             // of this process, for people; 0 where there is none
+  std::optional<damage_record> damage; // this journal follows a damaged one; from the journal too
+  bool cordoned = false;               // as the journal says; start_node fills it in
+  int pid = 0;                         // of this process, for people; 0 where there is none
 
   transport::factory make_transport;
   store::factory make_store;

@@ -79,6 +79,9 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
   cluster_node result;
   auto replayed = std::exchange(context.replayed, {});
   context.keeps = node::kept_groups(replayed);
+  context.damage = node::damage_in(replayed);
+  if (context.damage)
+    context.keeps |= context.damage->groups(); // nobody else is to claim them
   context.cordoned = node::was_cordoned(replayed);
   context.census = std::make_shared<census>();
   auto bridge = spawn_bridge(system, context, context.census);

@@ -115,6 +115,13 @@ void on_down(node_pointer self, const caf::down_msg& x) {
     }
 }
 
+/// Nobody knows whether what was acknowledged here is all there: no group may speak from it.
+std::string fence_text(const node_context& context) {
+  return "the keeper groups of " + context.self.name
+         + " are fenced, because its journal was damaged: " + context.damage->detail()
+         + "; the damaged files are in " + context.damage->aside();
+}
+
 caf::result<group_reply> on_group_request(node_pointer self, const group_request& x) {
   auto& s = self->state;
   auto refused = [&](refusal_code code, std::string detail) {
@@ -126,6 +133,8 @@ caf::result<group_reply> on_group_request(node_pointer self, const group_request
   };
   if (x.group() >= groups_per_zone)
     return refused(refusal_invalid, "there is no group " + std::to_string(x.group()));
+  if (s.context->damage)
+    return refused(refusal_unreachable, fence_text(*s.context));
   auto here = s.groups.find(x.group());
   if (here != s.groups.end() && !here->second.group)
     return refused(refusal_unreachable, "group " + std::to_string(x.group()) + " has failed on "
@@ -142,6 +151,8 @@ caf::result<report_reply> on_report(node_pointer self, const report& x) {
       return make_error(fault{errc::unreachable, "the keeper group has failed here"});
     return self->delegate(i->second.group, x);
   }
+  if (self->state.context->damage) // nobody knows what was kept here: the evidence may be needed
+    return make_error(fault{errc::unreachable, fence_text(*self->state.context)});
   report_reply reply; // no resource of that group was ever kept here
   reply.set_sequence(x.sequence());
   return reply;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <spdlog/spdlog.h>
 
 #include "actors/node/node_actor_state.hpp"
@@ -35,8 +37,14 @@ void adopt(node_pointer self, const process_list& all) {
     uids.push_back(uid);
   for (const auto& uid : uids) {
     auto& found = by_workload[uid];
-    for (const auto& x : found)
-      running += x.state() != "exited";
+    auto alive = static_cast<std::size_t>(std::count_if(
+        found.begin(), found.end(), [](const auto& x) { return x.state() != "exited"; }));
+    running += alive;
+    // It may have been released in what is lost: it goes on, but is not begun again.
+    if (auto* known = s.promises.find(uid); known->record->salvaged() && alive == 0) {
+      known->phase = phase::ending;
+      known->withdrawn = true;
+    }
     employ(self, uid, std::move(found));
   }
   s.self.recovering = false;

@@ -28,6 +28,17 @@ node_condition disk_pressure(const node_state& s) {
   return result;
 }
 
+node_condition journal_damaged(const damage_record& x) {
+  node_condition result;
+  result.set_type("JournalDamaged");
+  result.set_status(true);
+  result.set_reason("GroupsFenced");
+  result.set_message(x.detail() + "; what runs here goes on, and its keeper groups are fenced; the "
+                     + "damaged files are in " + x.aside());
+  result.set_since_ms(x.time_ms());
+  return result;
+}
+
 } // namespace
 
 node_view view(node_pointer self, const node_request& what) {
@@ -48,6 +59,8 @@ node_view view(node_pointer self, const node_request& what) {
   for (const auto& x : s.self.describes.drivers)
     result.add_drivers(x);
   *result.add_conditions() = disk_pressure(s);
+  if (context.damage)
+    *result.add_conditions() = journal_damaged(*context.damage);
   result.set_started_ms(s.started_ms);
   result.set_kept_groups(static_cast<std::uint32_t>(std::popcount(s.keeps)));
   result.set_answered(true);

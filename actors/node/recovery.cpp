@@ -47,6 +47,43 @@ bool was_cordoned(const std::vector<record>& journal) {
                      [](const record& x) { return x.key() == cordon_key && !x.value().empty(); });
 }
 
+std::optional<damage_record> damage_in(const std::vector<record>& journal) {
+  damage_record result;
+  for (const auto& x : journal)
+    if (x.key() == damage_key && result.ParseFromString(x.value()))
+      return result;
+  return std::nullopt;
+}
+
+std::vector<record> carried_over(std::vector<record> salvaged, damage_record what) {
+  what.set_groups(what.groups() | kept_groups(salvaged));
+  if (auto earlier = damage_in(salvaged))
+    what.set_groups(what.groups() | earlier->groups());
+  start_record start;
+  std::erase_if(salvaged, [&](record& x) {
+    if (x.key() == "start")
+      start.ParseFromString(x.value());
+    return x.key() == "start" || x.key() == damage_key || x.key().starts_with("group/")
+           || x.key().starts_with("charter/");
+  });
+  for (auto& x : salvaged) {
+    promise_record promise;
+    if (!x.key().starts_with("promise/") || !promise.ParseFromString(x.value()))
+      continue;
+    promise.set_salvaged(true);
+    x.set_value(promise.SerializeAsString());
+  }
+  start.set_start(std::max(start.start(), static_cast<std::uint64_t>(what.time_ms() / 1000)));
+  auto add = [&](const char* key, std::string value) {
+    auto& x = salvaged.emplace_back();
+    x.set_key(key);
+    x.set_value(std::move(value));
+  };
+  add("start", start.SerializeAsString());
+  add(damage_key, what.SerializeAsString());
+  return salvaged;
+}
+
 std::vector<promise_record> promises_in(const std::vector<record>& journal) {
   std::vector<promise_record> result;
   for (const auto& x : journal) {

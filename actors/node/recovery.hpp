@@ -25,6 +25,16 @@ std::uint64_t kept_groups(const std::vector<record>& journal);
 /// Whether the node was cordoned when it stopped.
 bool was_cordoned(const std::vector<record>& journal);
 
+inline constexpr const char* damage_key = "damage";
+
+/// That this journal took the place of a damaged one; nothing if it did not.
+std::optional<damage_record> damage_in(const std::vector<record>& journal);
+
+/// What the journal that follows a damaged one begins with: all but the groups' records, which may
+/// lack what was acknowledged. Promises are marked. The start number is set to the time, in
+/// seconds, unless it is higher: the last ones may be lost, and no start may share a number.
+std::vector<record> carried_over(std::vector<record> salvaged, damage_record what);
+
 /// Every promise in the journal, in the order of the uids.
 std::vector<promise_record> promises_in(const std::vector<record>& journal);
 

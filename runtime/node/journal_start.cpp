@@ -3,9 +3,13 @@
 #include <future>
 
 #include <sodium.h>
+#include <spdlog/spdlog.h>
 
+#include "actors/node/recovery.hpp"
 #include "messages/journal.pb.h"
 #include "messages/membership.pb.h"
+#include "runtime/store/sqlite/salvage.hpp"
+#include "runtime/store/sqlite/sqlite_store.hpp"
 
 namespace legion::node_process {
 
@@ -23,6 +27,25 @@ private:
 };
 
 } // namespace
+
+result<store::opened> open_journal(const std::string& folder, wall_ms now) {
+  auto journal = store::sqlite::open(folder);
+  if (journal || journal.why().code != errc::damaged)
+    return journal;
+  damage_record what;
+  what.set_detail(journal.why().detail);
+  what.set_time_ms(now);
+  spdlog::error("node journal_damaged detail=\"{}\"", what.detail());
+  auto carry = [&](store::sqlite::salvaged found) {
+    what.set_aside(found.aside);
+    return node::carried_over(std::move(found.records), what);
+  };
+  auto anew = store::sqlite::set_aside(folder, carry);
+  if (anew)
+    spdlog::error("node journal_set_aside to={} records_carried_over={}: its groups are fenced",
+                  what.aside(), anew->records.size());
+  return anew;
+}
 
 result<journal_start> begin_start(const store::opened& journal, const node_id& self, bool founds) {
   journal_start result;

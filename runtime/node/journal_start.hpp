@@ -4,10 +4,17 @@
 #include <vector>
 
 #include "messages/ids.hpp"
+#include "messages/time.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/transport/transport.hpp"
 
 namespace legion::node_process {
+
+/// Opens FOLDER's journal. A damaged one is set aside and another takes its place, so that what runs
+/// here goes on: with a new id, without the groups' records, and with the damage noted in it.
+///
+/// Errors: those of the store, but for `damaged`.
+result<store::opened> open_journal(const std::string& folder, wall_ms now);
 
 /// What a node learns of itself from its journal before its first actor lives.
 struct journal_start {

@@ -21,13 +21,13 @@
 #include "actors/message_types.hpp"
 #include "actors/node/cluster_node.hpp"
 #include "runtime/api/socket_server.hpp"
+#include "runtime/drivers/boot_clock.hpp"
 #include "runtime/drivers/process/process_driver.hpp"
 #include "runtime/node/data_folder.hpp"
 #include "runtime/node/journal_start.hpp"
 #include "runtime/node/machine.hpp"
 #include "runtime/node/signals.hpp"
 #include "runtime/node/texts.hpp"
-#include "runtime/store/sqlite/sqlite_store.hpp"
 #include "runtime/transport/zeromq/identify.hpp"
 #include "runtime/transport/zeromq/zeromq.hpp"
 
@@ -115,6 +115,7 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   result.offers = offer_of(settings);
   randombytes_buf(&result.seed, sizeof(result.seed));
   result.wall_clock = now_ms;
+  result.boot_clock = drivers::boot_ms;
   result.pid = ::getpid();
   result.join = *contacts;
   result.join.insert(result.join.end(), begun->contacts.begin(), begun->contacts.end());
@@ -176,7 +177,7 @@ int run_node(const configuration& settings) {
   auto keys = open_key(settings.data);
   if (!keys)
     return refuse(keys.why().detail);
-  auto journal = store::sqlite::open(settings.data);
+  auto journal = open_journal(settings.data, now_ms());
   if (!journal)
     return refuse(journal.why().detail);
   auto context = context_of(settings, *keys, *journal);

@@ -17,14 +17,6 @@ namespace {
 /// Pages of write-ahead log before they are copied into the database: 4 MiB.
 constexpr int checkpoint_pages = 1000;
 
-/// The row's number is part of what is checked: a row that turns up under another is damage.
-std::uint32_t checksum_of(live_rows::row_id id, std::string_view body) {
-  char number[8];
-  for (int i = 0; i < 8; ++i)
-    number[i] = static_cast<char>(id >> (8 * i));
-  return crc32c(body, crc32c({number, 8}));
-}
-
 constexpr const char* settings = "PRAGMA page_size=4096;"
                                  "PRAGMA journal_mode=WAL;"
                                  "PRAGMA synchronous=FULL;"
@@ -33,6 +25,13 @@ constexpr const char* settings = "PRAGMA page_size=4096;"
                                  "PRAGMA journal_size_limit=8388608;";
 
 } // namespace
+
+std::uint32_t row_checksum(std::int64_t id, std::string_view body) {
+  char number[8];
+  for (int i = 0; i < 8; ++i)
+    number[i] = static_cast<char>(id >> (8 * i));
+  return crc32c(body, crc32c({number, 8}));
+}
 
 result<std::shared_ptr<journal_file>> journal_file::open(const std::string& folder) {
   std::error_code error;
@@ -105,7 +104,7 @@ result<record_batch> journal_file::decode(live_rows::row_id id, std::int64_t crc
                                           std::string_view body) const {
   auto where = path_ + ": row " + std::to_string(id);
   record_batch batch;
-  if (checksum_of(id, body) != crc)
+  if (row_checksum(id, body) != crc)
     return fault{errc::damaged, where + " does not check: its bytes have changed on disk"};
   if (!batch.ParseFromArray(body.data(), static_cast<int>(body.size())))
     return fault{errc::damaged, where + " is not a batch of records"};
@@ -162,7 +161,7 @@ result<void> journal_file::write_row(sqlite3_stmt* statement, live_rows::row_id 
                                      const record_batch& batch) {
   auto body = batch.SerializeAsString();
   sqlite3_bind_int64(statement, 1, id);
-  sqlite3_bind_int64(statement, 2, checksum_of(id, body));
+  sqlite3_bind_int64(statement, 2, row_checksum(id, body));
   sqlite3_bind_blob64(statement, 3, body.data(), body.size(), SQLITE_STATIC);
   auto code = sqlite3_step(statement);
   sqlite3_reset(statement);

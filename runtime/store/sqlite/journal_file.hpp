@@ -3,6 +3,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "messages/fault.hpp"
@@ -19,6 +20,9 @@ struct waiting_batch {
   record_batch batch;
   bool takes_ballast = false;
 };
+
+/// Of a row, its number with it: a row that turns up under another is damage.
+std::uint32_t row_checksum(std::int64_t id, std::string_view body);
 
 /// The journal's database: one row per batch, each with its own checksum, because SQLite has none
 /// for pages. One thread at a time.

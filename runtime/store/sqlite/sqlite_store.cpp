@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -10,6 +11,7 @@
 
 #include "runtime/store/sqlite/ballast.hpp"
 #include "runtime/store/sqlite/journal_file.hpp"
+#include "runtime/store/sqlite/salvage.hpp"
 
 namespace legion::store::sqlite {
 namespace {
@@ -155,6 +157,8 @@ private:
 } // namespace
 
 result<opened> open(const std::string& folder) {
+  if (std::filesystem::exists(damage_mark(folder)))
+    return fault{errc::damaged, folder + "/journal.db: was found damaged and is not set aside yet"};
   auto file = journal_file::open(folder);
   if (!file)
     return file.why();
