@@ -53,6 +53,7 @@ public:
   void listed(std::uint64_t id, result<process_list> x) override { answer(id, std::move(x)); }
   void read(std::uint64_t id, result<drivers::output> x) override { answer(id, std::move(x)); }
   void stopped(std::uint64_t id, result<void> x) override { answer(id, asked(std::move(x))); }
+  void renewed(std::uint64_t id, result<void> x) override { answer(id, asked(std::move(x))); }
   void removed(std::uint64_t id, result<void> x) override { answer(id, asked(std::move(x))); }
   void probed(std::uint64_t id, drivers::probe_outcome x) override {
     answer(id, result<drivers::probe_outcome>{std::move(x)});
@@ -172,6 +173,9 @@ runtime_inside::behavior_type runtime_actor(runtime_pointer self, context_ptr co
       [self](const stop& x) {
         spdlog::debug("runtime stop workload={} grace_ms={}", x.workload(), x.grace_ms());
         return call_driver<stop_asked>(self, [&](auto& to, auto id) { to.stop(id, x); });
+      },
+      [self](const renew_lease& x) {
+        return call_driver<stop_asked>(self, [&](auto& to, auto id) { to.renew(id, x); });
       },
       [self](const remove_workload_files& x) {
         self->state.watchers.erase(x.workload);

@@ -65,6 +65,7 @@ namespace legion {
 using runtime_handle =
     caf::typed_actor<caf::replies_to<launch>::with<process_status>,             //
                      caf::replies_to<stop>::with<stop_asked>,                   //
+                     caf::replies_to<renew_lease>::with<stop_asked>,            //
                      caf::replies_to<remove_workload_files>::with<stop_asked>,  //
                      caf::replies_to<list_running>::with<process_list>,         //
                      caf::replies_to<probe_once>::with<drivers::probe_outcome>, //

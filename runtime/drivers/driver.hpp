@@ -55,6 +55,7 @@ public:
   virtual void listed(std::uint64_t correlation, result<process_list> what) = 0;
   virtual void probed(std::uint64_t correlation, probe_outcome what) = 0;
   virtual void read(std::uint64_t correlation, result<output> what) = 0;
+  virtual void renewed(std::uint64_t correlation, result<void> what) = 0;
   /// A process ended, asked for or not.
   virtual void exited(process_status what) = 0;
   /// The supervisor died: its workloads are gone with it or about to be; a new one was started.
@@ -72,6 +73,11 @@ public:
   virtual ~driver() = default;
   virtual features what_it_can() const = 0;
   virtual void launch(std::uint64_t correlation, const legion::launch& what) = 0;
+  /// Moves a workload's lease. A launch with a lease is gone at its deadline, whether or not this
+  /// process lives: TERM its grace before, KILL at the deadline; its exit has the reason
+  /// "lease_expired". Fails with `not_found` if nothing of it is leased and alive, `conflict` if it
+  /// ends already: nothing brings it back. A launch whose deadline has passed is `refused`.
+  virtual void renew(std::uint64_t correlation, const renew_lease& what) = 0;
   /// Ends the whole process tree: TERM, after the grace period KILL. Completes when asked, the exit
   /// is told apart.
   virtual void stop(std::uint64_t correlation, const legion::stop& what) = 0;

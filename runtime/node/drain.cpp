@@ -31,6 +31,7 @@ class ending : public drivers::sink {
 public:
   void launched(std::uint64_t, result<process_status>) override {}
   void stopped(std::uint64_t, result<void> what) override { tell(ended_, std::move(what)); }
+  void renewed(std::uint64_t, result<void>) override {}
   void removed(std::uint64_t, result<void>) override {}
   void listed(std::uint64_t, result<process_list> what) override { tell(listed_, std::move(what)); }
   void probed(std::uint64_t, drivers::probe_outcome) override {}

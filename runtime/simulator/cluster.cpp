@@ -218,6 +218,7 @@ void cluster::start(std::uint32_t index) {
   context.offers = x.offers;
   context.seed = random_();
   context.wall_clock = [this] { return wall_clock(); };
+  context.boot_clock = [this] { return now().count() / 1000; };
   context.records = records_;
   context.join = contacts_of(index);
   if (x.joined || context.join.empty())

@@ -99,6 +99,22 @@ struct machine::content : std::enable_shared_from_this<content> {
       listener->exited(x.status);
   }
 
+  std::int64_t boot_ms() const { return around.now().count() / 1000; }
+
+  /// Ends it at its deadline, which may have moved by then.
+  void watch_lease(const name& which, std::uint64_t number, std::int64_t until) {
+    later(milliseconds{std::max<std::int64_t>(until - boot_ms(), 0)},
+          [which, number](content& self) {
+            auto* x = self.find(which, number);
+            if (!x || x->status.state() == "exited")
+              return;
+            if (auto moved = x->status.lease_until_ms(); moved > self.boot_ms())
+              return self.watch_lease(which, number, moved);
+            x->status.set_reason("lease_expired");
+            self.end(*x, 0, 9);
+          });
+  }
+
   void begin(std::uint64_t correlation, const legion::launch& what);
   void begun(std::uint64_t correlation, const name& which, std::uint64_t number, bool fails);
 };
@@ -110,6 +126,12 @@ void machine::content::begin(std::uint64_t correlation, const legion::launch& wh
       && (i->second.status.state() != "exited" || i->second.status.life() == what.life())) {
     answer([correlation, status = i->second.status](content&, sink& to) {
       to.launched(correlation, status);
+    });
+    return;
+  }
+  if (what.lease_until_ms() != 0 && what.lease_until_ms() <= boot_ms()) {
+    answer([correlation, workload = what.workload()](content&, sink& to) {
+      to.launched(correlation, fault{errc::refused, "the lease of " + workload + " has run out"});
     });
     return;
   }
@@ -127,6 +149,10 @@ void machine::content::begin(std::uint64_t correlation, const legion::launch& wh
   x.status.set_state("running");
   x.status.set_pid(static_cast<int>(1000 + x.number));
   x.status.set_started_ms(around.wall_clock());
+  if (what.lease_until_ms() != 0) {
+    x.status.set_lease_until_ms(what.lease_until_ms());
+    watch_lease(which, x.number, what.lease_until_ms());
+  }
   x.output = what.pod() + " life " + std::to_string(what.life()) + "\n";
   auto delay = draw(habit.start);
   x.probe_passes_at = around.now() + delay + draw(habit.probe_passes);
@@ -189,6 +215,25 @@ public:
       return;
     end_gracefully(what);
     content_->answer([=](content&, sink& to) { to.stopped(correlation, {}); });
+  }
+
+  void renew(std::uint64_t correlation, const renew_lease& what) override {
+    if (!current())
+      return;
+    bool leased = false;
+    for (auto& [which, x] : content_->lives)
+      if (which.first == what.workload() && x.status.state() != "exited"
+          && x.status.lease_until_ms() != 0) {
+        leased = true;
+        x.status.set_lease_until_ms(std::max(x.status.lease_until_ms(), what.until_ms()));
+      }
+    content_->answer([=, workload = what.workload()](content&, sink& to) {
+      if (leased)
+        to.renewed(correlation, {});
+      else
+        to.renewed(correlation,
+                   fault{errc::not_found, "nothing of " + workload + " is leased and alive"});
+    });
   }
 
   void remove(std::uint64_t correlation, const std::string& workload) override {

@@ -44,6 +44,7 @@ struct surroundings {
 ///
 /// Shape:     the same seed and the same calls give the same lives. Processes survive the driver,
 ///            and a later driver lists them.
+/// Units:     the boot-time clock of leases is `now`, in milliseconds.
 /// Threading: one thread. What was handed to `later` may run after the end of the machine.
 class machine {
 public:

@@ -34,7 +34,7 @@ constexpr std::chrono::seconds answer_time{30};
 constexpr std::chrono::milliseconds first_pause{200};
 constexpr std::chrono::milliseconds longest_pause{5000};
 
-enum class call { launch, stop, remove, list, shut_down, probe, read };
+enum class call { launch, stop, renew, remove, list, shut_down, probe, read };
 
 features features_of(const process_list& x) {
   features result;
@@ -109,6 +109,12 @@ public:
     supervisor_request request;
     *request.mutable_stop() = what;
     submit(call::stop, correlation, std::move(request));
+  }
+
+  void renew(std::uint64_t correlation, const renew_lease& what) override {
+    supervisor_request request;
+    *request.mutable_renew() = what;
+    submit(call::renew, correlation, std::move(request));
   }
 
   void remove(std::uint64_t correlation, const std::string& workload) override {
@@ -217,6 +223,8 @@ private:
       case call::stop:
       case call::shut_down:
         return to_.stopped(correlation, std::move(why));
+      case call::renew:
+        return to_.renewed(correlation, std::move(why));
       case call::remove:
         return to_.removed(correlation, std::move(why));
       case call::list:
@@ -316,6 +324,8 @@ private:
         return to_.launched(correlation, std::move(*reply.mutable_process()));
       case call::list:
         return to_.listed(correlation, std::move(*reply.mutable_processes()));
+      case call::renew:
+        return to_.renewed(correlation, {});
       case call::remove:
         return to_.removed(correlation, {});
       default:

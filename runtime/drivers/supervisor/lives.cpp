@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/drivers/boot_clock.hpp"
 #include "runtime/drivers/supervisor/small_files.hpp"
 
 namespace legion::drivers {
@@ -55,7 +56,8 @@ std::int64_t group_of_user(std::int64_t user) {
 lives::lives(poller& events, const cgroups& groups, workload_files files, bool namespaces,
              exit_news tell)
     : events_(events), groups_(groups), files_(std::move(files)), namespaces_(namespaces),
-      tell_(std::move(tell)) {
+      tell_(std::move(tell)),
+      leases_(events_, [this](auto& key, auto step, auto left) { lease_due(key, step, left); }) {
   adopt_records();
 }
 
@@ -102,6 +104,8 @@ result<void> lives::check(const legion::launch& x) const {
     if (x.has_group() && x.group() != getegid())
       return fault{errc::unsupported, "runAsGroup " + std::to_string(x.group()) + ": " + who};
   }
+  if (x.lease_until_ms() != 0 && x.lease_until_ms() <= boot_ms())
+    return fault{errc::refused, "the lease of " + x.workload() + " has run out"};
   if (lives_.size() >= max_lives)
     return fault{errc::overloaded,
                  "the supervisor knows " + std::to_string(max_lives) + " containers, its limit"};
@@ -211,6 +215,10 @@ result<void> lives::start(const life_ptr& who, const legion::launch& x) {
   who->output.close_writing_end();
   who->init = pid;
   inits_[pid] = who;
+  if (x.lease_until_ms() != 0) {
+    status.set_lease_until_ms(x.lease_until_ms());
+    leases_.hold({x.workload(), x.container()}, x.lease_until_ms(), x.lease_grace_ms());
+  }
   events_.add(who->channel, EPOLLIN, [this, who](std::uint32_t) { hear(who); });
   events_.add(who->output.reading_end(), EPOLLIN, [this, who](std::uint32_t) {
     if (!who->output.pump())
@@ -297,6 +305,34 @@ void lives::stop_all(std::int64_t grace_ms) {
     stop_one(x, grace_ms);
 }
 
+result<void> lives::renew(const renew_lease& x) {
+  switch (leases_.renew(x.workload(), x.until_ms())) {
+    case leases::renewal::none:
+      return fault{errc::not_found, "nothing of " + x.workload() + " is leased and alive"};
+    case leases::renewal::too_late:
+      return fault{errc::conflict, "the lease of " + x.workload() + " runs out: it ends"};
+    default:
+      break;
+  }
+  for (auto i = lives_.lower_bound({x.workload(), ""});
+       i != lives_.end() && i->first.first == x.workload(); ++i)
+    if (auto until = leases_.until(i->first))
+      i->second->status.set_lease_until_ms(until);
+  return {};
+}
+
+/// At the deadline nothing of it may run, so what it was given to end in lies before.
+void lives::lease_due(const leases::key& key, leases::step step, std::int64_t left_ms) {
+  auto i = lives_.find(key);
+  if (i == lives_.end() || !i->second->init)
+    return;
+  auto who = i->second;
+  who->status.set_reason("lease_expired");
+  stop_one(who, left_ms);
+  if (step == leases::step::kill)
+    kill_all(*who);
+}
+
 result<void> lives::remove(const std::string& workload) {
   if (!workload_files::good_name(workload))
     return fault{errc::invalid, "\"" + workload + "\" is not a workload's name"};
@@ -352,6 +388,7 @@ void lives::kill_orphans() {
 void lives::ended(const life_ptr& who, int init_status) {
   who->init = 0;
   who->kill_at = 0;
+  leases_.drop({who->status.workload(), who->status.container()});
   events_.remove(who->channel);
   close(std::exchange(who->channel, -1));
   events_.remove(who->output.reading_end());

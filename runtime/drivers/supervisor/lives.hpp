@@ -10,6 +10,7 @@
 #include "messages/supervision.pb.h"
 #include "runtime/drivers/supervisor/cgroups.hpp"
 #include "runtime/drivers/supervisor/init.hpp"
+#include "runtime/drivers/supervisor/leases.hpp"
 #include "runtime/drivers/supervisor/life_output.hpp"
 #include "runtime/drivers/supervisor/poller.hpp"
 #include "runtime/drivers/supervisor/workload_files.hpp"
@@ -34,6 +35,7 @@ public:
   /// TERM now, KILL after the grace period; to all of the workload's containers if none is named.
   void stop(const std::string& workload, const std::string& container, std::int64_t grace_ms);
   void stop_all(std::int64_t grace_ms);
+  result<void> renew(const renew_lease& x);
   result<void> remove(const std::string& workload);
   void list(process_list& into) const;
   /// SIGCHLD came.
@@ -74,6 +76,7 @@ private:
   void ended(const life_ptr& who, int status);
   void try_to_close(const life_ptr& who);
   void kill_all(life& who);
+  void lease_due(const leases::key& key, leases::step step, std::int64_t left_ms);
   void kill_orphans();
   void save(const process_status& x);
 
@@ -84,6 +87,7 @@ private:
   exit_news tell_;
   std::map<std::pair<std::string, std::string>, life_ptr> lives_; // by workload and container
   std::map<pid_t, life_ptr> inits_;
+  leases leases_;
 };
 
 } // namespace legion::drivers

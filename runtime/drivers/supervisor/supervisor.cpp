@@ -138,6 +138,10 @@ private:
         if (auto done = lives_.remove(request.remove().workload()); !done)
           refuse(reply, done.why());
         break;
+      case supervisor_request::kRenew:
+        if (auto done = lives_.renew(request.renew()); !done)
+          refuse(reply, done.why());
+        break;
       case supervisor_request::kList:
         describe(*reply.mutable_processes());
         break;

@@ -40,6 +40,7 @@ struct counting final : drivers::sink {
     add(started);
   }
   void stopped(std::uint64_t, result<void>) override { add(stops); }
+  void renewed(std::uint64_t, result<void>) override {}
   void removed(std::uint64_t, result<void>) override {}
   void listed(std::uint64_t, result<process_list>) override {}
   void probed(std::uint64_t, drivers::probe_outcome) override {}

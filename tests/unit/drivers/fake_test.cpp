@@ -18,6 +18,9 @@ struct heard : legion::drivers::sink {
   void stopped(std::uint64_t n, result<void>) override {
     all.push_back("stopped " + std::to_string(n));
   }
+  void renewed(std::uint64_t n, result<void> x) override {
+    all.push_back("renewed " + std::to_string(n) + (x ? "" : " " + x.why().detail));
+  }
   void removed(std::uint64_t n, result<void> x) override {
     all.push_back("removed " + std::to_string(n) + (x ? "" : " " + x.why().detail));
   }
@@ -179,6 +182,32 @@ TEST_SUITE("drivers/fake") {
     x.m.lose_supervisor();
     CHECK(x.sink.take() == "supervisor lost");
     CHECK(x.m.processes().empty());
+  }
+
+  TEST_CASE("a lease ends its workload at the deadline, which a renewal moves") {
+    one_machine x;
+    legion::launch what;
+    what.set_workload("w");
+    what.set_container("main");
+    what.set_lease_until_ms(1000);
+    x.driver->launch(1, what);
+    x.run(900ms);
+    CHECK(x.sink.take() == "launched 1 running life 0");
+    renew_lease more;
+    more.set_workload("w");
+    more.set_until_ms(1500);
+    x.driver->renew(2, more);
+    x.run(599ms);
+    CHECK(x.sink.take() == "renewed 2");
+    x.run(2ms);
+    CHECK(x.sink.take() == "exited w 9");
+    CHECK(x.m.processes()[0].status.reason() == "lease_expired");
+    x.driver->renew(3, more);
+    what.set_life(1);
+    x.driver->launch(4, what);
+    x.run(10ms);
+    CHECK(x.sink.take()
+          == "renewed 3 nothing of w is leased and alive; launched 4 the lease of w has run out");
   }
 }
 

@@ -1,0 +1,50 @@
+#include "actors/keeper/lease.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace legion::keeper {
+
+milliseconds lease_times::term_before(milliseconds pod_grace) const {
+  // At least half of the lease is for work, or a renewal in time would find it ending.
+  return std::clamp(pod_grace, milliseconds{0}, lease / 2);
+}
+
+bool lease_desk::on_ask(ask x) {
+  auto i = waiting_.find(x.from);
+  if (i == waiting_.end() && waiting_.size() + riding_.size() >= most_asks)
+    return false;
+  if (i != waiting_.end() && i->second.sequence > x.sequence)
+    return true; // late: the newer one counts
+  auto from = x.from;
+  waiting_.insert_or_assign(from, std::move(x));
+  return true;
+}
+
+void lease_desk::round_begins(std::uint64_t round) {
+  // An older ask of the same node that still rides is superseded: the newer one's time is better.
+  for (auto& [from, x] : std::exchange(waiting_, {}))
+    riding_.insert_or_assign(from, std::pair{round, std::move(x)});
+}
+
+std::vector<lease_desk::ask> lease_desk::round_confirmed(std::uint64_t round) {
+  std::vector<ask> result;
+  std::erase_if(riding_, [&](auto& x) {
+    if (x.second.first > round)
+      return false;
+    result.push_back(std::move(x.second.second));
+    return true;
+  });
+  return result;
+}
+
+void lease_desk::deposed() {
+  waiting_.clear();
+  riding_.clear();
+}
+
+time_point may_call_again(time_point last_renewed, bool told_gone, const lease_times& times) {
+  return told_gone ? last_renewed : last_renewed + times.wait();
+}
+
+} // namespace legion::keeper
