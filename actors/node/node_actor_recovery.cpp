@@ -26,7 +26,12 @@ void adopt(node_pointer self, const process_list& all) {
   for (const auto& x : all.processes())
     by_workload[x.workload()].push_back(x);
   for (const auto& [uid, found] : by_workload)
-    if (!s.promises.find(uid)) {
+    if (!s.promises.find(uid) && s.context->damage) {
+      // Its promise may be among what is lost, and absence ends none.
+      spdlog::warn("node unknown uid={} pod={}: no promise is known since the journal was damaged; "
+                   "it is left alone",
+                   uid, found.front().pod());
+    } else if (!s.promises.find(uid)) {
       spdlog::warn("node stray uid={} pod={}: no promise is known, it is ended", uid,
                    found.front().pod());
       s.promises.add(node::stray_record(uid, found), phase::ending);

@@ -13,6 +13,7 @@
 
 #include "runtime/store/sqlite/journal_file.hpp"
 #include "runtime/store/sqlite/sqlite_store.hpp"
+#include "runtime/store/sqlite/wal_scan.hpp"
 
 namespace legion::store::sqlite {
 namespace {
@@ -88,8 +89,7 @@ void read_rows(sqlite3* db, const char* sql, std::map<std::int64_t, record_batch
   }
 }
 
-std::vector<record> read_what_checks(const std::string& place) {
-  std::map<std::int64_t, record_batch> rows;
+void read_database(const std::string& place, std::map<std::int64_t, record_batch>& rows) {
   sqlite3* db = nullptr;
   if (sqlite3_open_v2((place + "/journal.db").c_str(), &db, SQLITE_OPEN_READWRITE, nullptr)
       == SQLITE_OK) {
@@ -99,6 +99,23 @@ std::vector<record> read_what_checks(const std::string& place) {
     read_rows(db, "SELECT id, crc, body FROM batches ORDER BY id DESC", rows);
   }
   sqlite3_close(db);
+}
+
+/// Twice: as the files are, and with all of the log, also what lies behind the first bad frame. Of a
+/// row that both know the second is newer.
+std::vector<record> read_what_checks(const std::string& place) {
+  std::map<std::int64_t, record_batch> rows;
+  read_database(place, rows);
+  auto copy = place + "/reading";
+  std::error_code error;
+  fs::remove_all(copy, error);
+  fs::create_directory(copy, error);
+  for (auto* name : {"/journal.db", "/journal.db-wal"})
+    if (!error && fs::exists(place + name))
+      fs::copy_file(place + name, copy + name, error);
+  if (!error && accept_all_frames(copy + "/journal.db-wal"))
+    read_database(copy, rows);
+  fs::remove_all(copy, error);
   std::map<std::string, record> newest;
   for (auto& [id, batch] : rows)
     for (auto& x : *batch.mutable_records())
