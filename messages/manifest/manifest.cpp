@@ -1,12 +1,15 @@
 #include "messages/manifest/manifest.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "messages/manifest/complaints.hpp"
 #include "messages/manifest/field_check.hpp"
+#include "messages/manifest/fields.hpp"
 #include "messages/manifest/names.hpp"
 #include "messages/manifest/resources.hpp"
 #include "messages/manifest/scalar.hpp"
+#include "messages/manifest/strangers.hpp"
 #include "messages/manifest/yaml_tree.hpp"
 
 namespace legion::manifest {
@@ -33,6 +36,12 @@ public:
     complaints to(from.name, how_.strict);
     context in{to, how_.default_namespace, false};
     auto tree = read_tree(from.text);
+    auto no_map = [](const node* x) {
+      return x->kind != node_kind::map && x->kind != node_kind::null;
+    };
+    if (!tree.errors.empty() || std::any_of(tree.documents.begin(), tree.documents.end(), no_map))
+      if (auto known = stranger(from.text))
+        tree.errors.assign(1, std::move(*known));
     for (const auto& e : tree.errors)
       to.error(e.at, e.field, e.found, e.allowed);
     file_ = from.name;
@@ -85,8 +94,8 @@ private:
     auto kind = x["kind"];
     if (!version || !kind) {
       std::string found = !version && !kind ? "neither apiVersion nor kind" : "nothing";
-      if (!version && !kind && x["services"])
-        found += "; it looks like a file for docker compose";
+      if (auto tool = tool_of(*x.what); !kind && !tool.empty())
+        found += "; " + tool;
       in.to.error(x.what->at, (!version ? version : kind).path, found,
                   std::string("a Kubernetes manifest: ") + supported);
       return nullptr;
@@ -99,8 +108,16 @@ private:
                     std::string(rule.api_version) + " for kind " + rule.kind);
         return nullptr;
       }
-    in.to.error(kind.what->at, kind.path, shown(*kind.what), supported);
+    in.to.error(kind.what->at, kind.path, shown(*kind.what), supported + nearest(kind.text()));
     return nullptr;
+  }
+
+  /// A kind in other letters, or with a slip, is named; another tool's kind is not.
+  static std::string nearest(const std::string& kind) {
+    for (const auto& rule : kinds)
+      if (auto edits = edit_distance(kind, rule.kind); edits <= 2 && edits + 1 < kind.size())
+        return std::string(", of which \"") + rule.kind + "\" is the nearest";
+    return {};
   }
 
   options how_;

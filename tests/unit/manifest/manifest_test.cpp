@@ -140,6 +140,25 @@ TEST_SUITE("manifest/manifest") {
     CHECK(told(pod("    env: [{name: A, value: yes}]\n")).empty());
   }
 
+  TEST_CASE("what is not finished, or indented with tabs, is said once and plainly") {
+    const std::string helm =
+        ":12: found {{ }}, a template as Helm uses, allowed: what it is rendered "
+        "to: helm template CHART | legionctl apply -f -";
+    const std::string tab = "found a tab in the indentation, allowed: spaces: YAML indents with "
+                            "nothing else";
+    check_rows({
+        {"kind: Pod\n# {{ not this }}\nreplicas:  {{ .Values.n }}\n", "web.yaml:3" + helm},
+        {"kind: Pod\nspec:\n          {{- range .Values.all }}\n  - a\n          {{- end }}\n",
+         "web.yaml:3:11" + helm.substr(3)},
+        {"apiVersion: v1\nkind: Pod\nmetadata:\n\tname: x\n", "web.yaml:4:1: " + tab},
+        {"apiVersion: v1\nkind: Pod\nmetadata:\n  \tname: x\n\tlabels: {}\n",
+         "web.yaml:4:3: " + tab},
+    });
+    // In a string both are text.
+    CHECK(told(pod("    args: [\"{{ .State }}\"]\n")).empty());
+    CHECK(told(pod("    args:\n    - |\n      a\n      \tb\n")).empty());
+  }
+
   TEST_CASE("another tool's file, another kind, another version") {
     check_rows({
         {"services:\n  web: {image: nginx}\n",
@@ -151,6 +170,23 @@ TEST_SUITE("manifest/manifest") {
                                     "apps/v1 Deployment or v1 List"},
         {"apiVersion: v1\n", "web.yaml:1:1: kind: found nothing, allowed: a Kubernetes manifest: "
                              "v1 Pod, apps/v1 Deployment or v1 List"},
+        {"apiVersion: apps/v1\nkind: deployment\n",
+         "web.yaml:2:7: kind: found \"deployment\", allowed: v1 Pod, apps/v1 Deployment or v1 "
+         "List, of which \"Deployment\" is the nearest"},
+        {"apiVersion: apps/v1\nkind: Deploymnets\n",
+         "web.yaml:2:7: kind: found \"Deploymnets\", allowed: v1 Pod, apps/v1 Deployment or v1 "
+         "List, of which \"Deployment\" is the nearest"},
+        {"apiVersion: v2\nname: web\nversion: 0.1.0\n",
+         "web.yaml:1:1: kind: found nothing; it looks like the Chart.yaml of Helm, which is "
+         "applied "
+         "as helm template CHART | legionctl apply -f -, allowed: a Kubernetes manifest: v1 Pod, "
+         "apps/v1 Deployment or v1 List"},
+        {"# a job\njob \"docs\" {\n  datacenters = [\"dc1\"]\n  group \"x\" {\n  }\n}\n",
+         "web.yaml:2:1: found a file in HCL, as Nomad and Terraform use, allowed: a Kubernetes "
+         "manifest, in YAML or JSON"},
+        {"[Unit]\nDescription=web\n",
+         "web.yaml:1:1: found a unit file of systemd, allowed: a Kubernetes manifest, in YAML or "
+         "JSON"},
         {"apiVersion: v1\nkind: Service\n",
          "web.yaml:2:7: kind: found \"Service\", allowed: v1 Pod, apps/v1 Deployment or v1 List"},
         {"apiVersion: extensions/v1beta1\nkind: Deployment\n",
@@ -172,11 +208,11 @@ TEST_SUITE("manifest/manifest") {
   TEST_CASE("what is not yet honoured is a warning at its name, and an error when strict") {
     auto text = deployment(std::string(one_container)
                                + "    hostNetwork: true\n    volumes: [{name: v, emptyDir: {}}]\n",
-                           " paused: true\nstatus: {replicas: 3}\n");
+                           " revisionHistoryLimit: 2\nstatus: {replicas: 3}\n");
     std::vector<std::string> expected{
         "web.yaml:13:5: spec.template.spec.hostNetwork: not yet honoured",
         "web.yaml:14:5: spec.template.spec.volumes: not yet honoured",
-        "web.yaml:15:2: spec.paused: not yet honoured",
+        "web.yaml:15:2: spec.revisionHistoryLimit: not yet honoured",
         "web.yaml:16:1: status: ignored: a status is what nodes say, not an author"};
     auto all = told(text);
     REQUIRE(all.size() == expected.size());
