@@ -95,11 +95,18 @@ result<found_output> read_output_file(const std::string& data_folder, const std:
   auto from = offset < 0 ? lines_from_end(file, first, size, -offset)
                          : std::clamp(offset, std::min(first, size), size);
   auto& text = result.piece.text;
-  text.resize(
-      static_cast<std::size_t>(std::min<std::int64_t>(size - from, max_output_piece_bytes)));
-  auto n = pread(file, text.data(), text.size(), from);
+  for (auto tries = 0; tries < 3; ++tries) {
+    text.resize(
+        static_cast<std::size_t>(std::min<std::int64_t>(size - from, max_output_piece_bytes)));
+    auto n = pread(file, text.data(), text.size(), from);
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    // Dug away while it was read: what was there is zeros now, and no output.
+    auto first_now = static_cast<std::int64_t>(lseek(file, 0, SEEK_DATA));
+    if (first_now <= from || first_now > size)
+      break;
+    from = first_now;
+  }
   close(file);
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
   result.piece.next_offset = from + static_cast<std::int64_t>(text.size());
   result.piece.end = result.piece.next_offset >= size;
   return result;

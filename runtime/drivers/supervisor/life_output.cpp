@@ -9,6 +9,9 @@ namespace legion::drivers {
 namespace {
 
 constexpr std::int64_t hole_bytes = 1024 * 1024; // dug at once
+// Of a block that lies in the hole only in part, that part is written over with zeros: a reader who
+// looks for the first data would find them.
+constexpr std::int64_t hole_step = 64 * 1024;
 constexpr int pieces_a_turn = 4; // of 64 KiB: one loud workload must not starve others
 char piece[64 * 1024];           // the supervisor has one thread
 
@@ -82,6 +85,7 @@ void life_output::keep(const char* data, std::size_t size) {
 
 void life_output::drop_oldest() {
   auto to = written_ - max_output_bytes + hole_bytes;
+  to -= to % hole_step;
   if (fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, to) == 0) {
     dropped_to_ = to;
     return;
