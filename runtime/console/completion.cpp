@@ -1,27 +1,48 @@
 #include "runtime/console/completion.hpp"
 
+#include <set>
+
 namespace legion::console {
 
 namespace {
 
+// What stands for $VERBS, $VALUES and $FLAGS is made from the commands as they are.
 // clang-format off
 constexpr const char* bash =
     R"sh(# legionctl completion for bash:  source <(legionctl completion bash)
 _legionctl() {
-  local verbs="apply get describe delete scale logs why cordon uncordon simulate version completion"
+  local verbs="$VERBS"
   local kinds="nodes deployments pods promises"
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
-  local verb="" kind="" word i
+  local verb="" kind="" word value="" i
+  local where=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
+    if [ -n "$value" ]; then
+      case "$value" in --target|-n|--namespace) where+=("$value" "$word") ;; esac
+      value=""
+      continue
+    fi
     case "$word" in
+      -f) if [ "$verb" != logs ]; then value="$word"; fi ;;
+      $VALUES) value="$word" ;;
       -*) ;;
       *) if [ -z "$verb" ]; then verb="$word"; elif [ -z "$kind" ]; then kind="$word"; fi ;;
     esac
   done
-  case "$prev" in
-    -f|--filename) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+  case "$value" in
+    -f|--filename|--faults) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -o|--output) COMPREPLY=($(compgen -W "wide json yaml name" -- "$cur")); return ;;
+    ?*) COMPREPLY=(); return ;;
+  esac
+  case "$cur" in
+    -*)
+      local flags=""
+      case "$verb" in
+$FLAGS
+      esac
+      COMPREPLY=($(compgen -W "$flags" -- "$cur"))
+      return ;;
   esac
   if [ -z "$verb" ]; then
     COMPREPLY=($(compgen -W "$verbs" -- "$cur"))
@@ -31,7 +52,8 @@ _legionctl() {
     logs|why) kind=pods ;;
     cordon|uncordon) kind=nodes ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")); return ;;
-    get|describe|delete|scale) ;;
+    scale) kinds=deployment ;;
+    get|describe|delete) ;;
     *) return ;;
   esac
   if [ -z "$kind" ]; then
@@ -39,7 +61,7 @@ _legionctl() {
     return
   fi
   local names
-  names="$(legionctl get "$kind" -o name 2>/dev/null | sed 's|.*/||')"
+  names="$(legionctl get "$kind" -o name "${where[@]}" 2>/dev/null | sed 's|.*/||')"
   COMPREPLY=($(compgen -W "$names" -- "$cur"))
 }
 complete -F _legionctl legionctl
@@ -50,32 +72,113 @@ constexpr const char* fish =
 function __legionctl_names
   legionctl get $argv[1] -o name 2>/dev/null | string replace -r '.*/' ''
 end
-set -l verbs apply get describe delete scale logs why cordon uncordon simulate version completion
+set -l verbs $VERBS
 complete -c legionctl -f
 complete -c legionctl -n "not __fish_seen_subcommand_from $verbs" -a "$verbs"
-complete -c legionctl -n "__fish_seen_subcommand_from get describe delete scale" \
+complete -c legionctl -n "__fish_seen_subcommand_from get describe delete" \
   -a "nodes deployments pods promises"
+complete -c legionctl -n "__fish_seen_subcommand_from scale" -a deployment
+for kind in nodes deployments pods promises
+  complete -c legionctl -n "__fish_seen_subcommand_from get describe delete; \
+    and __fish_seen_subcommand_from $kind" -a "(__legionctl_names $kind)"
+end
+complete -c legionctl -n "__fish_seen_subcommand_from scale; \
+  and __fish_seen_subcommand_from deployment" -a "(__legionctl_names deployments)"
 complete -c legionctl -n "__fish_seen_subcommand_from logs why" -a "(__legionctl_names pods)"
 complete -c legionctl -n "__fish_seen_subcommand_from cordon uncordon" \
   -a "(__legionctl_names nodes)"
 complete -c legionctl -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
-complete -c legionctl -s o -l output -x -a "wide json yaml name"
-complete -c legionctl -s f -l filename -r -F
-)sh";
+$FLAGS)sh";
 // clang-format on
+
+void replace(std::string& in, const std::string& word, const std::string& with) {
+  if (auto at = in.find(word); at != std::string::npos)
+    in.replace(at, word.size(), with);
+}
+
+std::string verbs_of(const std::vector<verb_words>& verbs) {
+  std::string result;
+  for (const auto& x : verbs)
+    result += (result.empty() ? "" : " ") + x.verb;
+  return result;
+}
+
+/// All flags that take a value, as a pattern. `-f` is a flag of its own of `logs`.
+std::string bash_values(const std::vector<verb_words>& verbs) {
+  std::set<std::string> all;
+  for (const auto& x : verbs)
+    for (const auto& y : x.flags) {
+      if (!y.takes_value)
+        continue;
+      if (!y.name.empty())
+        all.insert("--" + y.name);
+      if (!y.letter.empty() && y.letter != "f")
+        all.insert("-" + y.letter);
+    }
+  std::string result;
+  for (const auto& x : all)
+    result += (result.empty() ? "" : "|") + x;
+  return result.empty() ? "--" : result;
+}
+
+std::string bash_flags(const std::vector<verb_words>& verbs) {
+  std::string result;
+  for (const auto& x : verbs) {
+    std::string words;
+    for (const auto& y : x.flags) {
+      if (!y.letter.empty())
+        words += (words.empty() ? "-" : " -") + y.letter;
+      if (!y.name.empty())
+        words += (words.empty() ? "--" : " --") + y.name;
+    }
+    result += (result.empty() ? "" : "\n") + std::string{"        "} + x.verb + ") flags=\"" + words
+              + "\" ;;";
+  }
+  return result;
+}
+
+std::string fish_flags(const std::vector<verb_words>& verbs) {
+  std::string result;
+  for (const auto& x : verbs)
+    for (const auto& y : x.flags) {
+      result += "complete -c legionctl -n \"__fish_seen_subcommand_from " + x.verb + "\"";
+      if (!y.letter.empty())
+        result += " -s " + y.letter;
+      if (!y.name.empty())
+        result += " -l " + y.name;
+      if (y.name == "output")
+        result += " -x -a \"wide json yaml name\"";
+      else if (y.name == "filename" || y.name == "faults")
+        result += " -r -F";
+      else if (y.takes_value)
+        result += " -x";
+      std::string about;
+      for (char c : y.about)
+        about += c == '"' || c == '$' || c == '\\' ? '\'' : c;
+      result += about.empty() ? "\n" : " -d \"" + about + "\"\n";
+    }
+  return result;
+}
 
 } // namespace
 
-std::string completion(const std::string& shell) {
-  if (shell == "bash")
-    return bash;
+std::string completion(const std::string& shell, const std::vector<verb_words>& verbs) {
+  if (shell == "fish") {
+    std::string result = fish;
+    replace(result, "$VERBS", verbs_of(verbs));
+    replace(result, "$FLAGS", fish_flags(verbs));
+    return result;
+  }
+  if (shell != "bash" && shell != "zsh")
+    return {};
+  std::string result = bash;
+  replace(result, "$VERBS", verbs_of(verbs));
+  replace(result, "$VALUES", bash_values(verbs));
+  replace(result, "$FLAGS", bash_flags(verbs));
   if (shell == "zsh")
-    return std::string{"# legionctl completion for zsh:  source <(legionctl completion zsh)\n"
-                       "autoload -U +X bashcompinit && bashcompinit\n"}
-           + bash;
-  if (shell == "fish")
-    return fish;
-  return {};
+    result.insert(0, "# legionctl completion for zsh:  source <(legionctl completion zsh)\n"
+                     "autoload -U +X bashcompinit && bashcompinit\n");
+  return result;
 }
 
 } // namespace legion::console

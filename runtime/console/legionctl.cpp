@@ -223,10 +223,52 @@ int usage_error(const CLI::App& app, const CLI::ParseError& why, const std::stri
   return exit_usage;
 }
 
-int dispatch(const CLI::App& chosen, arguments& from, terminal& with) {
-  auto verb = chosen.get_name();
+void add_flags(verb_words& to, const CLI::App& of) {
+  for (const auto* x : of.get_options()) {
+    flag_words flag;
+    if (!x->get_lnames().empty())
+      flag.name = x->get_lnames().front();
+    if (!x->get_snames().empty())
+      flag.letter = x->get_snames().front();
+    flag.takes_value = x->get_items_expected_max() > 0;
+    flag.about = x->get_description();
+    if (!flag.name.empty() || !flag.letter.empty()) // else it has a place, and no name
+      to.flags.push_back(std::move(flag));
+  }
+}
+
+/// Every command with what may be said to it, for completion.
+std::vector<verb_words> verbs_of(const CLI::App& app) {
+  std::vector<verb_words> result;
+  for (const auto* x : app.get_subcommands([](const CLI::App*) { return true; })) {
+    auto& verb = result.emplace_back();
+    verb.verb = x->get_name();
+    if (verb.verb == "simulate") { // it reads its own
+      verb.flags = {{"filename", "f", true, "a file, a folder, or -"},
+                    {"nodes", "", true, "how many nodes"},
+                    {"seed", "", true, "which course of events"},
+                    {"faults", "", true, "a file of faults"},
+                    {"patience", "", true, "how long to wait for ready replicas"},
+                    {"cpu", "", true, "of each node"},
+                    {"memory", "", true, "of each node"},
+                    {"pods", "", true, "of each node"},
+                    {"output", "o", true, "json"},
+                    {"log", "", false, "print the event log"}};
+      continue;
+    }
+    add_flags(verb, *x);
+    for (const auto* y : app.get_options())
+      if (y->get_name() != "--help" && y->get_name() != "--version")
+        verb.flags.push_back({y->get_lnames().empty() ? "" : y->get_lnames().front(), "",
+                              y->get_items_expected_max() > 0, y->get_description()});
+  }
+  return result;
+}
+
+int dispatch(const CLI::App& app, arguments& from, terminal& with) {
+  auto verb = app.get_subcommands().front()->get_name();
   if (verb == "completion") {
-    with.out << completion(from.shell) << std::flush;
+    with.out << completion(from.shell, verbs_of(app)) << std::flush;
     return exit_done;
   }
   if (verb == "simulate") { // it was given elsewhere: `legionctl` hands it over when it comes first
@@ -314,7 +356,7 @@ int run(const std::vector<std::string>& words, terminal& with) {
     app.exit(why, with.out, with.err);
     return exit_done;
   }
-  return dispatch(*app.get_subcommands().front(), from, with);
+  return dispatch(app, from, with);
 }
 
 } // namespace legion::console

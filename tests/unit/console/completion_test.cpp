@@ -8,11 +8,23 @@
 #include <fstream>
 #include <string>
 
+#include <sstream>
+
 #include "runtime/console/completion.hpp"
+#include "runtime/console/legionctl.hpp"
 
 using namespace legion;
 
 namespace {
+
+/// As `legionctl completion SHELL` prints it.
+std::string script_for(const std::string& shell) {
+  std::istringstream in;
+  std::ostringstream out, err;
+  console::terminal with{in, out, err, false, false, [] { return wall_ms{0}; }};
+  REQUIRE(console::run({"completion", shell}, with) == 0);
+  return out.str();
+}
 
 /// A folder with the three completions, and a `legionctl` that knows two names of each kind.
 struct shell_folder {
@@ -20,7 +32,7 @@ struct shell_folder {
     char name[] = "/tmp/legion-completion-XXXXXX";
     path = ::mkdtemp(name);
     for (const auto* shell : {"bash", "zsh", "fish"})
-      std::ofstream{path + "/completion." + shell} << console::completion(shell);
+      std::ofstream{path + "/completion." + shell} << script_for(shell);
     std::ofstream{path + "/legionctl"} << "#!/bin/sh\n[ \"$1 $3 $4\" = 'get -o name' ] || exit 1\n"
                                           "echo \"$2/a-$2\"; echo \"$2/b-$2\"\n";
     std::filesystem::permissions(path + "/legionctl", std::filesystem::perms::owner_all);
@@ -73,6 +85,22 @@ TEST_SUITE("console/completion") {
     CHECK(offered(at, "get pods -o y") == "yaml\n");
     CHECK(offered(at, "completion z") == "zsh\n");
     CHECK(offered(at, "version ''") == "\n");
+    CHECK(offered(at, "scale de") == "deployment\n");
+  }
+
+  TEST_CASE("bash is offered each command's flags, and values where they are known") {
+    shell_folder at;
+    CHECK(offered(at, "get pods --o") == "--output\n");
+    CHECK(offered(at, "get pods --n") == "--namespace --no-headers\n");
+    CHECK(offered(at, "apply --str") == "--strict\n");
+    CHECK(offered(at, "logs --pre") == "--previous\n");
+    CHECK(offered(at, "version --target") == "--target\n");
+    CHECK(offered(at, "simulate --no") == "--nodes\n");
+    CHECK(offered(at, "get nodes --output w") == "wide\n");
+    CHECK(offered(at, "logs -f a") == "a-pods\n"); // a flag of its own there
+    CHECK(offered(at, "apply -f completion.z") == "completion.zsh\n");
+    CHECK(offered(at, "get -n shop pods a") == "a-pods\n"); // a value is no kind
+    CHECK(offered(at, "scale deployment web --replicas ''") == "\n");
   }
 
   TEST_CASE("zsh reads its completion, and bash's function is in it") {
@@ -91,9 +119,17 @@ TEST_SUITE("console/completion") {
     CHECK(at.run("fish", "source ./completion.fish; complete -C 'legionctl logs b'\n")
           == "b-pods\n");
     CHECK(at.run("fish", "source ./completion.fish; complete -C 'legionctl cord'\n") == "cordon\n");
+    CHECK(at.run("fish", "source ./completion.fish; complete -C 'legionctl get pods -o y'\n")
+              .find("yaml")
+          == 0);
+    CHECK(at.run("fish", "source ./completion.fish; complete -C 'legionctl get pods a'\n")
+          == "a-pods\n");
+    CHECK(at.run("fish", "source ./completion.fish; complete -C 'legionctl apply --str'\n")
+              .find("--strict\t")
+          == 0);
   }
 
   TEST_CASE("there is none for another shell") {
-    CHECK(console::completion("csh").empty());
+    CHECK(console::completion("csh", {}).empty());
   }
 }
