@@ -19,6 +19,11 @@ std::size_t first_wave(std::size_t n, std::uint32_t count) {
   return std::max<std::size_t>(few, count / 8);
 }
 
+/// Of all resources, the holds of other offers included.
+std::int64_t pods_on(const offer& x) {
+  return std::int64_t{x.total().pods()} - x.free().pods();
+}
+
 std::string counted(std::size_t n, const char* one, const char* many) {
   return std::to_string(n) + " " + (n == 1 ? one : many);
 }
@@ -139,16 +144,18 @@ std::vector<effect> round::proceed(time_point now) {
 }
 
 void round::choose() {
-  // Greedy: each replica goes where fewest of the resource are, then where the grade is best.
+  // Greedy: each replica goes where fewest of the resource are, then where the grade is best, then
+  // where fewest pods are: what asks for nothing changes no grade, and would pile up.
   for (std::uint32_t n = 0; n < what_.count(); ++n) {
     std::vector<asked*> best;
-    auto best_rank = std::pair<std::uint64_t, int>{};
+    auto best_rank = std::tuple<std::uint64_t, int, std::int64_t>{};
     for (auto& x : asked_) {
       if (!x.offered || x.picked >= x.offered->count())
         continue;
       auto here = std::max(x.offered->replicas(), x.who.replicas);
       auto rank =
-          std::pair{std::uint64_t{here} + x.picked, -points_of(*x.offered, demand_, x.picked + 1)};
+          std::tuple{std::uint64_t{here} + x.picked, -points_of(*x.offered, demand_, x.picked + 1),
+                     pods_on(*x.offered) + x.picked};
       if (best.empty() || rank < best_rank) {
         best.assign(1, &x);
         best_rank = rank;
@@ -161,7 +168,8 @@ void round::choose() {
     auto* winner = best.size() == 1 ? best[0] : best[random_() % best.size()];
     ++winner->picked;
     if (n == 0)
-      decided_by_ = reason_for(*winner, best.size(), static_cast<std::uint32_t>(best_rank.first));
+      decided_by_ =
+          reason_for(*winner, best.size(), static_cast<std::uint32_t>(std::get<0>(best_rank)));
   }
 }
 
@@ -174,7 +182,8 @@ std::string round::reason_for(const asked& x, std::size_t ties, std::uint32_t re
     return name + ": the only offer";
   auto result = name + ": fewest replicas (" + std::to_string(replicas) + "), best score ("
                 + std::to_string(points_of(*x.offered, demand_, 1)) + "; cpu free "
-                + std::to_string(x.offered->free().cpu_millis()) + "m)";
+                + std::to_string(x.offered->free().cpu_millis()) + "m, pods "
+                + std::to_string(pods_on(*x.offered)) + ")";
   if (ties > 1)
     result += "; tie of " + std::to_string(ties) + " broken at random";
   return result;

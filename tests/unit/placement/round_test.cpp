@@ -142,6 +142,29 @@ TEST_SUITE("placement/round") {
     CHECK(end_of(r.on_reply(node(2), offering(12, 1, 0, 900), t0)).picks[0].node == node(2));
   }
 
+  TEST_CASE("equal grades: what asks for nothing goes where fewest pods of all resources are") {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+      auto what = called(2);
+      what.mutable_template_()->mutable_spec()->clear_containers();
+      placement::round r{what, zone(3), seed, t0, 5};
+      r.start(t0);
+      auto reply = [](std::uint64_t id, int pods) {
+        auto x = offering(id, 2);
+        x.mutable_offer()->mutable_total()->set_pods(10);
+        x.mutable_offer()->mutable_free()->set_pods(10 - pods);
+        return x;
+      };
+      r.on_reply(node(1), reply(11, 4), t0);
+      r.on_reply(node(2), reply(12, 3), t0);
+      auto end = end_of(r.on_reply(node(3), reply(13, 5), t0));
+      REQUIRE(end.picks.size() == 2);
+      // Node 2 first, then node 1: node 2 has one of the resource by then.
+      for (const auto& x : end.picks)
+        CHECK(x.node != node(3));
+      CHECK(end.record.decided().find("pods 3") != std::string::npos);
+    }
+  }
+
   TEST_CASE("ties are broken at random, the same way for the same seed") {
     std::map<node_id, int> wins;
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
