@@ -86,9 +86,24 @@ group_entry entry_of(const group_request& x, resource what, const resource* befo
   return entry;
 }
 
+/// A Deployment that is paused keeps the template that its replicas have; one that is made paused
+/// runs nothing until it is not.
+resource held_back(resource what, const resource* before) {
+  if (!what.has_deployment() || !what.deployment().paused())
+    return what;
+  auto& spec = *what.mutable_deployment();
+  auto runs = before && before->has_deployment() && !before->deployment().unstarted();
+  spec.set_unstarted(!runs);
+  if (runs)
+    *spec.mutable_template_() = before->deployment().template_();
+  return what;
+}
+
 admission admit_put(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
-  const auto& what = x.put().what();
-  auto key = key_of(what);
+  auto key = key_of(x.put().what());
+  auto* there = of.find(key);
+  auto* before = there && !there->deleting ? &there->what : nullptr;
+  auto what = held_back(x.put().what(), before);
   if (key.name.empty() || (!what.has_deployment() && !what.has_pod()))
     return refused(x, refusal_invalid, "a resource needs a name and a specification");
   if (group_of(name_of(what)) != of.group())
@@ -98,8 +113,6 @@ admission admit_put(const state& of, const group_request& x, wall_ms now, seeded
                        + std::to_string(value(of.group())));
   if (what.has_deployment() && what.deployment().replicas() < 0)
     return refused(x, refusal_invalid, text_of(key) + ": replicas must not be negative");
-  auto* there = of.find(key);
-  auto* before = there && !there->deleting ? &there->what : nullptr;
   auto version = before ? before->metadata().resource_version() : 0;
   if (auto expected = x.put().expected_version(); expected != 0 && expected != version)
     return refused(x, refusal_conflict, conflict(key, expected, version));
@@ -110,7 +123,7 @@ admission admit_put(const state& of, const group_request& x, wall_ms now, seeded
     return refused(x, refusal_too_large,
                    text_of(key) + " would take its keeper group to " + std::to_string(bytes / 1024)
                        + " KiB; the limit is " + std::to_string(max_state_bytes / 1024) + " KiB");
-  return entry_of(x, what, before, now, random, before ? "configured" : "created");
+  return entry_of(x, std::move(what), before, now, random, before ? "configured" : "created");
 }
 
 admission admit_scale(const state& of, const group_request& x, wall_ms now, seeded_random& random) {

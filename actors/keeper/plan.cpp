@@ -91,7 +91,7 @@ leeway leeway_of(const deployment_spec& x) {
 
 plan plan_of(const resource& what, const std::vector<replica>& replicas, bool old_are_leaving) {
   plan result;
-  auto wanted = wanted_of(what);
+  auto wanted = what.deployment().unstarted() ? 0 : wanted_of(what);
   replicas_view current, old;
   for (const auto& x : replicas) {
     if (x.current)
@@ -100,6 +100,10 @@ plan plan_of(const resource& what, const std::vector<replica>& replicas, bool ol
       result.end.push_back(x.uid);
     else
       old.push_back(&x);
+  }
+  if (what.deployment().paused()) { // only their number is looked at
+    current.insert(current.end(), old.begin(), old.end());
+    old.clear();
   }
   auto have = static_cast<int>(current.size());
   auto recreate = !what.has_deployment() || what.deployment().strategy() == "Recreate";

@@ -45,7 +45,8 @@ leeway leeway_of(const deployment_spec& x);
 ///
 /// Source: Kubernetes' deployment controller, rolling.go: new ones first up to the surge, then
 ///         unready old ones go, then ready old ones as far as enough stay available. Differs: a
-///         missing replica of an old template is dropped at once, for its template is not kept.
+///         missing replica of an old template is dropped at once, for its template is not kept; so
+///         one that is lost while a rollout is paused comes back from the newer template.
 plan plan_of(const resource& what, const std::vector<replica>& replicas, bool old_are_leaving);
 
 } // namespace legion::keeper

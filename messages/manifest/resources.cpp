@@ -215,6 +215,7 @@ resource read_deployment(const spot& document, context& in) {
   auto& into = *x.mutable_deployment();
   into.set_replicas(static_cast<std::int32_t>(spec["replicas"].number(1)));
   into.set_min_ready_seconds(static_cast<std::int32_t>(spec["minReadySeconds"].number(0)));
+  into.set_paused(spec["paused"] && spec["paused"].text() == "true");
   read_metadata(pod["metadata"], *into.mutable_template_()->mutable_metadata(), false, in);
   read_pod_spec(pod["spec"], *into.mutable_template_()->mutable_spec(), in);
   auto restart = pod["spec"]["restartPolicy"];

@@ -118,7 +118,10 @@ std::string still_missing(const resource_view& x, const put_result& applied) {
   auto living = std::count_if(x.pods().begin(), x.pods().end(), [](const pod_view& y) {
     return y.state() == "missing" || y.state() == "accepted" || y.state() == "bound";
   });
-  if (x.updated() < x.wanted())
+  const auto& spec = x.what().deployment();
+  if (spec.unstarted())
+    return {};
+  if (x.updated() < x.wanted() && !spec.paused())
     return std::to_string(x.updated()) + of + "updated, " + std::to_string(x.ready()) + " ready"
            + reason_of(x);
   if (x.available() < x.wanted())

@@ -205,6 +205,40 @@ TEST_SUITE("group/admission") {
     CHECK(f.rules.find(key_of(web))->what.metadata().resource_version() == 3);
   }
 
+  TEST_CASE("paused: the template that runs stays, the new one waits in the document") {
+    auto web = deployment("web", 1);
+    auto image = [](resource x, const std::string& name) {
+      x.mutable_deployment()->mutable_template_()->mutable_spec()->clear_containers();
+      x.mutable_deployment()->mutable_template_()->mutable_spec()->add_containers()->set_image(
+          name);
+      x.set_document(name);
+      return x;
+    };
+    auto paused = [](resource x) {
+      x.mutable_deployment()->set_paused(true);
+      return x;
+    };
+    fixture f{web};
+    auto now = [&]() -> const resource& { return f.rules.find(key_of(web))->what; };
+    auto runs = [&] { return now().deployment().template_().spec().containers(0).image(); };
+    f.ask(request("1", paused(image(web, "a"))));
+    CHECK(now().deployment().unstarted());
+    f.ask(request("2", paused(image(web, "b")))); // nothing runs yet: the newest waits
+    CHECK(now().deployment().unstarted());
+    CHECK(runs() == "b");
+    f.ask(request("3", image(web, "b")));
+    CHECK_FALSE(now().deployment().unstarted());
+    f.ask(request("4", paused(image(web, "c"))));
+    CHECK(runs() == "b");
+    CHECK(now().document() == "c");
+    CHECK_FALSE(now().deployment().unstarted());
+    CHECK(f.ask(request("5", paused(image(web, "c")))).done().action() == "unchanged");
+    CHECK(f.ask(request("6", paused(image(web, "d")))).done().action() == "configured");
+    CHECK(runs() == "b");
+    f.ask(request("7", image(web, "d")));
+    CHECK(runs() == "d");
+  }
+
   TEST_CASE("a stale version is refused, and both versions are named") {
     auto web = deployment("web", 1);
     fixture f{web};

@@ -21,6 +21,36 @@ resource deployment(int replicas) {
 
 TEST_SUITE("keeper/plan") {
 
+  TEST_CASE("paused: the number of replicas is kept, whatever their templates; made so, none") {
+    auto what = deployment(3);
+    what.mutable_deployment()->set_paused(true);
+    auto some = [](int current, int old) {
+      std::vector<replica> result;
+      for (int i = 0; i < current + old; ++i) {
+        replica x;
+        x.uid = std::to_string(i);
+        x.current = i < current;
+        x.assessed = x.ready = x.available = true;
+        x.created_ms = 100 - i;
+        x.node = node(i);
+        result.push_back(x);
+      }
+      return result;
+    };
+    CHECK(plan_of(what, some(0, 3), false) == plan{});
+    CHECK(plan_of(what, some(1, 2), false) == plan{});
+    CHECK(plan_of(what, some(1, 1), false) == plan{{}, 1});
+    CHECK(plan_of(what, some(2, 2), false) == plan{{"0"}, 0}); // the youngest
+    auto recreate = what;
+    recreate.mutable_deployment()->set_strategy("Recreate");
+    CHECK(plan_of(recreate, some(0, 3), false) == plan{});
+    what.mutable_deployment()->set_unstarted(true);
+    CHECK(plan_of(what, {}, false) == plan{});
+    what.mutable_deployment()->clear_unstarted();
+    what.mutable_deployment()->set_paused(false);
+    CHECK(plan_of(what, some(1, 2), false) != plan{});
+  }
+
   TEST_CASE("surge rounds up, unavailable down, never both 0; one at a time if nothing is said") {
     struct row {
       int replicas;
