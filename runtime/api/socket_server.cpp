@@ -35,6 +35,9 @@ using stream_socket = asio::generic::stream_protocol::socket;
 using std::error_code;
 
 constexpr std::size_t read_chunk_bytes = 64 * 1024;
+// Clients that were turned away and have not read why; more are cut off.
+constexpr std::size_t most_leaving = 64;
+constexpr std::chrono::seconds leaving_time{2};
 
 std::string overloaded_frame(std::string detail, std::string request_id = {}) {
   api_reply reply;
@@ -205,15 +208,50 @@ private:
     socket.non_blocking(true, ignored);
     if (!own_user(socket))
       return;
-    if (clients_.size() >= what_.max_clients) {
-      auto frame = framed(overloaded_frame("this node serves " + std::to_string(what_.max_clients)
-                                           + " clients already: try again, or another node"));
-      socket.write_some(asio::buffer(frame), ignored);
-      return;
-    }
+    if (clients_.size() >= what_.max_clients)
+      return turn_away(std::move(socket));
     auto client = std::make_shared<connection>(*this, std::move(socket));
     clients_.insert(client);
     client->start();
+  }
+
+  /// Says why, and stays until the client has read it: a socket that is closed with a request
+  /// unread takes the answer with it.
+  void turn_away(stream_socket socket) {
+    error_code ignored;
+    auto frame = framed(overloaded_frame(
+        "overloaded: " + (what_.node_name.empty() ? "this node" : what_.node_name) + " serves "
+        + std::to_string(what_.max_clients) + " clients already; try again, or another node"));
+    socket.write_some(asio::buffer(frame), ignored);
+    socket.shutdown(stream_socket::shutdown_send, ignored);
+    if (leaving_ >= most_leaving)
+      return;
+    ++leaving_;
+    read_away(std::make_shared<departure>(std::move(socket), io_));
+  }
+
+  struct departure {
+    departure(stream_socket x, asio::io_context& io) : socket(std::move(x)), end(io) {
+      end.expires_after(leaving_time);
+    }
+    stream_socket socket;
+    asio::steady_timer end;
+    char unread[4096];
+    bool timed = false;
+  };
+
+  void read_away(const std::shared_ptr<departure>& who) {
+    if (!std::exchange(who->timed, true))
+      who->end.async_wait([who](error_code) {
+        error_code ignored;
+        who->socket.close(ignored);
+      });
+    who->socket.async_read_some(asio::buffer(who->unread), [this, who](error_code failed, auto) {
+      if (!failed)
+        return read_away(who);
+      --leaving_;
+      who->end.cancel();
+    });
   }
 
   /// On a Unix socket the kernel says who it is; loopback TCP cannot.
@@ -235,6 +273,7 @@ private:
   bool owns_path_ = false;
   std::uint64_t last_request_ = 0;
   std::size_t inbound_ = 0;
+  std::size_t leaving_ = 0;
   std::set<std::shared_ptr<connection>> clients_;
   std::mutex mutex_;
   std::map<std::uint64_t, std::shared_ptr<connection>> open_; // requests under way; by mutex_
@@ -299,7 +338,10 @@ result<void> socket_server::listen_tcp() {
     tcp_.listen(64, failed);
   if (failed == asio::error::address_in_use)
     return fault{errc::conflict,
-                 "port " + std::to_string(where->port) + " is taken: --api HOST:PORT"};
+                 "--api " + text
+                     + ": that port is taken, perhaps by another legion-node of this machine "
+                       "(ss -ltnp names the process): stop that one, or choose another port with "
+                       "--api HOST:PORT"};
   if (failed)
     return fault{errc::refused, "cannot listen on " + text + " for the API: " + failed.message()
                                     + ": --api HOST:PORT"};

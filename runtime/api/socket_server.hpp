@@ -12,6 +12,7 @@ namespace legion::api {
 struct settings {
   std::string socket_path;  // DATA/api.sock, at most 107 bytes
   std::string tcp_endpoint; // HOST:PORT, loopback only
+  std::string node_name;    // for refusals
   std::size_t max_clients = 256;
   std::size_t max_requests = 16; // under way, of one client
   std::size_t max_inbound_bytes =

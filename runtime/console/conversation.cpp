@@ -71,7 +71,7 @@ void conversation::print_notes(const api_reply& x) {
 int conversation::ask(api_request what, const listener& heard, bool stream) {
   what.set_version(api::version);
   what.set_request_id(random_id());
-  std::string tried;
+  std::string tried, overloaded;
   auto code = static_cast<int>(exit_unreachable);
   auto unknown = false; // a silent node may have done it, or will
   auto addresses = to_.addresses;
@@ -94,6 +94,12 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
       return code;
     }
     tried += "\n  " + address + ": " + result.why;
+    if (result.code == exit_refused)
+      overloaded = result.why;
+  }
+  if (!overloaded.empty()) { // somebody is there, after all
+    print_error(overloaded);
+    return unknown ? exit_unknown : exit_refused;
   }
   print_error("no node answers (targets from " + to_.named_by + "):" + tried
               + "\nname one with --target HOST:PORT or --target SOCKET, or start one: legion-node");
@@ -122,8 +128,13 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
     auto code = why.code == errc::deadline ? exit_unknown : exit_unreachable;
     return {code, !anything_heard, silent, why.detail};
   };
-  if (auto sent = client->send(what, clock::now() + timeout_); !sent)
-    return failed(sent.why(), false);
+  if (auto sent = client->send(what, clock::now() + timeout_); !sent) {
+    // Who turns a client away says why, then closes: that may come before the request is sent.
+    auto word = client->receive(clock::now() + patience);
+    if (!word || !word->has_refused())
+      return failed(sent.why(), false);
+    return {exit_refused, true, false, word->refused().detail()};
+  }
   for (auto anything_heard = false;; anything_heard = true) {
     auto endless = stream && anything_heard;
     auto deadline = endless ? clock::time_point::max()
@@ -131,7 +142,10 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
     auto reply = client->receive(deadline);
     if (!reply)
       return failed(reply.why(), anything_heard);
-    if (reply->refused().code() == refusal_overloaded && !anything_heard && !changes(what))
+    // A reply to no request: this client was turned away before it was asked anything.
+    auto turned_away = reply->refused().code() == refusal_overloaded && reply->request_id().empty();
+    if (turned_away
+        || (reply->refused().code() == refusal_overloaded && !anything_heard && !changes(what)))
       return {exit_refused, true, false, reply->refused().detail()};
     auto go_on = heard(*reply);
     if (reply->has_refused()) {

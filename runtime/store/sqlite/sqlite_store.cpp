@@ -18,6 +18,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
+constexpr auto cure = "; free space there: changes are taken again once there is some";
 /// While the disk is full, space is looked for so often.
 constexpr auto look_again = std::chrono::seconds{1};
 /// Beside the ballast, so much must fit before the disk counts as having space.
@@ -110,7 +111,7 @@ private:
   result<void> write_one(waiting_batch what) {
     auto entitled = what.takes_ballast;
     if (full_ && !ballast_.whole() && !entitled)
-      return fault{errc::disk_full, folder_ + ": the disk is full"};
+      return fault{errc::disk_full, folder_ + ": the disk is full" + cure};
     std::deque<waiting_batch> alone;
     alone.push_back(std::move(what));
     auto how = full_ ? journal_file::clearing::later : journal_file::clearing::yes;
@@ -119,7 +120,7 @@ private:
       return done;
     set_full(done.why().detail);
     if (!entitled || !ballast_.whole())
-      return done;
+      return fault{errc::disk_full, done.why().detail + cure};
     ballast_.drop();
     return file_->commit(alone, journal_file::clearing::later);
   }

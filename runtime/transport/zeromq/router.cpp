@@ -101,9 +101,11 @@ result<void> router::start() {
     return fault{errc::unsupported, std::string{"ZeroMQ gives no events: "} + zmq_strerror(errno)};
   if (zmq_bind(router_.get(), ("tcp://" + settings_.endpoint).c_str()) != 0) {
     if (errno == EADDRINUSE)
-      return fault{errc::conflict, settings_.endpoint
-                                       + " is in use by another process: stop that one, or choose "
-                                         "another port with --listen HOST:PORT"};
+      return fault{errc::conflict,
+                   "--listen " + settings_.endpoint
+                       + ": that port is taken, perhaps by another legion-node of this machine "
+                         "(ss -ltnp names the process): stop that one, or choose another port with "
+                         "--listen HOST:PORT"};
     return fault{errc::invalid, "cannot listen on " + settings_.endpoint + ": "
                                     + zmq_strerror(errno)
                                     + "; choose another address with --listen HOST:PORT"};

@@ -210,6 +210,7 @@ TEST_SUITE("api/socket_server") {
   TEST_CASE("one client too many is told so") {
     api::settings few;
     few.max_clients = 2;
+    few.node_name = "legion-1";
     fixture f{few};
     auto a = f.connect();
     auto b = f.connect();
@@ -226,7 +227,14 @@ TEST_SUITE("api/socket_server") {
     CHECK(reply->last());
     CHECK(reply->refused().code() == refusal_overloaded);
     CHECK(reply->refused().detail()
-          == "this node serves 2 clients already: try again, or another node");
+          == "overloaded: legion-1 serves 2 clients already; try again, or another node");
+    // Asked before it was told: what was said is not lost with the connection.
+    auto d = f.connect();
+    REQUIRE(d.send(request, soon()));
+    std::this_thread::yield();
+    auto told = d.receive(soon());
+    REQUIRE(told);
+    CHECK(told->refused().code() == refusal_overloaded);
     a.close();
     b.close();
     CHECK(f.heard.is_cancelled(1));
@@ -331,7 +339,8 @@ TEST_SUITE("api/socket_server") {
     what.tcp_endpoint = "127.0.0.1:" + port;
     auto clash = api::make(what)(heard);
     REQUIRE_FALSE(clash);
-    CHECK(clash.why().detail == "port " + port + " is taken: --api HOST:PORT");
+    CHECK(clash.why().detail.starts_with("--api 127.0.0.1:" + port + ": that port is taken"));
+    CHECK(clash.why().detail.ends_with("choose another port with --api HOST:PORT"));
     ::close(taken);
     auto free = api::make(what)(heard);
     REQUIRE(free);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <sstream>
 
+#include "runtime/api/client.hpp"
 #include "runtime/api/socket_server.hpp"
 #include "runtime/console/legionctl.hpp"
 #include "runtime/console/verbs.hpp"
@@ -22,11 +23,13 @@ namespace {
 struct fake_node final : api::sink {
   using answers = std::function<std::vector<api_reply>(const api_request&)>;
 
-  explicit fake_node(answers how) : how_(std::move(how)) {
+  explicit fake_node(answers how, std::size_t clients = 256) : how_(std::move(how)) {
     char name[] = "/tmp/legion-console-XXXXXX";
     folder_ = ::mkdtemp(name);
     api::settings where;
     where.socket_path = path();
+    where.node_name = "legion-1";
+    where.max_clients = clients;
     auto made = api::make(where)(*this);
     REQUIRE(made);
     server_ = std::move(*made);
@@ -91,6 +94,26 @@ api_reply result_reply(std::string action) {
 } // namespace
 
 TEST_SUITE("console/program") {
+
+  TEST_CASE("a node that serves all the clients it takes refuses plainly, also a change") {
+    fake_node node{[](const api_request&) { return std::vector{last({})}; }, 1};
+    auto first = api::client::connect({{node.path()}, "a test"}, std::chrono::seconds{10});
+    REQUIRE(first);
+    auto soon = api::client::clock::now() + std::chrono::seconds{10};
+    api_request request;
+    request.mutable_version_of();
+    REQUIRE(first->send(request, soon));
+    REQUIRE(first->receive(soon)); // it is served: the next one is one too many
+    for (std::vector<std::string> words : {std::vector<std::string>{"get", "nodes"},
+                                           {"scale", "deployment", "web", "--replicas", "2"}}) {
+      words.insert(words.begin(), {"--target", node.path()});
+      auto x = run_words(words);
+      CHECK(x.code == exit_refused);
+      CHECK(
+          x.err
+          == "error: overloaded: legion-1 serves 1 clients already; try again, or another node\n");
+    }
+  }
 
   TEST_CASE("usage: what is wrong goes to stderr, exit code 2; help is no error") {
     for (std::vector<std::string> words : {std::vector<std::string>{},
