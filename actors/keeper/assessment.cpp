@@ -86,7 +86,7 @@ pod_view view_of(const resource& what, const group::slot_state& slot, const watc
     result.set_note("waiting for " + slot.node_name + " to bind it");
   else if (slot.phase == group::slot_phase::ending && node_dead)
     result.set_note("ends when " + slot.node_name + " returns");
-  result.set_created_ms(slot.created_ms);
+  result.set_created_ms(slot.what.named_ms() > 0 ? slot.what.named_ms() : slot.created_ms);
   return result;
 }
 

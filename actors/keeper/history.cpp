@@ -62,6 +62,21 @@ void history::amend(std::uint64_t call, const candidate& x) {
   }
 }
 
+void history::regret(regretted_slot x) {
+  for (auto i = rounds_.rbegin(); i != rounds_.rend(); ++i) {
+    auto& round = i->what;
+    auto asked = std::find(round.pods().begin(), round.pods().end(), x.pod()) != round.pods().end();
+    auto accepted = [&](const candidate& y) { return y.accepted() && y.node() == x.node(); };
+    if (!asked || !std::any_of(round.candidates().begin(), round.candidates().end(), accepted))
+      continue;
+    *round.add_regretted() = std::move(x);
+    round_bytes_ -= i->bytes;
+    i->bytes = round.ByteSizeLong();
+    round_bytes_ += i->bytes;
+    return;
+  }
+}
+
 void history::add_gone(pod_view x) {
   gone_.push_back(std::move(x));
   if (gone_.size() > max_gone)
@@ -80,8 +95,13 @@ explanation history::explain(const std::string& pod) const {
   for (auto i = rounds_.rbegin(); i != rounds_.rend() && rounds.size() < max_explained_rounds; ++i)
     if (std::find(i->what.pods().begin(), i->what.pods().end(), pod) != i->what.pods().end())
       rounds.push_back(&i->what);
-  for (auto i = rounds.rbegin(); i != rounds.rend(); ++i)
-    *result.add_rounds() = **i;
+  for (auto i = rounds.rbegin(); i != rounds.rend(); ++i) {
+    auto& round = *result.add_rounds() = **i;
+    auto& regretted = *round.mutable_regretted(); // of the other pods it is no news
+    regretted.erase(std::remove_if(regretted.begin(), regretted.end(),
+                                   [&](const regretted_slot& x) { return x.pod() != pod; }),
+                    regretted.end());
+  }
   for (auto i = gone_.rbegin(); i != gone_.rend(); ++i)
     if (i->slot().pod() == pod) {
       *result.mutable_view() = *i;

@@ -27,6 +27,8 @@ public:
   void add(negotiation_round x, const std::set<std::string>& living);
   /// What a node answered after its round was decided takes the place of its silence.
   void amend(std::uint64_t call, const candidate& x);
+  /// The node took back the offer that its newest round had accepted for this pod.
+  void regret(regretted_slot x);
   void add_gone(pod_view x);
 
   const std::deque<event>& events() const { return events_.all(); }

@@ -71,7 +71,7 @@ void rollout::fold(const group_entry& x, moment t) {
       const auto& heard = watches_[y.uid()];
       if (!heard.regret.empty() && i->second.phase == slot_phase::accepted
           && y.revision() == revision_)
-        names_.push_back(y.pod());
+        names_.push_back(i->second.what);
       history_.add_gone(view_of(kept_.what, i->second, heard, false, {}));
     }
   group::apply(kept_, x);
@@ -201,8 +201,7 @@ rollout::effects rollout::on_accept_reply(const node_id& from, std::uint64_t off
     heard.ready_since.reset();
     heard.regret = answer.detail().empty() ? "regret" : answer.detail();
     regrets = true;
-    tell("Warning", "Regretted", i->second.what.pod(),
-         i->second.node_name + " regrets its offer: " + heard.regret, t);
+    tell_regret(i->second, heard.regret, t);
   }
   if (regrets)
     set_back(t);

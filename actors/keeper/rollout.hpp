@@ -108,8 +108,9 @@ private:
   void set_back(moment t);
   void call_sooner(moment t);
   void tell_of(const group_entry& x, moment t);
+  void tell_regret(const group::slot_state& of, const std::string& why, moment t);
 
-  slots_named name_slots(int count);
+  slots_named name_slots(int count, moment t);
   group_entry entry(moment t) const;
   accept accept_of(const offer_key& key) const;
   release release_of(const node_id& node) const;
@@ -130,7 +131,7 @@ private:
   history history_;
   std::map<offer_key, errand> accepts_;
   std::map<node_id, errand> releases_;
-  std::deque<std::string> names_; // of regretted slots, to be called anew under
+  std::deque<slot> names_; // regretted slots, to be called anew under their names
   bool proposing_ = false;
   std::optional<time_point> propose_again_;
   bool calling_ = false;

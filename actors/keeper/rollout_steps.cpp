@@ -130,34 +130,34 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, mome
   }
   if (next.name > 0) {
     into.push_back(entry(t));
-    *into.back().mutable_named() = name_slots(next.name);
+    *into.back().mutable_named() = name_slots(next.name, t);
   }
 }
 
-slots_named rollout::name_slots(int count) {
+slots_named rollout::name_slots(int count, moment t) {
   slots_named result;
   *result.mutable_of() = group::name_of(kept_.what);
   std::set<std::string> taken;
   for (const auto& [uid, slot] : kept_.slots)
     taken.insert(slot.what.pod());
+  std::erase_if(names_, [&](const slot& x) { return taken.contains(x.pod()); });
+  const auto& name = kept_.what.metadata().name();
   while (count-- > 0) {
     auto& added = *result.add_slots();
-    added.set_uid(group::random_uid(random_));
-    added.set_revision(revision_);
-    if (kept_.what.has_pod()) {
-      added.set_pod(kept_.what.metadata().name());
-      continue;
-    }
-    auto name = std::string{};
-    while (name.empty() && !names_.empty()) {
-      if (!taken.contains(names_.front()))
-        name = names_.front();
+    auto uid = group::random_uid(random_);
+    if (!names_.empty()) { // what was regretted: the same pod, another try
+      added = std::move(names_.front());
+      added.clear_order();
       names_.pop_front();
+    } else {
+      added.set_named_ms(t.wall);
+      added.set_revision(revision_);
+      added.set_pod(name);
+      while (!kept_.what.has_pod() && (added.pod() == name || taken.contains(added.pod())))
+        added.set_pod(name + "-" + revision_ + "-" + random_suffix(random_));
     }
-    while (name.empty() || taken.contains(name))
-      name = kept_.what.metadata().name() + "-" + revision_ + "-" + random_suffix(random_);
-    taken.insert(name);
-    added.set_pod(std::move(name));
+    added.set_uid(std::move(uid));
+    taken.insert(added.pod());
   }
   return result;
 }

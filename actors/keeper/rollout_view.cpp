@@ -48,6 +48,17 @@ void rollout::tell_of(const group_entry& x, moment t) {
     tell("Normal", "Deleting", kept_.what.metadata().name(), "its author deleted it", t);
 }
 
+void rollout::tell_regret(const group::slot_state& of, const std::string& why, moment t) {
+  note_ = of.node_name + " regretted its offer: " + why;
+  tell("Warning", "Regretted", of.what.pod(), of.node_name + " regrets its offer: " + why, t);
+  regretted_slot x;
+  x.set_pod(of.what.pod());
+  x.set_node(of.node.bytes());
+  x.set_detail(why);
+  x.set_time_ms(t.wall);
+  history_.regret(std::move(x));
+}
+
 resource_view rollout::view(moment t, bool with_events) const {
   resource_view result;
   *result.mutable_what() = kept_.what;

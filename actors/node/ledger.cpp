@@ -55,9 +55,16 @@ capacity ledger::free() const {
   capacity result;
   result.set_cpu_millis(std::max<std::int64_t>(0, total_.cpu_millis() - used_.cpu_millis));
   result.set_memory_bytes(std::max<std::int64_t>(0, total_.memory_bytes() - used_.memory_bytes));
-  result.set_ports(std::max(0, total_.ports() - used_.ports));
+  result.set_ports(std::max(0, total_.ports() - used_.ports - foreign_ports()));
   result.set_pods(std::max(0, total_.pods() - used_.pods));
   return result;
+}
+
+/// Of the range: a port outside of it never counted as free.
+int ledger::foreign_ports() const {
+  return static_cast<int>(std::count_if(foreign_.begin(), foreign_.end(), [&](const auto& x) {
+    return x.first >= first_port_ && x.first <= last_port_;
+  }));
 }
 
 bool ledger::fixed_port_free(int port, std::string& user) const {
@@ -71,19 +78,27 @@ bool ledger::fixed_port_free(int port, std::string& user) const {
       user = "an offer";
       return false;
     }
+  if (foreign_.contains(port)) {
+    user = "a process that is not of this cluster";
+    return false;
+  }
   return true;
 }
 
 std::uint32_t ledger::how_many(const need& each, std::uint32_t count, shortage& why) const {
   auto left = free();
   std::uint64_t result = count;
+  auto lacks = [&](decline_reason reason, const std::string& detail) {
+    why = {why.reason == decline_unknown ? reason : why.reason,
+           why.detail + (why.detail.empty() ? "" : "; ") + detail};
+  };
   auto limit = [&](std::int64_t wanted, std::int64_t available, decline_reason reason,
                    auto detail) {
     if (wanted <= 0)
       return;
     auto fits = static_cast<std::uint64_t>(available / wanted);
-    if (fits == 0 && why.reason == decline_unknown)
-      why = {reason, detail()};
+    if (fits == 0)
+      lacks(reason, detail());
     result = std::min(result, fits);
   };
   limit(each.cpu_millis, left.cpu_millis(), decline_cpu, [&] {
@@ -105,12 +120,10 @@ std::uint32_t ledger::how_many(const need& each, std::uint32_t count, shortage& 
   });
   for (auto port : each.fixed_ports) {
     std::string user;
-    if (!fixed_port_free(port, user)) {
-      if (why.reason == decline_unknown)
-        why = {decline_ports, "ports: hostPort " + std::to_string(port) + " is used by " + user};
-      return 0;
-    }
-    result = std::min<std::uint64_t>(result, 1);
+    auto free = fixed_port_free(port, user);
+    if (!free)
+      lacks(decline_ports, "ports: hostPort " + std::to_string(port) + " is used by " + user);
+    result = std::min<std::uint64_t>(result, free ? 1 : 0);
   }
   return static_cast<std::uint32_t>(result);
 }
@@ -158,6 +171,7 @@ void ledger::give_back(std::uint64_t offer) {
 }
 
 bool ledger::expire(time_point now) {
+  std::erase_if(foreign_, [&](const auto& x) { return x.second <= now; });
   std::vector<std::uint64_t> over;
   for (const auto& [offer, x] : holds_)
     if (x.expires <= now)
@@ -172,6 +186,9 @@ std::optional<time_point> ledger::next_expiry() const {
   for (const auto& [offer, x] : holds_)
     if (!result || x.expires < *result)
       result = x.expires;
+  for (const auto& [port, again] : foreign_)
+    if (!result || again < *result)
+      result = again;
   return result;
 }
 

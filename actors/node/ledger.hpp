@@ -39,7 +39,7 @@ struct shortage {
 /// Shape:  holds are named by offer ids and serve once, at most `max_holds`; everything else by the
 ///         promise's uid.
 /// Units:  millicores, bytes, host ports, replicas; time is the node's monotonic clock.
-/// Errors: `shortage` names the scarcest thing that the first missing replica lacks.
+/// Errors: `shortage` names all that the first missing replica lacks; its reason is the first.
 /// Source: Smith 1980, Contract Net. Differs: capacity is held from the offer on.
 class ledger {
 public:
@@ -63,7 +63,7 @@ public:
   bool bind(std::uint64_t offer, const std::vector<std::string>& uids, time_point now);
   /// A losing offer.
   void give_back(std::uint64_t offer);
-  /// Offers whose time is over; true if there was one.
+  /// Offers whose time is over; true if there was one. Strangers' ports are tried again, too.
   bool expire(time_point now);
   std::optional<time_point> next_expiry() const;
 
@@ -78,7 +78,7 @@ public:
   int choose_port(const std::string& uid, time_point now);
   /// This promise uses a port that its manifest names. False: another one has it.
   bool claim_port(const std::string& uid, int port);
-  /// The port turned out to be used by a stranger; it is left alone until `again`.
+  /// The port turned out to be used by a stranger; it is neither offered nor tried until `again`.
   void port_taken(const std::string& uid, int port, time_point again);
 
   capacity total() const { return total_; }
@@ -94,6 +94,7 @@ private:
 
   std::uint32_t how_many(const need& each, std::uint32_t count, shortage& why) const;
   bool fixed_port_free(int port, std::string& user) const;
+  int foreign_ports() const;
   void use(const need& each, int sign);
 
   capacity total_;

@@ -12,6 +12,7 @@ using node::phase;
 
 constexpr auto port_timeout = seconds{10};
 constexpr auto foreign_port_pause = seconds{60};
+constexpr auto named_port_pause = seconds{10}; // nothing but this port will do
 
 slot_answer bound_answer(const slot& x) {
   slot_answer answer;
@@ -122,7 +123,9 @@ void find_ports(node_pointer self, const std::shared_ptr<binding>& todo, std::si
     return ports_found(self, todo, i,
                        "ports: hostPort " + std::to_string(fixed) + " is used by another promise");
   if (port == 0)
-    return ports_found(self, todo, i, "ports: none is free in this node's range");
+    return ports_found(self, todo, i,
+                       "ports: none of " + std::to_string(s.context->offers.first_port) + "-"
+                           + std::to_string(s.context->offers.last_port) + " is free");
   self->request(s.partners.runtime, port_timeout, check_port{port})
       .then(
           [self, todo, i, port, fixed, uid](bool free) {
@@ -130,7 +133,9 @@ void find_ports(node_pointer self, const std::shared_ptr<binding>& todo, std::si
               todo->records[i].add_host_ports(port);
               return find_ports(self, todo, i);
             }
-            self->state.ledger.port_taken(uid, port, now(self) + foreign_port_pause);
+            auto pause = fixed != 0 ? named_port_pause : foreign_port_pause;
+            self->state.ledger.port_taken(uid, port, now(self) + pause);
+            arm(self);
             if (fixed != 0)
               return ports_found(self, todo, i,
                                  "ports: hostPort " + std::to_string(fixed)
@@ -189,10 +194,11 @@ std::optional<std::pair<regret_reason, std::string>> check_again(node_pointer se
                                                                  const std::vector<slot>& fresh) {
   auto& s = self->state;
   if (s.self.describes.draining)
-    return {{regret_draining, "draining: this node ends its replicas"}};
+    return {{regret_draining, "draining: " + s.context->self.name + " ends its replicas"}};
   if (x.start() != value(s.context->self.start))
-    return {{regret_unknown_offer,
-             "offer " + std::to_string(x.offer()) + " was made before this node's last restart"}};
+    return {{regret_unknown_offer, "offer " + std::to_string(x.offer())
+                                       + " was made before the last restart of "
+                                       + s.context->self.name}};
   auto* held = s.ledger.held(x.offer());
   if (held && held->each != node::need_of(node::pod_of(x.what())))
     return {

@@ -136,7 +136,7 @@ std::string driver_for(const pod_spec& what, const std::vector<std::string>& dri
 fit judge(const pod_template& what, const self_description& node) {
   const auto& spec = what.spec();
   if (node.draining)
-    return declined(decline_draining, "draining: this node ends its replicas");
+    return declined(decline_draining, "draining: " + node.name + " ends its replicas");
   if (!spec.node_name().empty() && spec.node_name() != node.name)
     return declined(decline_node_name,
                     "nodeName: needs " + spec.node_name() + ", this is " + node.name);

@@ -210,7 +210,8 @@ void add_status(page& to, const container_status& x, wall_ms now) {
   if (x.last_finished_ms())
     to.line("Last life",
             ended_text(x.last_exit_code(), x.last_signal(), x.last_reason()) + ", "
-                + with_age(x.last_finished_ms(), now),
+                + with_age(x.last_finished_ms(), now)
+                + (x.last_message().empty() ? "" : ": " + x.last_message()),
             2);
   to.line("Ready", x.ready() ? "true" : "false", 2);
   to.line("Restarts", std::to_string(x.restarts()), 2);
@@ -251,9 +252,13 @@ std::string describe_node(const node_view& x, wall_ms now) {
   to.line("Name", who.name());
   to.line("Id", node_id::from_bytes(who.id()).text());
   to.line("Status", node_status(x));
+  if (!x.joining().empty())
+    to.line("Joining", x.joining());
   to.line("Zone", who.zone());
   to.line("Address", who.endpoint());
   to.line("Version", who.binary_version());
+  if (x.answered())
+    to.line("Created", with_age(x.first_started_ms(), now) + ", at its first start");
   to.line("Start",
           std::to_string(who.start()) + (x.answered() ? ", " + with_age(x.started_ms(), now) : ""));
   to.lines("Labels", label_lines(who.labels()));
@@ -281,8 +286,9 @@ std::string describe_node(const node_view& x, wall_ms now) {
       to.block(plain(y));
   }
   to.line("Keeps", std::to_string(x.kept_groups()) + " groups that hold resources");
-  to.line("Processes",
-          "node " + std::to_string(x.pid()) + ", supervisor " + std::to_string(x.supervisor_pid()));
+  to.line("Processes", "node " + std::to_string(x.pid()) + ", supervisor "
+                           + (x.supervisor_pid() == 0 ? "lost: another one is being started"
+                                                      : std::to_string(x.supervisor_pid())));
   if (x.assessments().empty()) {
     to.line("Promises", std::to_string(x.promises()));
     add_events(to, x.events(), {}, now);
@@ -312,6 +318,10 @@ std::string describe_deployment(const resource_view& x, wall_ms now) {
                           + " updated, " + std::to_string(x.ready()) + " ready, "
                           + std::to_string(x.available()) + " available");
   to.line("Strategy", or_none(spec.strategy()));
+  if (spec.paused())
+    to.line("Paused", spec.unstarted()
+                          ? "yes, since it was made: nothing runs until paused is false"
+                          : "yes: its replicas keep this template until paused is false");
   to.line("Revision", or_none(x.revision()));
   to.line("Keeper", keeper_text(x));
   if (x.deleting())
@@ -433,17 +443,31 @@ std::string decline_word(decline_reason x) {
   return word.starts_with(prefix) ? word.substr(prefix.size()) : word;
 }
 
-void add_candidate(page& to, const candidate& x, std::size_t name_width) {
+/// What became of an accepted offer: why its node did not keep to it, or nothing.
+std::string regret_of(const negotiation_round& round, const candidate& x) {
+  for (const auto& y : round.regretted())
+    if (y.node() == x.node())
+      return y.detail();
+  return {};
+}
+
+void add_candidate(page& to, const negotiation_round& round, const candidate& x,
+                   std::size_t name_width) {
   auto name =
       plain(x.node_name().empty() ? node_id::from_bytes(x.node()).short_text() : x.node_name());
   name.resize(std::max(name.size(), name_width), ' ');
   if (x.has_offer()) {
     const auto& y = x.offer();
+    auto regret = regret_of(round, x);
     to.block(name + "  offered " + std::to_string(y.count()) + ", score "
              + std::to_string(x.score())
-             + (x.accepted() ? ", accepted"
-                : x.late()   ? ", too late: it was given back"
-                             : ", not taken"));
+             + (!regret.empty() ? ", accepted, then regretted:"
+                : x.accepted()  ? ", accepted"
+                : x.late()      ? ", too late: it was given back"
+                                : ", not taken"));
+    if (!regret.empty())
+      for (const auto& line : lines_of(plain(regret), 78 - name_width - 4, 78 - name_width - 4))
+        to.block(line, name_width + 4);
     if (!x.score_detail().empty())
       to.block(wrapped(plain(x.score_detail()), name_width + 4), name_width + 4);
     to.block("free " + amounts(y.free()), name_width + 4);
@@ -483,7 +507,7 @@ std::string explain(const explanation& x, wall_ms now) {
                  + (round.candidates_size() == 1 ? " node" : " nodes") + " asked",
              0);
     for (const auto& y : round.candidates())
-      add_candidate(to, y, name_width);
+      add_candidate(to, round, y, name_width);
     to.block(wrapped("decided: " + or_none(plain(round.decided())), 4), 2);
   }
   return to.text();

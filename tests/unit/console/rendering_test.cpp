@@ -314,6 +314,16 @@ TEST_SUITE("console/rendering") {
              "  legion-10  declined: cpu: needs 500m, free 120m of 2000m\n"
              "  legion-3   did not answer\n"
              "  decided: legion-1: the highest score\n");
+    auto& regretted = *round.add_regretted();
+    regretted.set_node(round.candidates(0).node());
+    regretted.set_detail("ports: hostPort 26001 is used by a process that is not of this cluster");
+    CHECK(explain(x, canned_now)
+              .find("  legion-1   offered 3, score 812, accepted, then regretted:\n"
+                    "             ports: hostPort 26001 is used by a process that is not of this\n"
+                    "             cluster\n"
+                    "             room 612, spread 200\n")
+          != std::string::npos);
+    round.clear_regretted();
     silent.set_late(true);
     silent.mutable_offer()->set_count(2);
     CHECK(

@@ -86,6 +86,28 @@ TEST_SUITE("keeper/history") {
     all.amend(99, late); // a round that is forgotten
   }
 
+  TEST_CASE("a regret is told of the pod's newest round that accepted that node, to no other pod") {
+    history all;
+    auto round = round_for(1, pod(1));
+    round.add_pods(pod(2));
+    all.add(round, {pod(1), pod(2)});
+    all.add(round_for(2, pod(1), false), {pod(1), pod(2)});
+    regretted_slot what;
+    what.set_pod(pod(1));
+    what.set_node("node-1");
+    what.set_detail("ports: 26001 taken");
+    all.regret(what);
+    auto told = all.explain(pod(1));
+    REQUIRE(told.rounds_size() == 2);
+    REQUIRE(told.rounds(0).regretted_size() == 1);
+    CHECK(told.rounds(0).regretted(0).detail() == "ports: 26001 taken");
+    CHECK(told.rounds(1).regretted().empty());
+    CHECK(all.explain(pod(2)).rounds(0).regretted().empty());
+    what.set_node("node-2"); // was never accepted
+    all.regret(what);
+    CHECK(all.explain(pod(1)).rounds(0).regretted_size() == 1);
+  }
+
   TEST_CASE("a round in vain for the same pods takes the place of the one before") {
     history all;
     for (int i = 1; i <= 5; ++i)

@@ -47,7 +47,7 @@ struct world {
     act(rules->on_members(members, at()));
   }
 
-  moment at() const { return {now, 1000}; }
+  moment at() const { return {now, ++wall}; }
 
   /// Performs effects until nothing follows; what a test wants to see it keeps.
   void act(rollout::effects effects) {
@@ -121,6 +121,7 @@ struct world {
     result.record.set_called_for(x.what.count());
     for (const auto& pick : result.picks) {
       auto& heard = *result.record.add_candidates();
+      heard.set_node(pick.node.bytes());
       heard.set_node_name(pick.node_name);
       heard.set_accepted(true);
     }
@@ -247,6 +248,7 @@ struct world {
   bool slow_stop = false;
   bool disk_full = false;
   int regrets = 0;
+  mutable wall_ms wall = 1000;
   std::uint32_t volunteers = 1000;
 };
 
@@ -367,7 +369,8 @@ TEST_SUITE("keeper/rollout") {
     CHECK(w.accepts.size() == before);
   }
 
-  TEST_CASE("regret: called anew under the same name and another uid") {
+  TEST_CASE(
+      "regret: called anew under the same name and another uid, as old as before; explained") {
     world w{deployment(0)};
     w.regrets = 1;
     w.put(deployment(1));
@@ -378,6 +381,10 @@ TEST_SUITE("keeper/rollout") {
     CHECK(w.pods()[0].slot().pod() == first.pod());
     CHECK(w.pods()[0].slot().uid() != first.uid());
     CHECK(w.calls.size() == 2);
+    CHECK(w.pods()[0].created_ms() == first.named_ms());
+    auto told = w.rules->explain(first.pod(), w.at());
+    REQUIRE(told->rounds_size() == 2);
+    CHECK(told->rounds(0).regretted(0).detail() == "the offer expired");
   }
 
   TEST_CASE("regret without end is called for less and less often") {

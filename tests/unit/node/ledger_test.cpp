@@ -171,6 +171,38 @@ TEST_SUITE("node/ledger") {
     CHECK(x.choose_port("stranger", start) == 0);
   }
 
+  TEST_CASE("a stranger's port is not free, nor offered, until it is tried again") {
+    auto x = a_ledger(); // four ports
+    auto named = needing(100, 0, 1);
+    named.fixed_ports = {20001};
+    REQUIRE(!x.hold_some(1, named, 1, start, start + 5s));
+    REQUIRE(x.bind(1, {"a"}, start));
+    REQUIRE(x.claim_port("a", 20001));
+    x.port_taken("a", 20001, start + 10s);
+    x.port_taken("a", 31000, start + 10s); // outside of the range it never counted
+    x.gone("a");
+    CHECK(x.free().ports() == 3);
+    CHECK(x.next_expiry() == start + 10s);
+    auto why = x.hold_some(2, named, 1, start + 9s, start + 15s);
+    REQUIRE(why);
+    CHECK(why->reason == decline_ports);
+    CHECK(why->detail == "ports: hostPort 20001 is used by a process that is not of this cluster");
+    CHECK(x.hold_some(3, needing(0, 0, 4), 1, start + 9s, start + 15s)->detail
+          == "ports: needs 4, free 3 of 4");
+    CHECK(!x.hold_some(4, named, 1, start + 10s, start + 15s));
+    CHECK(x.free().ports() == 3);
+  }
+
+  TEST_CASE("everything that is short is named, the first as the reason") {
+    auto x = a_ledger();
+    auto why = x.hold_some(1, needing(3000, 1024 * Mi, 5), 1, start, start + 5s);
+    REQUIRE(why);
+    CHECK(why->reason == decline_cpu);
+    CHECK(why->detail
+          == "cpu: needs 3000m, free 2000m of 2000m; memory: needs 1Gi, free 512Mi of 512Mi; "
+             "ports: needs 5, free 4 of 4");
+  }
+
   TEST_CASE("a fixed host port serves one replica, held or bound") {
     auto x = a_ledger();
     auto each = needing(0, 0, 1);
