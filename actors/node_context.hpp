@@ -64,6 +64,7 @@ struct node_context {
   std::uint64_t keeps = 0; // groups with records in the journal; start_node fills it in
   std::optional<damage_record> damage; // this journal follows a damaged one; from the journal too
   bool cordoned = false;               // as the journal says; start_node fills it in
+  wall_ms first_started_ms = 0;        // with this data folder; 0: now
   int pid = 0;                         // of this process, for people; 0 where there is none
 
   transport::factory make_transport;

@@ -169,9 +169,9 @@ std::optional<spoken_failure> exchange::post(const node_id& to, envelope_view& x
   {
     std::lock_guard guard{mutex_};
     if (stopped_)
-      return spoken_failure{failure_unreachable, 0, "this node's bridge has ended"};
+      return spoken_failure{failure_unreachable, 0, "the bridge has ended"};
     if (cluster_.empty() && !joins(x.kind) && x.failure == failure_none)
-      return spoken_failure{failure_unreachable, 0, "this node has not joined a cluster yet"};
+      return spoken_failure{failure_unreachable, 0, "who asks has not joined a cluster yet"};
     auto* p = peer_of(to);
     if (p == nullptr)
       return spoken_failure{failure_overloaded, 0,
@@ -179,7 +179,7 @@ std::optional<spoken_failure> exchange::post(const node_id& to, envelope_view& x
     if (who != nullptr) {
       if (auto n = p->with ? p->with->in_flight : 0; n >= most_.requests_per_peer)
         return spoken_failure{failure_overloaded, 0,
-                              std::to_string(n) + " requests wait for this node"};
+                              std::to_string(n) + " requests wait for that node"};
       x.request = open_.open(to, std::move(*who), now, most_.deadline);
       x.deadline_ms = static_cast<std::uint32_t>(most_.deadline.count());
     }
@@ -191,7 +191,7 @@ std::optional<spoken_failure> exchange::post(const node_id& to, envelope_view& x
       if (who != nullptr)
         *who = *open_.close(x.request, to);
       return spoken_failure{failure_overloaded, 0,
-                            std::to_string(most_.waiting_bytes) + " bytes wait for this node"};
+                            std::to_string(most_.waiting_bytes) + " bytes wait for that node"};
     }
     ++p->next_sequence;
     with.in_flight += who != nullptr;
@@ -335,7 +335,7 @@ void exchange::stop() {
   carrier.reset(); // its thread uses bridge_ until here
   std::sort(known.begin(), known.end());
   for (auto& id : known)
-    end_node(id, {errc::unreachable, "this node's bridge has ended"}, nullptr);
+    end_node(id, {errc::unreachable, "the bridge has ended"}, nullptr);
   std::map<std::string, caf::strong_actor_ptr, std::less<>> published;
   bridge_actor_handle bridge;
   std::lock_guard guard{mutex_};

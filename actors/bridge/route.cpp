@@ -29,16 +29,16 @@ admission admit(const frame_view& frame, const envelope_view& x, std::string_vie
     return {};
   if (frame.version != wire_version)
     return refuse(x, failure_wrong_version,
-                  "this node speaks version " + std::to_string(wire_version)
+                  "the node that was asked speaks version " + std::to_string(wire_version)
                       + " of the node communication interface, the message is of version "
                       + std::to_string(frame.version));
   bool stranger = frame.cluster.empty() || own_cluster.empty();
   if (stranger && !joins(x.kind) && !(x.reply_to != 0 && x.failure != failure_none))
     return refuse(x, failure_wrong_cluster,
-                  own_cluster.empty() ? "this node has not joined a cluster yet"
+                  own_cluster.empty() ? "the node that was asked has not joined a cluster yet"
                                       : "only joins are heard from a node without a cluster");
   if (!stranger && frame.cluster != own_cluster)
-    return refuse(x, failure_wrong_cluster, "this node is of another cluster");
+    return refuse(x, failure_wrong_cluster, "the node that was asked is of another cluster");
   if (x.to_start != 0 && x.to_start != value(own_start))
     return refuse(x, failure_unreachable, "the node has been started again since");
   return {};

@@ -168,7 +168,8 @@ caf::mailbox_element_ptr decode(std::uint32_t kind, std::string_view body, const
   auto* known = find(kind);
   if (known == nullptr) {
     refusal = {failure_unknown_message, static_cast<std::uint32_t>(errc::unknown_message),
-               "this node's version does not know messages of kind " + std::to_string(kind)};
+               "the version of the node that was asked does not know messages of kind "
+                   + std::to_string(kind)};
     return nullptr;
   }
   return known->decode(body, from, std::move(sender), id, refusal);

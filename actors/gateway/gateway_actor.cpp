@@ -240,8 +240,9 @@ void begin(gateway_pointer self, job fresh, api_request what) {
     fresh.rules = gateway::make_inquiry(what);
   auto& x = state.jobs[id] = std::move(fresh);
   run(self, id,
-      full ? gateway::refuse(refusal_overloaded, "this node answers 512 requests already: try "
-                                                 "again, or another node")
+      full ? gateway::refuse(refusal_overloaded,
+                             "overloaded: " + state.context->self.name
+                                 + " answers 512 requests already; try again, or another node")
            : x.rules->start(surroundings(self)));
 }
 

@@ -15,23 +15,29 @@ namespace {
 /// Answers at once.
 class answered : public inquiry {
 public:
-  explicit answered(api_reply what) : what_(std::move(what)) {}
   effects start(const surroundings& at) override {
-    what_.set_version(at.version);
-    what_.set_last(true);
-    return {say{what_}};
+    api_reply what;
+    what.set_version(at.version);
+    what.set_last(true);
+    return {say{std::move(what)}};
+  }
+  effects on(std::uint64_t, const answer&, const surroundings&) override { return {}; }
+};
+
+/// Refuses at once, in a sentence with the node's name in its middle.
+class not_understood : public inquiry {
+public:
+  not_understood(std::string before, std::string after)
+      : before_(std::move(before)), after_(std::move(after)) {}
+  effects start(const surroundings& at) override {
+    return refuse(refusal_unsupported, before_ + at.zone.name_of(at.self) + after_);
   }
   effects on(std::uint64_t, const answer&, const surroundings&) override { return {}; }
 
 private:
-  api_reply what_;
+  std::string before_;
+  std::string after_;
 };
-
-std::unique_ptr<inquiry> refused_at_once(refusal_code code, std::string detail) {
-  api_reply reply;
-  *reply.mutable_refused() = make_refusal(code, std::move(detail));
-  return std::make_unique<answered>(std::move(reply));
-}
 
 } // namespace
 
@@ -41,9 +47,9 @@ effects inquiry::on_wake(std::uint64_t, const surroundings&) {
 
 std::unique_ptr<inquiry> make_inquiry(const api_request& what) {
   if (what.version() != 1)
-    return refused_at_once(refusal_unsupported, "the request speaks version "
-                                                    + std::to_string(what.version())
-                                                    + " of the API, this node speaks version 1");
+    return std::make_unique<not_understood>("the request speaks version "
+                                                + std::to_string(what.version()) + " of the API, ",
+                                            " speaks version 1");
   switch (what.what_case()) {
     case api_request::kApply:
     case api_request::kDelete:
@@ -56,14 +62,14 @@ std::unique_ptr<inquiry> make_inquiry(const api_request& what) {
     case api_request::kWhy:
       return std::make_unique<explaining>(what.why());
     case api_request::kVersionOf:
-      return std::make_unique<answered>(api_reply{});
+      return std::make_unique<answered>();
     case api_request::kCordon:
       return std::make_unique<cordoning>(what.cordon());
     case api_request::WHAT_NOT_SET:
       break;
   }
-  return refused_at_once(refusal_unsupported, "this node does not know what is asked of it: its "
-                                              "version may be older than legionctl's");
+  return std::make_unique<not_understood>(
+      "", " does not know what is asked of it: its version may be older than legionctl's");
 }
 
 refusal make_refusal(refusal_code code, std::string detail) {

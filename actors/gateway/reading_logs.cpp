@@ -143,9 +143,20 @@ effects reading_logs::on_wake(std::uint64_t id, const surroundings& at) {
   return out;
 }
 
+effects reading_logs::on_error(const log_lines& x) {
+  if (!read_before_ || (!x.not_found() && ++failures_ >= most_failures))
+    return refuse(x.not_found() ? refusal_not_found : refusal_unreachable, x.error());
+  if (!x.not_found()) // its supervisor may be on its way back
+    return {wake{ids_.next(), quiet}};
+  api_reply end; // the pod was deleted meanwhile: what it wrote has been read
+  end.set_last(true);
+  return {say{std::move(end)}};
+}
+
 effects reading_logs::on_lines(const log_lines& x) {
   if (!x.error().empty())
-    return refuse(refusal_not_found, x.error());
+    return on_error(x);
+  read_before_ = true;
   failures_ = 0;
   auto caught_up = x.text().size() < short_piece_bytes;
   auto last = x.end_of_life() || (caught_up && !what_.follow());

@@ -10,7 +10,7 @@
 namespace legion::gateway {
 
 /// logs: finds the pod's node, or the node that it went from last, then reads one life's output from
-/// it piece by piece; when following, until that life ends.
+/// it piece by piece; when following, until that life ends or nothing is left of the pod.
 ///
 /// Units: asks every 300 ms while lines flow, every second after 3 s of silence.
 class reading_logs : public inquiry {
@@ -29,6 +29,7 @@ private:
   effects looked_everywhere(const surroundings& at);
   effects ask_on();
   effects on_lines(const log_lines& x);
+  effects on_error(const log_lines& x);
   effects on_fault(const fault& x, const surroundings& at);
 
   logs_request what_;
@@ -40,6 +41,7 @@ private:
   int silent_ = 0;
   int silent_rounds_ = 0;
   int failures_ = 0;
+  bool read_before_ = false;
   std::string note_; // for the next reply
 };
 

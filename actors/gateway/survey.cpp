@@ -206,6 +206,9 @@ void survey::finish(const surroundings& at) {
     auto& view = nodes.emplace_back(i == answered_.end() ? node_view{} : i->second);
     *view.mutable_member() = row.who;
     view.set_state(row.state);
+    if (!view.joining().empty())
+      notes.push_back(at.zone.name_of(row.id())
+                      + " has not joined its zone yet: " + view.joining());
     for (auto& x : *view.mutable_lost())
       x.set_peer_name(at.zone.name_of(node_id::from_bytes(x.peer())));
   }

@@ -34,6 +34,7 @@ struct membership_state {
   context_ptr context;
   std::optional<membership::swim> rules;
   std::vector<caf::strong_actor_ptr> subscribers;
+  std::string join_trouble;        // of the last try
   std::uint64_t generation = 0;    // of the one wake-up that counts
   std::optional<time_point> armed; // when it comes
 };
@@ -85,11 +86,19 @@ void perform(membership_pointer self, membership::ask_join& x) {
   auto timeout = membership::parameters{}.join_timeout;
   self->request(member_at(self, contact.id), timeout, std::move(x.what))
       .then(
-          [self, i = x.contact](const join_reply& answer) {
+          [self, i = x.contact, endpoint = contact.endpoint](const join_reply& answer) {
+            if (answer.has_accepted())
+              self->state.join_trouble.clear();
+            else
+              self->state.join_trouble = endpoint + " refuses: " + answer.refused();
             perform_all(self, self->state.rules->on_join_reply(i, answer, now(self)));
           },
           [self, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
             auto why = fault_of(error);
+            self->state.join_trouble =
+                endpoint + " does not answer (" + to_string(why.code)
+                + (why.detail.empty() ? "" : ": " + why.detail)
+                + "): is a node there, and is its join string the one given?";
             spdlog::warn("membership join_failed endpoint={} why=\"{}: {}\"", endpoint,
                          to_string(why.code), why.detail);
             perform_all(self, self->state.rules->on_join_failed(i, now(self)));
@@ -155,6 +164,7 @@ membership::swim::setting setting_of(const node_context& context) {
 members_known all_members(membership_pointer self) {
   members_known result;
   result.cluster = self->state.rules->cluster();
+  result.join_trouble = self->state.join_trouble;
   for (auto& e : self->state.rules->members().all())
     result.members.push_back({membership::record_of(e), e.state});
   return result;

@@ -28,6 +28,7 @@ struct list_members {};
 
 struct members_known {
   std::string cluster;                // 16 bytes; empty before a join
+  std::string join_trouble;           // what came of the last try to join, for people
   std::vector<member_change> members; // sorted by node id; with this node itself
 };
 

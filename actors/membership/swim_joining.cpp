@@ -105,11 +105,14 @@ std::string swim::objection(const join_request& x, time_point now) const {
     return "this is cluster " + hex(cluster_) + ", you are of cluster " + hex(x.cluster());
   auto id = node_id::from_bytes(who.id());
   if (id == self_)
-    return "you have this node's own id: two nodes share one key";
+    return "you have the id of " + mine.name() + ": two nodes share one node.key";
   if (auto* e = table_.find(id)) {
     if (start_number{who.start()} < e->start)
       return "your start number is " + std::to_string(who.start()) + ", but the zone has seen "
-             + std::to_string(value(e->start)) + ": this node's journal was lost or is old";
+             + std::to_string(value(e->start))
+             + ": your journal was lost or is old. Restore journal.db, or remove node.key too: "
+               "then "
+               "it begins as a new node";
     if (start_number{who.start()} == e->start && e->state == member_left)
       return "this life of the node has left the zone: start it again";
   }

@@ -97,16 +97,17 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
   result.membership = spawn_membership(system, made);
   directory.publish("membership", pointer(result.membership));
   caf::anon_send(result.membership, subscribe_members{pointer(result.bridge)});
-  result.runtime = spawn_runtime(system, made);
-  result.node = spawn_node(system, made, {result.store, result.membership, result.runtime},
-                           std::move(replayed));
-  directory.publish("node", pointer(result.node));
+  // Before the runtime: a node whose API cannot be reached must not leave a supervisor behind.
   auto gateway = spawn_gateway(system, made, result.membership);
   if (!gateway) {
     stop_node(system, result);
     return gateway.why();
   }
   result.gateway = *gateway;
+  result.runtime = spawn_runtime(system, made);
+  result.node = spawn_node(system, made, {result.store, result.membership, result.runtime},
+                           std::move(replayed));
+  directory.publish("node", pointer(result.node));
   spdlog::info("node started name={} id={} start={}", made->self.name, made->self.id.short_text(),
                value(made->self.start));
   return result;

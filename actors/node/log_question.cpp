@@ -20,10 +20,10 @@ std::optional<gone_pod> pod_meant(const logs_request& x, const commitments& prom
 } // namespace
 
 result<log_question> log_question_of(const logs_request& x, const commitments& promises,
-                                     const departed& gone) {
+                                     const departed& gone, const std::string& node_name) {
   auto pod = pod_meant(x, promises, gone);
   if (!pod)
-    return fault{errc::not_found, "pod " + x.pod() + " is not on this node"};
+    return fault{errc::not_found, "pod " + x.pod() + " is not on " + node_name};
   if (pod->containers().empty())
     return fault{errc::not_found, "pod " + x.pod() + " has no container"};
   auto name = x.container().empty() ? pod->containers(0).name() : x.container();

@@ -22,6 +22,6 @@ struct log_question {
 /// Which workload, container and life are meant: of a pod that is here, else of one that is gone; the
 /// first container if none is named, the life that runs, or the one before it.
 result<log_question> log_question_of(const logs_request& x, const commitments& promises,
-                                     const departed& gone);
+                                     const departed& gone, const std::string& node_name);
 
 } // namespace legion::node

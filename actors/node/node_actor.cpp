@@ -264,6 +264,8 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
              subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
   self->send(self->state.partners.store,
              subscribe_health{caf::actor_cast<caf::strong_actor_ptr>(self)});
+  self->send(self->state.partners.runtime,
+             watch_supervisor{caf::actor_cast<caf::strong_actor_ptr>(self)});
   recover(self);
   return {
       [self](const call& x) {
@@ -292,6 +294,8 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const employ_later& x) { employ_again(self, x.uid); },
       [self](zone_told) { on_zone_told(self); },
       [self](const store::health& x) { on_health(self, x); },
+      [self](const supervisor_lost& x) { on_supervisor_lost(self, x.why); },
+      [self](learn_supervisor) { learn_supervisor_again(self); },
   };
 }
 

@@ -130,6 +130,33 @@ void employ_again(node_pointer self, const std::string& uid) {
           });
 }
 
+void on_supervisor_lost(node_pointer self, const std::string& why) {
+  auto& s = self->state;
+  s.supervisor_pid = 0;
+  event x;
+  x.set_time_ms(s.context->wall_clock());
+  x.set_type("Warning");
+  x.set_reason("SupervisorLost");
+  x.set_object(s.context->self.name);
+  x.set_source(s.context->self.name);
+  x.set_message(why + "; what it ran has ended with it");
+  x.set_count(1);
+  s.events.add(std::move(x));
+  learn_supervisor_again(self);
+}
+
+/// While none can be started, every second.
+void learn_supervisor_again(node_pointer self) {
+  self->request(self->state.partners.runtime, driver_timeout, list_running{})
+      .then(
+          [self](const process_list& all) {
+            self->state.supervisor_pid = static_cast<int>(all.supervisor_pid());
+          },
+          [self](const caf::error&) {
+            self->delayed_send(self, recover_pause, learn_supervisor{});
+          });
+}
+
 void remember_members(node_pointer self) {
   self->state.remember_members_at.reset();
   self->request(self->state.partners.membership, driver_timeout, list_members{})

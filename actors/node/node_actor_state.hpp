@@ -32,6 +32,8 @@ struct node_tick {
 };
 /// The driver did not answer: what runs is asked again.
 struct recover_again {};
+/// The supervisor was lost: another one is asked for its name.
+struct learn_supervisor {};
 struct employ_later {
   std::string uid;
 };
@@ -42,6 +44,7 @@ struct zone_told {};
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::node_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::recover_again)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::learn_supervisor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::employ_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::zone_told)
 
@@ -49,7 +52,8 @@ namespace legion {
 
 using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
     caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<employ_later>,
-    caf::reacts_to<zone_told>, caf::reacts_to<store::health>>;
+    caf::reacts_to<zone_told>, caf::reacts_to<store::health>, caf::reacts_to<supervisor_lost>,
+    caf::reacts_to<learn_supervisor>>;
 
 inline constexpr auto store_timeout = seconds{30};
 
@@ -85,7 +89,8 @@ struct node_state {
   event_ring events;
   node::reporting reports;
   drivers::features features;
-  int supervisor_pid = 0;
+  int supervisor_pid = 0; // 0: there is none now
+  bool joined = false;    // as membership said; asked until it has
   std::uint64_t last_offer = 0;
   std::uint64_t keeps = 0;
   wall_ms started_ms = 0;
@@ -136,6 +141,8 @@ void restore(node_pointer self, const std::vector<record>& replayed);
 void recover(node_pointer self);
 void employ(node_pointer self, const std::string& uid, std::vector<process_status> found);
 void employ_again(node_pointer self, const std::string& uid);
+void on_supervisor_lost(node_pointer self, const std::string& why);
+void learn_supervisor_again(node_pointer self);
 void remember_members(node_pointer self);
 
 // node_actor_view.cpp: what people ask

@@ -62,6 +62,8 @@ node_view view(node_pointer self, const node_request& what) {
   if (context.damage)
     *result.add_conditions() = journal_damaged(*context.damage);
   result.set_started_ms(s.started_ms);
+  result.set_first_started_ms(context.first_started_ms > 0 ? context.first_started_ms
+                                                           : s.started_ms);
   result.set_kept_groups(static_cast<std::uint32_t>(std::popcount(s.keeps)));
   result.set_answered(true);
   result.set_heard_ms(context.wall_clock());
@@ -81,15 +83,22 @@ node_view view(node_pointer self, const node_request& what) {
   return result;
 }
 
+namespace {
+
 /// With what the bridge has counted, if it answers.
-caf::typed_response_promise<node_view> on_node_request(node_pointer self, const node_request& x) {
-  auto reply = self->make_response_promise<node_view>();
+void answer_with_losses(node_pointer self, const node_request& x, std::string joining,
+                        caf::typed_response_promise<node_view> reply) {
   const auto& context = *self->state.context;
   auto bridge = context.directory->at<bridge_handle>(context.self.id, "bridge");
+  auto said = [self, reply, x, joining]() {
+    auto result = view(self, x);
+    result.set_joining(joining);
+    return result;
+  };
   self->request(bridge, bridge_timeout, list_losses{})
       .then(
-          [self, reply, x](const losses& counted) mutable {
-            auto result = view(self, x);
+          [reply, said](const losses& counted) mutable {
+            auto result = said();
             std::vector<lost_messages> lost(counted.counts.size());
             for (std::size_t i = 0; i < lost.size(); ++i) {
               lost[i].set_peer(counted.counts[i].peer.bytes());
@@ -99,7 +108,31 @@ caf::typed_response_promise<node_view> on_node_request(node_pointer self, const 
             node::add_losses(result, std::move(lost));
             reply.deliver(std::move(result));
           },
-          [self, reply, x](const caf::error&) mutable { reply.deliver(view(self, x)); });
+          [reply, said](const caf::error&) mutable { reply.deliver(said()); });
+}
+
+} // namespace
+
+/// Until it has joined, a node says what comes of that.
+caf::typed_response_promise<node_view> on_node_request(node_pointer self, const node_request& x) {
+  auto reply = self->make_response_promise<node_view>();
+  auto& s = self->state;
+  if (s.joined) {
+    answer_with_losses(self, x, {}, reply);
+    return reply;
+  }
+  self->request(s.partners.membership, bridge_timeout, list_members{})
+      .then(
+          [self, reply, x](const members_known& all) {
+            auto& context = *self->state.context;
+            self->state.joined = !all.cluster.empty() || context.join.empty();
+            auto joining = self->state.joined ? std::string{}
+                           : all.join_trouble.empty()
+                               ? "it waits for an answer of " + context.join.front().endpoint
+                               : all.join_trouble;
+            answer_with_losses(self, x, std::move(joining), reply);
+          },
+          [self, reply, x](const caf::error&) { answer_with_losses(self, x, {}, reply); });
   return reply;
 }
 
@@ -113,10 +146,11 @@ caf::typed_response_promise<log_lines> on_logs(node_pointer self, const logs_req
     reply.deliver(std::move(lines));
     return reply;
   }
-  auto question = node::log_question_of(x, s.promises, s.departed);
+  auto question = node::log_question_of(x, s.promises, s.departed, s.context->self.name);
   if (!question) {
     log_lines lines;
     lines.set_error(question.why().detail);
+    lines.set_not_found(true);
     reply.deliver(std::move(lines));
     return reply;
   }
@@ -138,7 +172,9 @@ caf::typed_response_promise<log_lines> on_logs(node_pointer self, const logs_req
           },
           [reply](const caf::error& why) mutable {
             log_lines lines;
-            lines.set_error(fault_of(why).detail);
+            auto fault = fault_of(why);
+            lines.set_error(fault.detail);
+            lines.set_not_found(fault.code == errc::not_found);
             reply.deliver(std::move(lines));
           });
   return reply;

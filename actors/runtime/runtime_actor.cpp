@@ -91,8 +91,9 @@ struct runtime_state {
   static inline const char* name = "runtime";
   std::map<std::uint64_t, std::function<void(driver_answered&)>> open; // by correlation id
   std::uint64_t next = 1;
-  std::map<std::string, caf::actor_addr> watchers;        // by workload
-  std::map<process_key, process_status> alive;            // as last heard
+  std::map<std::string, caf::actor_addr> watchers; // by workload
+  std::map<process_key, process_status> alive;     // as last heard
+  caf::actor_addr supervisor_watcher;
   fault missing{errc::unreachable, "there is no driver"}; // while `driver` is null
   std::unique_ptr<news> sink;
   std::unique_ptr<drivers::driver> driver; // goes first: it ends the thread that calls the sink
@@ -211,6 +212,9 @@ runtime_inside::behavior_type runtime_actor(runtime_pointer self, context_ptr co
       [self](const watch_workload& x) {
         self->state.watchers[x.workload] = caf::actor_cast<caf::actor_addr>(x.who);
       },
+      [self](const watch_supervisor& x) {
+        self->state.supervisor_watcher = caf::actor_cast<caf::actor_addr>(x.who);
+      },
       [self](driver_answered& said) {
         if (auto* started = std::get_if<process_status>(&said.what))
           note(self->state, *started);
@@ -230,6 +234,9 @@ runtime_inside::behavior_type runtime_actor(runtime_pointer self, context_ptr co
       [self, context](const driver_lost_supervisor& x) {
         spdlog::warn("runtime supervisor lost why=\"{}\"", x.why);
         end_what_was_alive(self, x.why, context->wall_clock());
+        auto& watcher = self->state.supervisor_watcher;
+        if (auto who = caf::actor_cast<caf::strong_actor_ptr>(watcher))
+          caf::anon_send(caf::actor_cast<caf::actor>(who), supervisor_lost{x.why});
       },
   };
 }

@@ -21,6 +21,13 @@ struct watch_workload {
 struct process_exited {
   process_status what;
 };
+/// From now on, `who` hears each time that the supervisor was lost, and all that ran under it.
+struct watch_supervisor {
+  caf::strong_actor_ptr who;
+};
+struct supervisor_lost {
+  std::string why;
+};
 struct stop_asked {};
 struct remove_workload_files {
   std::string workload;
@@ -47,6 +54,8 @@ struct list_features {};
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::watch_workload)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::process_exited)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::watch_supervisor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::supervisor_lost)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::stop_asked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::remove_workload_files)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::list_running)
@@ -73,7 +82,8 @@ using runtime_handle =
                      caf::replies_to<check_port>::with<bool>,                   //
                      caf::replies_to<list_features>::with<drivers::features>,   //
                      caf::replies_to<end_all>::with<stop_asked>,                //
-                     caf::reacts_to<watch_workload>>;
+                     caf::reacts_to<watch_workload>,                            //
+                     caf::reacts_to<watch_supervisor>>;
 
 runtime_handle spawn_runtime(caf::actor_system& system, const context_ptr& context);
 

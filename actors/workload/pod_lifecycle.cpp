@@ -83,6 +83,7 @@ effects pod_lifecycle::on_found(const std::vector<process_status>& found, moment
       process_status lost;
       lost.set_life(x.said.life());
       lost.set_exit_code(lost_code);
+      lost.set_error("it was gone, and nobody saw how it ended");
       exited(i, lost, t, out);
     } else if (x.at == step::waiting && !x.start_at) {
       x.start_at = t.now;
@@ -201,7 +202,7 @@ effects pod_lifecycle::on_exit(const process_status& x, moment t) {
 
 void pod_lifecycle::exited(int i, const process_status& x, moment t, effects& out) {
   auto& c = containers_[i];
-  auto never_ran = !x.error().empty() && x.signal() == 0;
+  auto never_ran = !x.error().empty() && x.signal() == 0 && x.exit_code() != lost_code;
   auto code = x.signal() != 0 && x.exit_code() == 0 ? 128 + x.signal() : x.exit_code();
   if (never_ran && code == 0)
     code = start_error_code;
@@ -227,6 +228,8 @@ void pod_lifecycle::exited(int i, const process_status& x, moment t, effects& ou
   c.at = step::done;
   if (never_ran)
     say(out, t, "Warning", "Failed", "Error: " + said.name() + ": " + x.error());
+  else if (!x.error().empty())
+    say(out, t, "Warning", "Lost", "Container " + said.name() + " has ended: " + x.error());
   if (ending_ || !wants_restart(c))
     return;
   auto lived =
@@ -248,6 +251,7 @@ void pod_lifecycle::again(int i, milliseconds delay, moment t, effects& out) {
   said.set_last_signal(said.signal());
   said.set_last_reason(said.reason());
   said.set_last_finished_ms(said.finished_ms());
+  said.set_last_message(said.message());
   said.set_state("waiting");
   c.at = step::waiting;
   c.start_at = t.now + delay;

@@ -245,7 +245,7 @@ json node_object(const node_view& x) {
   auto& meta = result["metadata"];
   meta["name"] = utf8(who.name());
   meta["uid"] = node_id::from_bytes(who.id()).text();
-  set_text(meta, "creationTimestamp", rfc3339(x.started_ms()));
+  set_text(meta, "creationTimestamp", rfc3339(x.first_started_ms()));
   meta["labels"] = labels_object(who.labels());
   auto& spec = result["spec"];
   spec["zone"] = utf8(who.zone());
@@ -281,6 +281,8 @@ json node_object(const node_view& x) {
     z["message"] = utf8(y.message());
     set_text(z, "lastTransitionTime", rfc3339(y.since_ms()));
   }
+  set_text(status, "startTime", rfc3339(x.started_ms()));
+  set_text(status, "joining", x.joining());
   status["pid"] = x.pid();
   status["supervisorPid"] = x.supervisor_pid();
   return result;

@@ -99,7 +99,7 @@ table node_table(const api_reply& x, const look& how) {
          dash(used_of(total.cpu_millis() - free.cpu_millis(), total.cpu_millis(), cpu_short)),
          dash(used_of(total.memory_bytes() - free.memory_bytes(), total.memory_bytes(),
                       memory_short)),
-         dash(age(node.started_ms(), how.now)), who.binary_version()},
+         dash(age(node.first_started_ms(), how.now)), who.binary_version()},
         {who.zone(), who.endpoint(), dash(count(node.kept_groups())),
          dash(joined({node.drivers().begin(), node.drivers().end()})),
          node_id::from_bytes(who.id()).short_text()},

@@ -223,7 +223,7 @@ std::string node_status(const node_view& x) {
   std::string word;
   switch (x.state()) {
     case member_alive:
-      word = x.answered() ? "Ready" : "Unknown";
+      word = !x.answered() ? "Unknown" : x.joining().empty() ? "Ready" : "Joining";
       break;
     case member_suspect:
       word = "Suspect";

@@ -16,11 +16,14 @@ using std::chrono::microseconds;
 
 namespace {
 
-using watcher_handle = caf::typed_actor<caf::reacts_to<process_exited>>;
+using watcher_handle =
+    caf::typed_actor<caf::reacts_to<process_exited>, caf::reacts_to<supervisor_lost>>;
 using exits = std::shared_ptr<std::vector<process_status>>;
+using losses = std::shared_ptr<std::vector<std::string>>;
 
-watcher_handle::behavior_type watcher_actor(watcher_handle::pointer, exits all) {
-  return {[=](const process_exited& x) { all->push_back(x.what); }};
+watcher_handle::behavior_type watcher_actor(watcher_handle::pointer, exits all, losses lost) {
+  return {[=](const process_exited& x) { all->push_back(x.what); },
+          [=](const supervisor_lost& x) { lost->push_back(x.why); }};
 }
 
 struct stage {
@@ -40,7 +43,7 @@ struct stage {
       };
     context = std::make_shared<const node_context>(std::move(made));
     runtime = spawn_runtime(system.actors(), context);
-    watcher = system.actors().spawn(watcher_actor, told);
+    watcher = system.actors().spawn(watcher_actor, told, lost);
   }
 
   ~stage() {
@@ -90,6 +93,7 @@ struct stage {
   drivers::fake::machine machine{
       1, {later, [this] { return system.now(); }, [this] { return wall(); }}};
   exits told = std::make_shared<std::vector<process_status>>();
+  losses lost = std::make_shared<std::vector<std::string>>();
   context_ptr context;
   runtime_handle runtime;
   watcher_handle watcher;
@@ -161,6 +165,8 @@ TEST_SUITE("scenario/runtime") {
     s.watch("a");
     REQUIRE(s.start("a"));
     REQUIRE(s.start("b")); // nobody watches
+    caf::anon_send(s.runtime, watch_supervisor{caf::actor_cast<caf::strong_actor_ptr>(s.watcher)});
+    s.pass(milliseconds{1});
     s.machine.lose_supervisor();
     s.pass(seconds{1});
     REQUIRE(!s.told->empty());
@@ -169,6 +175,7 @@ TEST_SUITE("scenario/runtime") {
       CHECK(x.state() == "exited");
       CHECK(x.signal() == 9);
     }
+    CHECK(*s.lost == std::vector<std::string>{"killed (simulated)"});
     REQUIRE(s.start("a", 1)); // and it goes on with the next
   }
 }

@@ -19,6 +19,7 @@ inline node_view canned_node(int i) {
   who.set_binary_version("0.1.0");
   x.set_answered(true);
   x.set_started_ms(canned_start);
+  x.set_first_started_ms(canned_start);
   x.mutable_total()->set_cpu_millis(660);
   x.mutable_total()->set_memory_bytes(std::int64_t{2} << 30);
   x.mutable_total()->set_pods(110);

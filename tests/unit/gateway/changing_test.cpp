@@ -292,7 +292,7 @@ TEST_SUITE("gateway/changing") {
     play later{x};
     later.start();
     CHECK(later.last_said().refused().detail()
-          == "the request speaks version 2 of the API, this node speaks version 1");
+          == "the request speaks version 2 of the API, legion-1 speaks version 1");
     x.set_version(1);
     play good{x};
     good.start();

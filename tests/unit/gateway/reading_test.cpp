@@ -81,6 +81,37 @@ TEST_SUITE("gateway/reading_logs") {
     CHECK_FALSE(it.last_said().has_refused());
   }
 
+  TEST_CASE(
+      "a pod that is deleted under a follower ends it quietly; a driver that is away does not") {
+    log_lines gone;
+    gone.set_error("pod web-abc-1 is not on legion-2");
+    gone.set_not_found(true);
+    play it{logs_of(true)};
+    find(it, view_of("web", {2}));
+    it.answer(it.one_ask(), lines("a", 1));
+    it.ring();
+    it.answer(it.one_ask(), gone);
+    REQUIRE(it.ended());
+    CHECK_FALSE(it.last_said().has_refused());
+    play early{logs_of(true)}; // nothing was read yet
+    find(early, view_of("web", {2}));
+    early.answer(early.one_ask(), gone);
+    CHECK(early.last_said().refused().code() == refusal_not_found);
+    log_lines away;
+    away.set_error("the supervisor is being replaced");
+    play patient{logs_of(true)};
+    find(patient, view_of("web", {2}));
+    patient.answer(patient.one_ask(), lines("a", 1));
+    for (auto i = 0; i < 5; ++i) {
+      CHECK_FALSE(patient.ended());
+      patient.ring();
+      patient.answer(patient.one_ask(), away);
+    }
+    REQUIRE(patient.ended());
+    CHECK(patient.last_said().refused().code() == refusal_unreachable);
+    CHECK(patient.last_said().refused().detail() == "the supervisor is being replaced");
+  }
+
   TEST_CASE("a pod without a node, with a dead one, or of no such name is told apart") {
     play pending{logs_of()};
     auto view = view_of("web", {0});

@@ -118,29 +118,29 @@ TEST_SUITE("node/commitments") {
     ask.set_namespace_("default");
     ask.set_pod("web-abc-a");
     ask.set_tail_lines(-1);
-    CHECK(log_question_of(ask, x, {})->life == 0);
-    CHECK(log_question_of(ask, x, {})->offset == 0);
+    CHECK(log_question_of(ask, x, {}, "n1")->life == 0);
+    CHECK(log_question_of(ask, x, {}, "n1")->offset == 0);
     ask.set_previous(true);
-    CHECK(!log_question_of(ask, x, {}));
+    CHECK(!log_question_of(ask, x, {}, "n1"));
     said.set_life(3);
-    CHECK(log_question_of(ask, x, {})->life == 2);
+    CHECK(log_question_of(ask, x, {}, "n1")->life == 2);
     ask.set_previous(false);
     ask.set_tail_lines(10);
-    CHECK(log_question_of(ask, x, {})->life == 3);
-    CHECK(log_question_of(ask, x, {})->offset == -10);
+    CHECK(log_question_of(ask, x, {}, "n1")->life == 3);
+    CHECK(log_question_of(ask, x, {}, "n1")->offset == -10);
     ask.set_tail_lines(0);
-    CHECK(log_question_of(ask, x, {})->only_the_end);
+    CHECK(log_question_of(ask, x, {}, "n1")->only_the_end);
     ask.set_life_given(true);
     ask.set_life(1);
     ask.set_offset(77);
-    CHECK(log_question_of(ask, x, {})->life == 1);
-    CHECK(log_question_of(ask, x, {})->offset == 77);
-    CHECK(!log_question_of(ask, x, {})->only_the_end);
+    CHECK(log_question_of(ask, x, {}, "n1")->life == 1);
+    CHECK(log_question_of(ask, x, {}, "n1")->offset == 77);
+    CHECK(!log_question_of(ask, x, {}, "n1")->only_the_end);
     ask.set_container("db");
-    CHECK(log_question_of(ask, x, {}).why().detail
+    CHECK(log_question_of(ask, x, {}, "n1").why().detail
           == "pod web-abc-a has no container db; it has web");
     ask.set_pod("other");
-    CHECK(log_question_of(ask, x, {}).why().code == errc::not_found);
+    CHECK(log_question_of(ask, x, {}, "n1").why().code == errc::not_found);
   }
 }
 
@@ -159,13 +159,13 @@ TEST_SUITE("node/departed") {
     ask.set_namespace_("default");
     ask.set_pod("web-abc-a");
     ask.set_tail_lines(-1);
-    CHECK(log_question_of(ask, x, gone)->workload == "a");
-    CHECK(log_question_of(ask, x, gone)->container == "web");
-    CHECK(log_question_of(ask, x, gone)->life == 2);
+    CHECK(log_question_of(ask, x, gone, "n1")->workload == "a");
+    CHECK(log_question_of(ask, x, gone, "n1")->container == "web");
+    CHECK(log_question_of(ask, x, gone, "n1")->life == 2);
     ask.set_previous(true);
-    CHECK(log_question_of(ask, x, gone)->life == 1);
+    CHECK(log_question_of(ask, x, gone, "n1")->life == 1);
     ask.set_namespace_("other");
-    CHECK(!log_question_of(ask, x, gone));
+    CHECK(!log_question_of(ask, x, gone, "n1"));
   }
 
   TEST_CASE("of two of one name the later is meant; a second try writes the same") {

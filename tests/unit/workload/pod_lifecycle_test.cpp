@@ -178,6 +178,32 @@ TEST_SUITE("workload/pod_lifecycle") {
     CHECK(find<start_process>(x.on_tick(at(71s)))->what.life() == 2);
   }
 
+  TEST_CASE("what a life ended of is told, and kept with the life that came after it") {
+    auto x = running(a_promise());
+    auto ended = exited(0, 0, 9);
+    ended.set_error("the supervisor (pid 7) was lost: End of file");
+    auto out = x.on_exit(ended, at(60s));
+    REQUIRE(find<tell>(out));
+    CHECK(find<tell>(out)->what.reason() == "Lost");
+    CHECK(find<tell>(out)->what.message()
+          == "Container " + x.status().containers(0).name()
+                 + " has ended: the supervisor (pid 7) was lost: End of file");
+    x.on_started(0, process(1), at(60s));
+    auto said = x.status().containers(0);
+    CHECK(said.last_reason() == "Error");
+    CHECK(said.last_signal() == 9);
+    CHECK(said.last_message() == "the supervisor (pid 7) was lost: End of file");
+    CHECK(said.message().empty());
+    // Gone without anybody who saw it: no start error.
+    x.on_start_failed(0, {errc::deadline, ""}, at(61s));
+    x.on_exit(exited(1, 0, 9), at(62s));
+    x.on_tick(at(72s));
+    x.on_started(0, process(2), at(72s));
+    x.on_found({}, at(73s));
+    CHECK(x.status().containers(0).last_reason() == "Error");
+    CHECK(x.status().containers(0).last_message() == "it was gone, and nobody saw how it ended");
+  }
+
   TEST_CASE("restartPolicy decides") {
     struct row {
       const char* policy;
