@@ -103,11 +103,19 @@ result<key_pair> open_key(const std::string& folder) {
   if (file.fd < 0 && errno != ENOENT)
     return fault{errc::disk, path + ": cannot be read: " + last_error()};
   if (file.fd < 0) {
+    std::error_code none;
+    if (std::filesystem::file_size(folder + "/journal.db", none) > 0 && !none)
+      return fault{
+          errc::damaged,
+          path + ": is missing, but " + folder
+              + "/journal.db is a node's journal: restore node.key, or remove journal.db "
+                "too, to begin as a new node (it ends what still runs of the earlier one)"};
     if (sodium_init() < 0)
       return fault{errc::unsupported, "no random numbers to be had from this machine"};
     crypto_box_keypair(pub, secret);
     if (auto written = write_synced(path, result.secret_key); !written)
       return written.why();
+    result.made = true;
     return result;
   }
   struct stat status = {};

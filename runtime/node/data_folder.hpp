@@ -34,11 +34,14 @@ private:
 struct key_pair {
   std::string public_key; // 32 bytes
   std::string secret_key; // 32 bytes
+  bool made = false;      // just now, by this start
 };
 
 /// Reads DIR/node.key, or makes it at the first start (mode 0600, synced).
 ///
-/// Errors: `damaged` for a file that holds no key pair; `refused` if others may read it.
+/// Errors: `damaged` for a file that holds no key pair, or if the key is missing beside a journal:
+///         who takes that journal over would keep another node's promises; `refused` if others may
+///         read it.
 result<key_pair> open_key(const std::string& folder);
 
 } // namespace legion::node_process

@@ -47,16 +47,34 @@ result<store::opened> open_journal(const std::string& folder, wall_ms now) {
   return anew;
 }
 
-result<journal_start> begin_start(const store::opened& journal, const node_id& self, bool founds) {
+std::string lost_journal(bool founds) {
+  return std::string{
+             "journal.db is new, but node.key is not: the journal that belonged to it is "
+             "lost. This node adopts nothing: workloads of before are ended, and the groups "
+             "that it kept begin empty. "}
+         + (founds ? "Without --join it founds a cluster of its own"
+                   : "Its zone may refuse its start number; then remove node.key too: it begins as "
+                     "a new node");
+}
+
+result<journal_start> begin_start(const store::opened& journal, const node_id& self, bool founds,
+                                  std::int64_t now_ms) {
   journal_start result;
   start_record last;
   known_members known;
+  result.journal_is_new = journal.records.empty();
   for (const auto& x : journal.records) {
     if (x.key() == "start")
       last.ParseFromString(x.value());
     else if (x.key() == "members")
       known.ParseFromString(x.value());
   }
+  if (!last.node().empty() && last.node() != self.bytes())
+    return fault{errc::conflict,
+                 "journal.db is of node " + node_id::from_bytes(last.node()).short_text()
+                     + ", node.key of node " + self.short_text()
+                     + ": restore the one that is of the other, or remove both to begin as a new "
+                       "node"};
   for (const auto& bytes : known.members()) {
     member who;
     if (who.ParseFromString(bytes) && node_id::from_bytes(who.id()) != self)
@@ -68,6 +86,10 @@ result<journal_start> begin_start(const store::opened& journal, const node_id& s
     randombytes_buf(result.cluster.data(), result.cluster.size());
     last.set_cluster(result.cluster);
   }
+  if (last.start() == 0)
+    last.set_first_ms(now_ms);
+  result.first_ms = last.first_ms();
+  last.set_node(self.bytes());
   last.set_start(last.start() + 1);
   last.set_binary_version(LEGION_VERSION);
   result.start = start_number{last.start()};

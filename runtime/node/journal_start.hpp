@@ -21,13 +21,19 @@ struct journal_start {
   start_number start{};
   std::string cluster;                   // empty: it never belonged to one
   std::vector<transport::peer> contacts; // members it knew, without itself
+  std::int64_t first_ms = 0;             // of the first start; 0: before this was counted
+  bool journal_is_new = false;           // nothing was ever written to it
 };
 
 /// Counts this start and syncs it, so that no two lives of a node share a number. A node that
 /// founds a cluster makes its id here, in the same write: a founder that dies at once is the
 /// founder of the same cluster when it returns.
 ///
-/// Errors: those of the store.
-result<journal_start> begin_start(const store::opened& journal, const node_id& self, bool founds);
+/// Errors: those of the store; `conflict` if the journal is another node's.
+result<journal_start> begin_start(const store::opened& journal, const node_id& self, bool founds,
+                                  std::int64_t now_ms);
+
+/// What is to be said when a node that has started before finds an empty journal.
+std::string lost_journal(bool founds);
 
 } // namespace legion::node_process

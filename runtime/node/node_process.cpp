@@ -40,6 +40,15 @@ int refuse(const std::string& why) {
   return 1;
 }
 
+/// With the cure, where the disk is full.
+int refuse(const fault& why, const configuration& settings) {
+  return refuse(why.detail
+                + (why.code != errc::disk_full
+                       ? ""
+                       : "; free space on the disk of " + settings.data
+                             + ", or choose another folder with --data DIR"));
+}
+
 void start_logging(const configuration& settings) {
   auto logger = std::make_shared<spdlog::logger>(settings.name,
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
@@ -101,7 +110,8 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
                                 const store::opened& journal) {
   node_context result;
   result.self.id = identify(keys.public_key);
-  auto begun = begin_start(journal, result.self.id, settings.join.empty());
+  auto founds = settings.join.empty();
+  auto begun = begin_start(journal, result.self.id, founds, now_ms());
   if (!begun)
     return begun.why();
   auto contacts = contacts_of(settings);
@@ -112,7 +122,12 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   result.self.zone = settings.zone;
   result.self.endpoint = settings.listen;
   result.self.public_key = keys.public_key;
+  result.first_started_ms = begun->first_ms;
   result.offers = offer_of(settings);
+  if (begun->journal_is_new && !keys.made) {
+    result.offers.notes.push_back(lost_journal(founds));
+    spdlog::warn("node journal_is_new {}", result.offers.notes.back());
+  }
   randombytes_buf(&result.seed, sizeof(result.seed));
   result.wall_clock = now_ms;
   result.boot_clock = drivers::boot_ms;
@@ -129,6 +144,7 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   api::settings api_settings;
   api_settings.socket_path = settings.data + "/api.sock";
   api_settings.tcp_endpoint = settings.api;
+  api_settings.node_name = settings.name;
   result.make_api = api::make(std::move(api_settings));
   return result;
 }
@@ -145,6 +161,8 @@ void greet(const configuration& settings, const node_context& context) {
               context.offers.total.pods(), settings.first_port, settings.last_port);
   std::printf("another node joins with: legion-node --join %s\n",
               text_of({settings.listen, context.self.public_key}).c_str());
+  for (const auto& x : context.offers.notes)
+    std::printf("note: %s\n", x.c_str());
   std::fflush(stdout);
 }
 
@@ -173,16 +191,16 @@ int run_node(const configuration& settings) {
     return refuse("no random numbers to be had from this machine");
   auto folder = data_folder::open(settings.data);
   if (!folder)
-    return refuse(folder.why().detail);
+    return refuse(folder.why(), settings);
   auto keys = open_key(settings.data);
   if (!keys)
-    return refuse(keys.why().detail);
+    return refuse(keys.why(), settings);
   auto journal = open_journal(settings.data, now_ms());
   if (!journal)
-    return refuse(journal.why().detail);
+    return refuse(journal.why(), settings);
   auto context = context_of(settings, *keys, *journal);
   if (!context)
-    return refuse(context.why().detail);
+    return refuse(context.why(), settings);
   journal->records.clear();
 
   caf::actor_system_config config;
@@ -194,7 +212,7 @@ int run_node(const configuration& settings) {
   auto printed = *context;
   auto node = start_node(system, std::move(*context));
   if (!node)
-    return refuse(node.why().detail);
+    return refuse(node.why(), settings);
   greet(settings, printed);
   std::atomic<bool> failed = false;
   watch_node(system, *node, [&failed](const std::string& what) {

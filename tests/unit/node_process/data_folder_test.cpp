@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +64,19 @@ TEST_SUITE("node_process/data_folder") {
     auto open = open_key(scratch.path());
     REQUIRE(!open);
     CHECK(open.why().detail.find("chmod 600") != std::string::npos);
+  }
+
+  TEST_CASE("a key that is missing beside a journal is not made anew") {
+    scratch_folder scratch;
+    std::ofstream{scratch / "journal.db"}.flush(); // nothing was ever written to it
+    REQUIRE(open_key(scratch.path()));
+    REQUIRE(std::filesystem::remove(scratch / "node.key"));
+    std::ofstream{scratch / "journal.db"} << "SQLite format 3";
+    auto lost = open_key(scratch.path());
+    REQUIRE(!lost);
+    CHECK(lost.why().code == errc::damaged);
+    CHECK(lost.why().detail.find("restore node.key") != std::string::npos);
+    CHECK(!std::filesystem::exists(scratch / "node.key"));
   }
 
 } // TEST_SUITE
