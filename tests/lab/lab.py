@@ -19,8 +19,8 @@ import traceback
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from cluster import (Cluster, LabFailure, alive, host_ports, is_ready, node_of, pid_of, processes_in,  # noqa: E402
-                     wait_for)
+from cluster import (Cluster, LabFailure, Node, alive, cluster_ports, free_port_base, host_ports,  # noqa: E402
+                     is_ready, node_of, pid_of, processes_in, wait_for)
 
 tests = []
 
@@ -88,6 +88,11 @@ def keeper_of(cluster, name="web"):
                 if node.name in line.replace(",", " ").split():
                     return node
     raise LabFailure("describe names no keeper:\n" + text)
+
+
+def folded(text):
+    """Without line breaks and the spaces around them."""
+    return " ".join(text.split())
 
 
 def fetch(port):
@@ -253,7 +258,83 @@ def a_killed_supervisor_is_replaced_and_workloads_come_back(bin_folder):
         check(pid, "the node has no supervisor")
         os.kill(pid, signal.SIGKILL)
         wait_for("another supervisor", lambda: victim.supervisor_pid() not in (0, pid), 20)
-        wait_for("3 ready again", lambda: exactly(c.ready_pods(), 3), 40)
+        pods = wait_for("3 ready again", lambda: exactly(c.ready_pods(), 3), 40)
+        name = next(k for k, p in pods.items() if node_of(p) == victim.name)
+        why = f"the supervisor (pid {pid}) was lost"
+        wait_for("its pods say why they ended",
+                 lambda: folded(c.nodes[0].ctl("describe", "pod", name).stdout).count(why) >= 2)  # last life, and event
+        node = folded(c.nodes[0].ctl("describe", "node", victim.name).stdout)
+        check(f"supervisor {victim.supervisor_pid()}" in node, "describe node has another supervisor: " + node)
+        check("SupervisorLost" in node, "describe node has no event of it: " + node)
+
+
+@test
+def a_port_that_a_stranger_took_is_regretted_and_not_offered_again(bin_folder):
+    with Cluster(bin_folder, 1) as c, socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        port = cluster_ports(0) + 7
+        stranger.bind(("127.0.0.1", port))
+        stranger.listen()
+        node = c.nodes[0]
+        apply(node, f"""apiVersion: v1
+kind: Pod
+metadata: {{name: fixed}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: main
+      command: [sleep, "1000"]
+      ports: [{{containerPort: 80, hostPort: {port}}}]
+""")
+        taken = f"ports: hostPort {port} is used by a process that is not of this cluster"
+        why = wait_for("why tells of the regret and of the decline that followed",
+                       lambda: (lambda t: t if t.count(taken) >= 3 else "")(folded(node.ctl("why", "fixed").stdout)))
+        check("accepted, then regretted: " + taken in why, "why hides the regret: " + why)
+        check("declined: " + taken in why, "the port was offered again: " + why)
+        stranger.close()
+        wait_for("it runs once the stranger has gone", lambda: "fixed" in c.ready_pods(), 30)
+
+
+@test
+def a_lost_journal_or_key_is_said_plainly(bin_folder):
+    with Cluster(bin_folder, 1) as c:
+        node = c.nodes[0]
+        pod = pid_of(next(iter(applied(c, 1).values())))
+        node.terminate()
+        key = (node.data / "node.key").read_bytes()
+        (node.data / "node.key").unlink()
+        refused = subprocess.run(node.command(), capture_output=True, text=True, timeout=20)
+        check(refused.returncode == 1 and "restore node.key" in refused.stderr, "no key: " + refused.stderr)
+        check(alive(pod), "a node that refused to start ended a workload")
+        (node.data / "node.key").write_bytes(key)
+        (node.data / "node.key").chmod(0o600)
+        for file in node.data.glob("journal.db*"):
+            file.unlink()
+        node.start().await_up()
+        check("journal.db is new, but node.key is not" in node.log.read_text(), "a new journal is not said")
+        check("journal.db is new" in folded(node.ctl("describe", "node", node.name).stdout), "describe node is silent")
+        wait_for("what no promise is known of has ended", lambda: not alive(pod), 20)
+
+
+@test
+def a_node_that_reaches_nobody_is_joining_and_says_whom_it_asks(bin_folder):
+    with Cluster(bin_folder, 1) as c:
+        lonely = Node(c, 1)
+        c.nodes.append(lonely)
+        nobody = free_port_base(1)
+        c.join, right = c.join.replace(str(c.nodes[0].listen), str(nobody)), c.join
+        lonely.start().await_up()
+        told = wait_for("its trouble", lambda: (lambda x: x if "does not answer" in x.stderr else None)(
+            lonely.ctl("get", "nodes")))
+        check("Joining" in told.stdout and "Ready" not in told.stdout, "get nodes: " + told.stdout)
+        check(f"127.0.0.1:{nobody} does not answer" in told.stderr, "get nodes: " + told.stderr)
+        lonely.terminate()
+        c.join = right
+        lonely.start("--zone", "elsewhere").await_up()
+        wait_for("the refusal", lambda: "this is zone 'local', you are of zone 'elsewhere'" in lonely.ctl("get", "nodes").stderr)
+        lonely.terminate()
+        lonely.start()
+        wait_for("2 Ready", lambda: c.ready(c.nodes[0]) == 2)
 
 
 @test
@@ -283,6 +364,10 @@ def a_second_node_on_the_same_folder_and_a_taken_port_are_refused(bin_folder):
         command[command.index("--data") + 1] = str(c.folder / "other")
         taken = subprocess.run(command, capture_output=True, text=True, timeout=20)
         check(taken.returncode == 1 and str(c.nodes[0].listen) in taken.stderr, "taken port: " + taken.stderr)
+        command[command.index("--listen") + 1] = f"127.0.0.1:{free_port_base(1)}"
+        taken = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        check(taken.returncode == 1 and f"--api 127.0.0.1:{c.nodes[0].api}: that port is taken" in taken.stderr,
+              "taken API port: " + taken.stderr)
         check(c.ready(c.nodes[0]) == 1, "the first node no longer answers")
 
 
