@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -20,7 +21,8 @@ public:
     node_id about;
     node_id accuser; // null unless it is an accusation
     bool with_record = false;
-    std::size_t sent = 0;
+    std::uint16_t sent = 0;
+    std::uint32_t packed = 0; // the last packing that it went with
   };
 
   /// Its sends count from nought again. A record that was still news stays so.
@@ -39,7 +41,8 @@ public:
             const std::function<member_update(const piece&)>& say);
 
 private:
-  std::vector<piece> pieces_; // the order of their arrival
+  std::vector<piece> pieces_; // in the order of their arrival
+  std::uint32_t packing_ = 0;
 };
 
 } // namespace legion::membership

@@ -191,16 +191,21 @@ time_point swim::wake_at() const {
 }
 
 std::vector<node_id> swim::some_living(std::size_t count, const std::vector<node_id>& but) {
-  std::vector<node_id> all;
-  all.reserve(table_.all().size());
-  for (auto& e : table_.all())
-    if (e.living() && e.id != self_ && std::find(but.begin(), but.end(), e.id) == but.end())
-      all.push_back(e.id);
-  count = std::min(count, all.size());
-  for (std::size_t i = 0; i < count; ++i)
+  auto& members = table_.all();
+  auto* mine = &me();
+  std::vector<std::uint16_t> all; // the table has `known_limit` entries at most
+  all.reserve(members.size());
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    auto& e = members[i];
+    if (e.living() && &e != mine && std::find(but.begin(), but.end(), e.id) == but.end())
+      all.push_back(static_cast<std::uint16_t>(i));
+  }
+  std::vector<node_id> result;
+  for (std::size_t i = 0; i < count && i < all.size(); ++i) {
     std::swap(all[i], all[i + random_() % (all.size() - i)]);
-  all.resize(count);
-  return all;
+    result.push_back(members[all[i]].id);
+  }
+  return result;
 }
 
 void swim::gossip(time_point now) {

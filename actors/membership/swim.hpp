@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <map>
 
 #include "actors/membership/effects.hpp"
@@ -131,7 +130,7 @@ private:
   local_health health_;
   std::vector<probe> probes_;
   std::vector<relay> relays_;
-  std::deque<node_id> urgent_;
+  std::vector<node_id> urgent_; // the next one first
   std::uint32_t sequence_ = 0;
   std::size_t suspicions_ = 0;
   bool superseded_ = false;

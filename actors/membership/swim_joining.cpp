@@ -75,8 +75,10 @@ effects swim::on_join_reply(std::size_t contact, const join_reply& x, time_point
     cluster_ = list.cluster();
     out_.push_back(know_cluster{cluster_});
   }
+  auto mine = news_; // what the zone tells is no news to the zone
   for (auto& update : list.members())
     apply(update, {}, true, now);
+  news_ = std::move(mine);
   news_.add(self_, {}, true);
   next_gossip_ = now;
   out_.push_back(note{false, "joined", "members=" + std::to_string(table_.living())});

@@ -58,10 +58,12 @@ void swim::begin_routine(time_point now) {
   auto round = rota_.advance();
   std::vector<node_id> ring;
   std::size_t here = 0;
+  auto* mine = &me();
+  ring.reserve(table_.all().size());
   for (auto& e : table_.all()) {
-    if (e.id == self_)
+    if (&e == mine)
       here = ring.size();
-    if (e.living() || e.id == self_)
+    if (e.living() || &e == mine)
       ring.push_back(e.id);
   }
   if (ring.size() > 1)
@@ -91,7 +93,7 @@ void swim::urge(const node_id& target) {
 void swim::begin_urgent(time_point now) {
   while (!urgent_.empty() && probes_.size() <= tuned_.urgent_at_once) {
     auto target = urgent_.front();
-    urgent_.pop_front();
+    urgent_.erase(urgent_.begin());
     if (auto* e = table_.find(target); e && e->living() && target != self_)
       begin_probe(target, 0, now);
   }

@@ -56,6 +56,23 @@ TEST_SUITE("membership/news") {
     CHECK(told == (std::size_t{1} << 26) - 1);
   }
 
+  TEST_CASE("no piece rides twice on one packet, and those that did not fit ride on the next") {
+    news x;
+    for (char c = 'a'; c < 'a' + 10; ++c)
+      x.add(id(c), {}, true);
+    std::string told;
+    for (int i = 0; i < 2; ++i) {
+      swim_packet packet;
+      x.pack(packet, 1000, 9, say);
+      for (auto& u : packet.updates())
+        told += u.id()[0];
+    }
+    CHECK(told == "abcdefghij"); // five each
+    swim_packet packet;
+    x.pack(packet, 100000, 9, say);
+    CHECK(packet.updates_size() == 10);
+  }
+
   TEST_CASE("a record larger than a packet's share travels alone") {
     news x;
     x.add(id('B'), {}, true);

@@ -195,6 +195,28 @@ TEST_SUITE("membership/swim_join") {
     CHECK(known);
   }
 
+  TEST_CASE("what the zone tells a joining node is no news to the zone: it pushes itself only") {
+    one_node a{"", 1};
+    join_reply reply;
+    auto& list = *reply.mutable_accepted();
+    list.set_cluster(std::string(16, 'k'));
+    for (char c : {'B', 'C', 'D'}) {
+      auto& u = *list.add_members();
+      u = one_node::update(c, 1, 0, member_alive);
+      u.set_record(one_node::record(c).SerializeAsString());
+    }
+    a.all = a.rules.on_join_reply(0, reply, a.now);
+    a.pass(milliseconds{500});
+    auto itself = 0;
+    for (char c : {'B', 'C', 'D'})
+      for (auto& packet : a.sent_to(c))
+        for (auto& u : packet.updates()) {
+          CHECK(u.id() == one_node::id('A').bytes());
+          ++itself;
+        }
+    CHECK(itself > 0);
+  }
+
   TEST_CASE("a node that has a cluster is not taken into another") {
     one_node a{std::string(16, 'c'), 1};
     join_reply reply;
