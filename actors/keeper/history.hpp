@@ -31,7 +31,7 @@ public:
   void regret(regretted_slot x);
   void add_gone(pod_view x);
 
-  const std::deque<event>& events() const { return events_.all(); }
+  const std::vector<event>& events() const { return events_.all(); }
   bool was_here(const std::string& pod) const;
 
   /// The rounds that called for this pod, and, if it is gone, how it was last seen.

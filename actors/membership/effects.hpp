@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/membership/shared_member.hpp"
 #include "messages/ids.hpp"
 #include "messages/membership.pb.h"
 
@@ -29,7 +30,7 @@ struct ask_join {
 
 /// Tell the subscribers.
 struct tell_change {
-  member who;
+  shared_member who;
   member_state state = member_alive;
 };
 

@@ -78,7 +78,9 @@ member_update update_of(const entry& x, bool with_record) {
   return result;
 }
 
-member record_of(const entry& x) {
+shared_member record_of(const entry& x) {
+  if (x.record->said.start() == value(x.start))
+    return x.record->shared;
   auto result = x.record->said;
   result.set_start(value(x.start));
   return result;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "actors/membership/record_pool.hpp"
+#include "actors/membership/shared_member.hpp"
 #include "actors/membership/suspicion.hpp"
 #include "messages/ids.hpp"
 #include "messages/time.hpp"
@@ -65,7 +66,7 @@ private:
 member_update update_of(const entry& x, bool with_record);
 
 /// The record with the entry's start number, which may be newer.
-member record_of(const entry& x);
+shared_member record_of(const entry& x);
 
 /// Most bytes of a record; what is longer is not even read.
 inline constexpr std::size_t longest_record = 4096;

@@ -6,6 +6,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/membership/shared_member.hpp"
 #include "actors/message_types.hpp"
 #include "actors/node_context.hpp"
 
@@ -13,7 +14,7 @@ namespace legion {
 
 /// A member's record or state changed; the first ones after `subscribe` tell what is.
 struct member_change {
-  member who;
+  shared_member who;
   member_state state = member_alive;
 };
 

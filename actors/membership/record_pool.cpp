@@ -5,10 +5,10 @@ namespace legion::membership {
 record_ptr record_pool::keep(std::string_view bytes) {
   if (auto i = shelf_->records.find(bytes); i != shelf_->records.end())
     return i->second.lock();
-  auto fresh = std::make_unique<known_record>();
-  if (!fresh->said.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+  auto said = std::make_shared<member>();
+  if (!said->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return nullptr;
-  fresh->bytes = bytes;
+  auto fresh = std::make_unique<const known_record>(std::move(said), bytes);
   auto forget = [shelf = std::weak_ptr{shelf_}](const known_record* old) {
     if (auto s = shelf.lock())
       s->records.erase(old->bytes);

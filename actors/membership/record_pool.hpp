@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "messages/membership.pb.h"
 
@@ -12,7 +13,11 @@ namespace legion::membership {
 /// A member's record, and its bytes as they travel: gossip copies and compares these, and reads a
 /// record once.
 struct known_record {
-  member said;
+  known_record(std::shared_ptr<const member> x, std::string_view as_bytes)
+      : shared(std::move(x)), said(*shared), bytes(as_bytes) {}
+
+  std::shared_ptr<const member> shared; // may go to other threads, and outlives the record there
+  const member& said;
   std::string bytes;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -87,7 +87,7 @@ private:
   void remember(const std::string& uid, const order_number& order, time_point now);
 
   std::map<std::string, commitment> all_;
-  std::deque<ended> ended_;
+  std::list<ended> ended_; // the oldest first
 };
 
 /// The resource that a promise is part of.

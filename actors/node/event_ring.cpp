@@ -26,7 +26,7 @@ void event_ring::add(event x) {
     x.set_count(1);
   all_.push_back(std::move(x));
   if (all_.size() > most)
-    all_.pop_front();
+    all_.erase(all_.begin());
 }
 
 } // namespace legion

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <vector>
 
 #include "messages/evidence.pb.h"
 
@@ -12,10 +12,10 @@ namespace legion {
 class event_ring {
 public:
   void add(event x);
-  const std::deque<event>& all() const { return all_; }
+  const std::vector<event>& all() const { return all_; }
 
 private:
-  std::deque<event> all_;
+  std::vector<event> all_; // not a deque: an empty one takes half a kilobyte
 };
 
 } // namespace legion

@@ -163,7 +163,7 @@ void remember_members(node_pointer self) {
       .then(
           [self](const members_known& all) {
             auto& s = self->state;
-            std::vector<member> living;
+            std::vector<shared_member> living;
             for (const auto& x : all.members)
               if (x.state == member_alive || x.state == member_suspect)
                 living.push_back(x.who);

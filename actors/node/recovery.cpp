@@ -113,17 +113,19 @@ promise_record stray_record(const std::string& uid, const std::vector<process_st
   return result;
 }
 
-known_members members_to_remember(const node_id& self, std::vector<member> living) {
+known_members members_to_remember(const node_id& self, std::vector<shared_member> living) {
   auto mine = self.bytes();
-  std::erase_if(living, [&](const member& x) { return x.id() == mine; });
-  std::sort(living.begin(), living.end(), [&](const member& a, const member& b) {
-    auto before_me = [&](const member& x) { return x.id() < mine; };
-    return std::pair{before_me(a), a.id()} < std::pair{before_me(b), b.id()};
-  });
+  std::erase_if(living, [&](const shared_member& x) { return x.id() == mine; });
+  auto most = std::min(most_remembered_members, living.size());
+  auto last = living.begin() + static_cast<std::ptrdiff_t>(most);
+  std::partial_sort(living.begin(), last, living.end(),
+                    [&](const shared_member& a, const shared_member& b) {
+                      auto a_before = a.id() < mine, b_before = b.id() < mine;
+                      return a_before != b_before ? b_before : a.id() < b.id();
+                    });
+  living.erase(last, living.end());
   known_members result;
   for (const auto& x : living) {
-    if (result.members_size() >= static_cast<int>(most_remembered_members))
-      break;
     member contact; // what it takes to call there; the rest is heard anew
     contact.set_id(x.id());
     contact.set_endpoint(x.endpoint());

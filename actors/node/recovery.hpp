@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/membership/shared_member.hpp"
 #include "messages/ids.hpp"
 #include "messages/journal.pb.h"
 #include "messages/membership.pb.h"
@@ -43,6 +44,6 @@ promise_record stray_record(const std::string& uid, const std::vector<process_st
 
 /// The living members that follow this node in the order of ids: so that a zone's nodes remember
 /// different ones. Without the node itself; id, endpoint and key of each.
-known_members members_to_remember(const node_id& self, std::vector<member> living);
+known_members members_to_remember(const node_id& self, std::vector<shared_member> living);
 
 } // namespace legion::node

@@ -82,10 +82,12 @@ membership_handle::behavior_type membership_actor(membership_handle::pointer, pl
         members_known result;
         for (const auto& [number, x] : play->nodes) {
           member_change change;
-          change.who.set_id(x.id.bytes());
-          change.who.set_name(x.name);
-          change.who.set_start(1);
-          change.who.set_keeps(x.keeps);
+          member who;
+          who.set_id(x.id.bytes());
+          who.set_name(x.name);
+          who.set_start(1);
+          who.set_keeps(x.keeps);
+          change.who = std::move(who);
           change.state = x.state;
           result.members.push_back(change);
         }

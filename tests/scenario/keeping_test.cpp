@@ -139,11 +139,13 @@ membership_handle::behavior_type membership_actor(membership_handle::pointer, pl
         members_known result;
         for (const auto& x : play->nodes) {
           member_change change;
-          change.who.set_id(x.id.bytes());
-          change.who.set_name(x.name);
-          change.who.set_start(1);
+          member who;
+          who.set_id(x.id.bytes());
+          who.set_name(x.name);
+          who.set_start(1);
           if (x.keeps)
-            change.who.set_keeps(~std::uint64_t{0});
+            who.set_keeps(~std::uint64_t{0});
+          change.who = std::move(who);
           result.members.push_back(change);
         }
         return result;
@@ -395,12 +397,11 @@ struct stage {
 
   void member(std::size_t i, member_state state) {
     act->nodes[i].silent = state == member_dead;
-    member_change change;
-    change.who.set_id(act->nodes[i].id.bytes());
-    change.who.set_name(act->nodes[i].name);
-    change.who.set_start(1);
-    change.state = state;
-    caf::anon_send(group, change);
+    legion::member who;
+    who.set_id(act->nodes[i].id.bytes());
+    who.set_name(act->nodes[i].name);
+    who.set_start(1);
+    caf::anon_send(group, member_change{std::move(who), state});
   }
 
   std::size_t held() const {
@@ -670,11 +671,11 @@ TEST_SUITE("scenario/keeping") {
   TEST_CASE("another node says that it keeps the group: go there") {
     stage s{3, false};
     s.pass(milliseconds{1});
-    member_change change;
-    change.who.set_id(s.act->nodes[1].id.bytes());
-    change.who.set_name("legion-1");
-    change.who.set_keeps(std::uint64_t{1} << value(group::group_of(web())));
-    caf::anon_send(s.group, change);
+    member who;
+    who.set_id(s.act->nodes[1].id.bytes());
+    who.set_name("legion-1");
+    who.set_keeps(std::uint64_t{1} << value(group::group_of(web())));
+    caf::anon_send(s.group, member_change{std::move(who), member_alive});
     s.pass(milliseconds{1});
     auto reply = s.put(deployment(1));
     CHECK(reply.refused().code() == refusal_elsewhere);

@@ -63,7 +63,7 @@ factory network::attach(const node_id& who) {
 }
 
 network::number network::number_of(const node_id& who) {
-  auto [i, fresh] = numbers_.emplace(who, static_cast<number>(stations_.size()));
+  auto [i, fresh] = numbers_.try_emplace(who, static_cast<number>(stations_.size()));
   if (fresh) {
     stations_.emplace_back();
     stations_.back().id = who;

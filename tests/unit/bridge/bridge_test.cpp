@@ -107,13 +107,12 @@ public:
 
   void knows(const node& x) { caf::anon_send(handle, introduce_contact{x.keys.who}); }
   void told(const node& x, member_state state, std::uint64_t start) {
-    member_change change;
-    change.who.set_id(x.keys.who.id.bytes());
-    change.who.set_start(start);
-    change.who.set_endpoint(x.keys.who.endpoint);
-    change.who.set_public_key(x.keys.who.public_key);
-    change.state = state;
-    caf::anon_send(handle, change);
+    member who;
+    who.set_id(x.keys.who.id.bytes());
+    who.set_start(start);
+    who.set_endpoint(x.keys.who.endpoint);
+    who.set_public_key(x.keys.who.public_key);
+    caf::anon_send(handle, member_change{std::move(who), state});
   }
   std::uint64_t losses(const node_id& peer, failure reason) {
     caf::scoped_actor self{handle->home_system()};

@@ -303,7 +303,7 @@ TEST_SUITE("node/recovery") {
 
   TEST_CASE("the members that follow in the ring are remembered, at most 16") {
     auto id = [](int n) { return std::string(16, static_cast<char>(n)); };
-    std::vector<member> living;
+    std::vector<shared_member> living;
     for (int i = 1; i <= 40; ++i) {
       member x;
       x.set_id(id(i));
