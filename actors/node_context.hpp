@@ -61,7 +61,7 @@ struct node_context {
   std::string journal_id; // 16 bytes: a consensus member is (node id, journal id)
   std::vector<record>
       replayed;            // what the journal held, in the order of its keys; start_node empties it
-  std::uint64_t keeps = 0; // groups with records in the journal; start_node fills it in
+  std::uint64_t keeps = 0; // groups that this node is in, by the journal; start_node fills it in
   std::optional<damage_record> damage; // this journal follows a damaged one; from the journal too
   bool cordoned = false;               // as the journal says; start_node fills it in
   wall_ms first_started_ms = 0;        // with this data folder; 0: now
@@ -76,6 +76,9 @@ struct node_context {
   std::shared_ptr<legion::census> census;       // every actor enrols at its spawn
   // One copy of equal member records for all nodes of a process; may be empty.
   std::shared_ptr<membership::record_pool> records;
+
+  /// Whether this node is the first of its cluster, with nobody to ask.
+  bool founds() const { return !cluster.empty() && join.empty(); }
 
   /// The seed of one actor's own generator: the same node seed and path, the same choices.
   std::uint64_t seed_for(std::string_view actor_path) const;

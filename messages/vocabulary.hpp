@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "messages/api.pb.h"
+#include "messages/consensus.pb.h"
 #include "messages/envelope.pb.h"
 #include "messages/evidence.pb.h"
 #include "messages/keeping.pb.h"
@@ -31,7 +32,9 @@
   X(41, node_view)                                                                                 \
   X(42, logs_request)                                                                              \
   X(43, log_lines)                                                                                 \
-  X(44, cordon_request)
+  X(44, cordon_request)                                                                            \
+  X(50, consensus_batch)                                                                           \
+  X(51, consensus_beat)
 
 namespace legion {
 

@@ -7,6 +7,7 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/consensus/beats_actor.hpp"
 #include "actors/membership/membership_actor.hpp"
 #include "messages/vocabulary.hpp"
 
@@ -197,6 +198,8 @@ void exchange::on_peer(const peer_changed& x, caf::execution_unit* host) {
   }
   if (auto membership = local("membership"))
     caf::anon_send(caf::actor_cast<membership_handle>(membership), connection_hint{x.who, x.up});
+  if (auto consensus = local("consensus"); consensus && !x.up)
+    caf::anon_send(caf::actor_cast<beats_handle>(consensus), peer_lost{x.who, x.refused});
 }
 
 /// Its one-way messages are lost, its requests are answered at once.

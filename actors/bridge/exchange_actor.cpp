@@ -116,11 +116,12 @@ void exchange::frame_arrived(const node_id& from, std::string frame) {
 }
 
 void exchange::peer_up(const node_id& who) {
-  caf::anon_send(bridge_, peer_changed{who, true, {}});
+  caf::anon_send(bridge_, peer_changed{who, true, false, {}});
 }
 
-void exchange::peer_down(const node_id& who, std::string why) {
-  caf::anon_send(bridge_, peer_changed{who, false, std::move(why)});
+void exchange::peer_down(const node_id& who, transport::down how, std::string why) {
+  caf::anon_send(bridge_,
+                 peer_changed{who, false, how == transport::down::refused, std::move(why)});
 }
 
 void exchange::frame_lost(const node_id& to, std::string frame) {

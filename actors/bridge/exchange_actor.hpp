@@ -29,6 +29,7 @@ struct frame_came {
 struct peer_changed {
   node_id who;
   bool up = false;
+  bool refused = false; // nobody listens there
   std::string why;
 };
 /// The transport could not get rid of it.
@@ -85,7 +86,7 @@ public:
   // -- the transport's thread ----------------------------------------------------------------
   void frame_arrived(const node_id& from, std::string frame) override;
   void peer_up(const node_id& who) override;
-  void peer_down(const node_id& who, std::string why) override;
+  void peer_down(const node_id& who, transport::down how, std::string why) override;
   void frame_lost(const node_id& to, std::string frame) override;
 
   // -- proxies and reply ports, in any thread ------------------------------------------------

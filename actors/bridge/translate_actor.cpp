@@ -25,6 +25,16 @@ bool prove(swim_packet& x, const node_id& from) {
   return true;
 }
 
+bool prove(consensus_batch& x, const node_id& from) {
+  x.set_from(from.bytes());
+  return true;
+}
+
+bool prove(consensus_beat& x, const node_id& from) {
+  x.set_from(from.bytes());
+  return true;
+}
+
 bool prove(report& x, const node_id& from) {
   return node_id::from_bytes(x.node()) == from;
 }

@@ -118,6 +118,13 @@ beats::effects beats::on_beat(const node_id& from, const consensus_beat& x, time
   return out;
 }
 
+beats::effects beats::on_closed(const node_id& who, time_point) {
+  auto i = peers_.find(who);
+  if (i == peers_.end() || !i->second.wants_beats())
+    return {};
+  return {send_beat{who, compose(i->second)}};
+}
+
 beats::effects beats::on_refused(const node_id& who, time_point) {
   auto i = peers_.find(who);
   if (i == peers_.end())

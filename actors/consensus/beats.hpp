@@ -64,6 +64,8 @@ public:
   effects forget(group_id group, time_point now);
 
   effects on_beat(const node_id& from, const consensus_beat& x, time_point now);
+  /// A connection closed: a beat goes out at once, and is refused where nobody lives any more.
+  effects on_closed(const node_id& peer, time_point now);
   /// A connection was reset and the next one refused: nobody listens there.
   effects on_refused(const node_id& peer, time_point now);
   effects on_tick(time_point now);

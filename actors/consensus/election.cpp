@@ -51,6 +51,9 @@ bool core::leased(time_point now) const {
 time_point core::election_at() const {
   if (!may_stand() || (role_ == role::follower && hears_leader()))
     return time_point::max();
+  const auto& members = log_.members();
+  if (role_ == role::follower && members.voters.size() == 1 && !members.joint())
+    return contact_; // there is nobody else to wait for
   return contact_ + timeout_;
 }
 

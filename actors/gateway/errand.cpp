@@ -1,13 +1,14 @@
 #include "actors/gateway/errand.hpp"
 
+#include <algorithm>
+
 namespace legion::gateway {
 
 namespace {
 
-constexpr milliseconds change_try{4'000}, change_total{12'000};
+constexpr milliseconds change_try{2'000}, change_total{12'000};
 constexpr milliseconds read_try{1'500}, read_total{3'000};
-constexpr milliseconds pause{300};
-constexpr int most_hops = 3;
+constexpr milliseconds pause{200};
 
 } // namespace
 
@@ -31,16 +32,32 @@ effects errand::start(const surroundings& at) {
 }
 
 effects errand::on_wake(const surroundings& at) {
-  auto whom = at.zone.keeper_of(group_id{what_.group()});
-  if (!whom)
+  tried_.clear();
+  auto keepers = at.zone.keepers_of(group_id{what_.group()});
+  if (keepers.empty())
     return finish(refusal_unreachable, subject_ + ": no member is alive that could keep it");
-  keeper_ = *whom;
-  const auto* row = at.zone.find(*whom);
-  if (row && row->down()) {
-    why_ = "its keeper is " + at.zone.with_state(*whom, at.now);
+  auto up = [&](const node_id& x) {
+    const auto* row = at.zone.find(x);
+    return row && !row->down();
+  };
+  keeper_ = keepers.front();
+  if (std::none_of(keepers.begin(), keepers.end(), up)) {
+    why_ = (keepers.size() == 1 ? "its keeper is " : "its keepers are ")
+           + at.zone.with_states(keepers, at.now);
+    cure_ = keepers.size() == 1 ? "once it is back" : "once they are back";
     return give_up(at);
   }
-  return attempt(*whom, at);
+  return next(at);
+}
+
+/// The next member that was not asked in vain; after all of them a pause.
+effects errand::next(const surroundings& at) {
+  for (const auto& x : at.zone.keepers_of(group_id{what_.group()})) {
+    const auto* row = at.zone.find(x);
+    if (row && !row->down() && !tried_.contains(x))
+      return attempt(x, at);
+  }
+  return again_later(pause, at);
 }
 
 effects errand::attempt(const node_id& whom, const surroundings&) {
@@ -62,7 +79,12 @@ effects errand::on(const answer& what, const surroundings& at) {
   const auto* failed = std::get_if<fault>(&what);
   if (!failed)
     return finish(refusal_unknown, subject_ + ": the keeper's answer makes no sense");
-  why_ = "its keeper " + at.zone.with_state(keeper_, at.now) + ": " + to_string(failed->code);
+  why_ = "its keeper " + at.zone.with_state(keeper_, at.now);
+  cure_ = "in a moment";
+  if (failed->code == errc::deadline)
+    why_ += " does not answer";
+  else
+    why_ += std::string{": "} + to_string(failed->code);
   if (!failed->detail.empty())
     why_ += " (" + failed->detail + ")";
   switch (failed->code) {
@@ -72,7 +94,8 @@ effects errand::on(const answer& what, const surroundings& at) {
     case errc::unreachable:
     case errc::deadline:
       sent_in_vain_ = true;
-      return again_later(pause, at);
+      tried_.insert(keeper_);
+      return at.now < until_ ? next(at) : give_up(at);
     default:
       return finish(refusal_unknown, subject_ + ": " + why_);
   }
@@ -81,23 +104,20 @@ effects errand::on(const answer& what, const surroundings& at) {
 effects errand::on_reply(const group_reply& x, const surroundings& at) {
   const auto& refused = x.refused();
   if (x.has_refused() && refused.code() == refusal_elsewhere) {
-    auto next = node_id::from_bytes(refused.node());
-    if (++hops_ > most_hops)
-      return finish(refusal_elsewhere, subject_
-                                           + ": 4 nodes were asked and each says that another "
-                                             "one keeps it: try again in a moment");
-    why_ = "its keeper " + at.zone.name_of(keeper_) + " points elsewhere";
-    if (next.null() || next == keeper_)
-      return again_later(pause, at);
-    return attempt(next, at);
+    auto leader = node_id::from_bytes(refused.node());
+    why_ = refused.detail();
+    tried_.insert(keeper_);
+    if (at.now >= until_)
+      return give_up(at);
+    return leader.null() || tried_.contains(leader) ? next(at) : attempt(leader, at);
   }
   if (x.has_refused() && refused.code() == refusal_overloaded) {
     why_ = "its keeper " + at.zone.name_of(keeper_) + " is overloaded";
     if (at.now + pause < until_)
       return {wake{id_, pause}};
   }
-  if (changes() && !x.has_refused())
-    at.zone.learn_kept(keeper_, group_id{what_.group()});
+  if (!x.has_refused())
+    at.zone.learn_leader(keeper_, group_id{what_.group()});
   done_ = true;
   reply_ = x;
   return {};
@@ -111,7 +131,7 @@ effects errand::give_up(const surroundings&) {
                         "repeat the command, which does no harm");
   return finish(refusal_unreachable,
                 subject_ + ": " + why_
-                    + (changes() ? "; nothing was changed: try again once it is back" : ""));
+                    + (changes() ? "; nothing was changed: try again " + cure_ : ""));
 }
 
 effects errand::finish(refusal_code code, std::string detail) {

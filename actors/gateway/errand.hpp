@@ -1,19 +1,20 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "actors/gateway/inquiry.hpp"
 
 namespace legion::gateway {
 
-/// One request to the keeper of one group: finds it, follows `elsewhere`, tries again what was not
-/// answered, under the same request id.
+/// One request to the leader of one group: finds it, follows `elsewhere`, tries again what was not
+/// answered, under the same request id, with one of its members after the other.
 ///
-/// Units:  a try takes at most 4 s for a change and 1.5 s for a read; all tries 12 s and 3 s.
-/// Errors: `refusal_unreachable` when nothing was sent, because the keeper is down;
-///         `refusal_deadline` when something was sent and what became of it is unknown;
-///         `refusal_elsewhere` after 3 hops.
+/// Units:  a try takes at most 2 s for a change and 1.5 s for a read; all tries 12 s and 3 s.
+/// Errors: `refusal_unreachable` when nothing was sent, because nobody who could answer is up, or
+///         no leader was found; `refusal_deadline` when something was sent and what became of it is
+///         unknown.
 class errand {
 public:
   /// `subject` names what it is about in messages, as in "deployment default/web".
@@ -29,6 +30,8 @@ public:
   const group_reply& reply() const { return reply_; }
   /// Who was asked last.
   const node_id& keeper() const { return keeper_; }
+  /// What the last failure was.
+  const std::string& why() const { return why_; }
   /// The keeper could not be asked or did not answer.
   bool unanswered() const;
   const group_request& request() const { return what_; }
@@ -37,6 +40,7 @@ private:
   bool changes() const;
   effects attempt(const node_id& whom, const surroundings& at);
   effects again_later(milliseconds after, const surroundings& at);
+  effects next(const surroundings& at);
   effects finish(refusal_code code, std::string detail);
   effects on_reply(const group_reply& x, const surroundings& at);
   effects give_up(const surroundings& at);
@@ -46,11 +50,12 @@ private:
   std::string subject_;
   time_point until_{};
   node_id keeper_;
-  int hops_ = 0;
+  std::set<node_id> tried_;   // in vain, since the last pause
   bool sent_in_vain_ = false; // a try ended without an answer: what it did is unknown
   bool done_ = false;
   group_reply reply_;
   std::string why_; // of the last failure
+  std::string cure_ = "in a moment";
 };
 
 } // namespace legion::gateway

@@ -124,6 +124,7 @@ void survey::take(const errand& x, const surroundings& at) {
   auto group = group_id{x.request().group()};
   if (x.unanswered()) {
     silent_groups_.emplace(group, x.keeper());
+    why_silent_.emplace(group, x.why());
     return;
   }
   // A refusal such as not-found is an answer: there is nothing of that name.
@@ -169,14 +170,8 @@ void survey::rebuild(const surroundings& at) {
     view.set_keeper(i->second.bytes());
     view.set_keeper_name(at.zone.name_of(i->second));
     view.set_group(value(i->first));
-    const auto* keeper = at.zone.find(i->second);
-    auto down = keeper && keeper->down();
-    notes.push_back(
-        name.name() + ": its keeper "
-        + (down ? at.zone.name_of(i->second) + " is down since "
-                      + ago(std::chrono::duration_cast<milliseconds>(at.now - keeper->since))
-                      + ": not repaired until it returns"
-                : at.zone.with_state(i->second, at.now) + " does not answer"));
+    notes.push_back(name.name() + ": " + why_silent_[i->first]
+                    + ": what runs goes on, and is not repaired until that ends");
     resources.push_back(std::move(view));
   }
 }
@@ -184,14 +179,14 @@ void survey::rebuild(const surroundings& at) {
 void survey::finish(const surroundings& at) {
   done_ = true;
   rebuild(at);
-  std::set<node_id> silent_keepers;
-  for (const auto& [group, keeper] : silent_groups_)
-    silent_keepers.insert(keeper);
-  for (const auto& keeper : silent_keepers)
-    notes.push_back("resources kept by " + at.zone.with_state(keeper, at.now)
-                    + (at.zone.find(keeper) && at.zone.find(keeper)->down() ? "" : " and silent")
-                    + ", are shown from the promises that other nodes hold: one without any is "
-                      "missing here");
+  std::map<std::string, std::size_t> silent; // groups, by what is wrong with them
+  for (const auto& [group, why] : why_silent_)
+    ++silent[why];
+  for (const auto& [why, groups] : silent)
+    notes.push_back(std::to_string(groups) + (groups == 1 ? " keeper group" : " keeper groups")
+                    + " did not answer: " + why
+                    + "; their resources are shown from the promises that nodes hold: one without "
+                      "any is missing here");
   for (const auto& who : silent_nodes_)
     notes.push_back(at.zone.with_state(who, at.now)
                     + " did not answer in time: what it would say is missing");

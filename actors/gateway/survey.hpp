@@ -59,7 +59,8 @@ private:
   std::map<std::uint64_t, errand> errands_;
   std::map<std::uint64_t, node_id> asked_;
   std::map<node_id, node_view> answered_;
-  std::map<group_id, node_id> silent_groups_; // and who keeps them
+  std::map<group_id, node_id> silent_groups_; // and who was asked last
+  std::map<group_id, std::string> why_silent_;
   std::set<node_id> silent_nodes_;
   bool promises_asked_ = false;
   bool done_ = false;

@@ -33,20 +33,8 @@ void zone_members::on(const member& who, member_state state, time_point now) {
   x.state = state;
 }
 
-void zone_members::learn_kept(const node_id& node, group_id group) {
-  const auto* x = find(node);
-  if (!x)
-    return;
-  auto& entry = learned_[node];
-  if (entry.start != x->who.start())
-    entry = {x->who.start(), 0};
-  entry.keeps |= bit(group);
-}
-
-std::uint64_t zone_members::keeps(const row& x) const {
-  auto i = learned_.find(x.id());
-  auto more = i != learned_.end() && i->second.start == x.who.start() ? i->second.keeps : 0;
-  return x.who.keeps() | more;
+void zone_members::learn_leader(const node_id& node, group_id group) {
+  leaders_[group] = node;
 }
 
 std::vector<zone_members::row> zone_members::rows() const {
@@ -86,19 +74,26 @@ std::vector<node_id> zone_members::living() const {
   return result;
 }
 
-std::optional<node_id> zone_members::keeper_of(group_id group) const {
+std::vector<node_id> zone_members::keepers_of(group_id group) const {
   std::vector<group::candidate_keeper> candidates;
   for (const auto& [id, x] : rows_)
     if (x.state != member_left)
-      candidates.push_back({id, !x.down(), keeps(x)});
-  return group::keeper_of(group, candidates);
+      candidates.push_back({id, !x.down(), x.who.keeps()});
+  auto result = group::keepers_of(group, candidates);
+  auto leader = leaders_.find(group);
+  const auto* at = leader == leaders_.end() ? nullptr : find(leader->second);
+  if (at && !at->down()) {
+    std::erase(result, leader->second);
+    result.insert(result.begin(), leader->second);
+  }
+  return result;
 }
 
 std::vector<group_id> zone_members::kept_groups() const {
   std::uint64_t all = 0;
   for (const auto& [id, x] : rows_)
     if (x.state != member_left)
-      all |= keeps(x);
+      all |= x.who.keeps();
   std::vector<group_id> result;
   for (std::uint32_t g = 0; g < groups_per_zone; ++g)
     if (all & bit(group_id{g}))
@@ -109,6 +104,13 @@ std::vector<group_id> zone_members::kept_groups() const {
 std::string zone_members::name_of(const node_id& who) const {
   const auto* x = find(who);
   return x && !x->who.name().empty() ? x->who.name() : who.short_text();
+}
+
+std::string zone_members::with_states(const std::vector<node_id>& who, time_point now) const {
+  std::string result;
+  for (const auto& x : who)
+    result += (result.empty() ? "" : ", and ") + with_state(x, now);
+  return result;
 }
 
 std::string zone_members::with_state(const node_id& who, time_point now) const {

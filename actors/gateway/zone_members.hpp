@@ -28,8 +28,8 @@ public:
 
   void on(const member& who, member_state state, time_point now);
 
-  /// A node proved that it keeps a group; its own record will say so a moment later.
-  void learn_kept(const node_id& node, group_id group);
+  /// A node proved that it leads a group.
+  void learn_leader(const node_id& node, group_id group);
 
   std::vector<row> rows() const;
   const row* find(const node_id& who) const;
@@ -37,24 +37,21 @@ public:
   const row* named(std::string_view text) const;
   /// Members that can be asked: alive or suspected.
   std::vector<node_id> living() const;
-  std::optional<node_id> keeper_of(group_id group) const;
+  /// Whom to ask about a group, the best first: its leader as last heard, then the other members,
+  /// the living before the dead. Empty: nobody lives.
+  std::vector<node_id> keepers_of(group_id group) const;
   /// The groups that somebody, dead or alive, says to keep.
   std::vector<group_id> kept_groups() const;
   /// For messages: its name, else the first digits of its id.
   std::string name_of(const node_id& who) const;
+  /// For messages: "legion-1, and legion-2, which is down since 12 s".
+  std::string with_states(const std::vector<node_id>& who, time_point now) const;
   /// For messages: "legion-2, which is down since 12 s".
   std::string with_state(const node_id& who, time_point now) const;
 
 private:
-  struct learned {
-    std::uint64_t start = 0;
-    std::uint64_t keeps = 0;
-  };
-
-  std::uint64_t keeps(const row& x) const;
-
   std::map<node_id, row> rows_;
-  std::map<node_id, learned> learned_;
+  std::map<group_id, node_id> leaders_;
 };
 
 /// "12 s", "3 min", "5 h", "2 d".

@@ -5,6 +5,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/consensus/beats_actor.hpp"
 #include "actors/group/journal_copy.hpp"
 #include "actors/membership/membership_actor.hpp"
 #include "actors/message_types.hpp"
@@ -14,17 +15,31 @@
 
 namespace legion {
 
-/// One keeper group on this node: its log, its resources' state, and the keepers of the resources
-/// it leads.
+/// One keeper group on this node: its consensus member, its resources' state, and while it leads,
+/// the keepers of its resources.
 using group_handle = caf::typed_actor<caf::replies_to<group_request>::with<group_reply>, //
                                       caf::replies_to<report>::with<report_reply>,       //
-                                      caf::reacts_to<member_change>>;
+                                      caf::reacts_to<member_change>,                     //
+                                      caf::reacts_to<store::health>,                     //
+                                      caf::reacts_to<stand_back>,                        //
+                                      caf::reacts_to<group_mail>,                        //
+                                      caf::reacts_to<peer_beat>,                         //
+                                      caf::reacts_to<peer_silent>,                       //
+                                      caf::reacts_to<peer_refused>>;
+
+/// Whom a group works with; all of them outlive it.
+struct group_partners {
+  store_handle store;
+  membership_handle membership;
+  beats_handle beats;
+  node_handle node;
+};
 
 /// Owned by the node actor, which may start another one from `journal` when it fails: the records
-/// whose keys begin with "group/<g>/". It subscribes to membership by itself, and tells the node by
-/// `group_claimed` once it holds a resource, and once it has held none for 30 s.
+/// whose keys begin with "group/<g>/". One without records waits to be admitted by the group's
+/// leader. It subscribes to membership by itself, and tells the node by `group_claimed` whether it
+/// is in the group.
 group_handle spawn_group(caf::actor_system& system, const context_ptr& context, group_id group,
-                         group::journal_copy_ptr journal, const store_handle& store,
-                         const membership_handle& membership, const node_handle& node);
+                         group::journal_copy_ptr journal, const group_partners& partners);
 
 } // namespace legion

@@ -26,6 +26,24 @@ bool shown(const resource_view& x) {
   });
 }
 
+/// Who decides about the resource, as its leader sees them.
+template <class View>
+void list_members_of(group_pointer self, View& view) {
+  auto& s = self->state;
+  auto status = s.core->describe(now(self));
+  for (const auto& who : status.members.all()) {
+    auto& x = *view.add_members();
+    x.set_node(who.node.bytes());
+    x.set_name(name_of(s, who.node));
+    x.set_votes(status.members.votes(who));
+    x.set_leads(who == s.core->self());
+    x.set_heard(x.leads());
+    for (const auto& y : status.followers)
+      if (y.who == who)
+        x.set_heard(y.heard);
+  }
+}
+
 } // namespace
 
 void read(group_pointer self, const group_author& x) {
@@ -37,6 +55,7 @@ void read(group_pointer self, const group_author& x) {
   all->reply = x.reply;
   auto add = [self](gathering& to, resource_view view) {
     view.set_keeper_name(self->state.context->self.name);
+    list_members_of(self, view);
     if (shown(view))
       *to.answer.mutable_views()->add_views() = std::move(view);
     if (--to.waiting == 0)
@@ -84,12 +103,15 @@ void explain(group_pointer self, const group_author& x) {
   all->answer = group::refused(x.request, refusal_not_found,
                                "no pod " + wish.namespace_() + "/" + wish.pod()
                                    + " is kept, or remembered, here");
-  auto add = [](gathering& to, std::optional<explanation> found) {
+  auto add = [self](gathering& to, std::optional<explanation> found) {
     // Of several resources, one that has the pod goes before one that had it.
     if (found && (!to.answer.has_explanation() || found->view().state() != "gone"))
       *to.answer.mutable_explanation() = std::move(*found);
-    if (--to.waiting == 0)
-      to.reply.deliver(std::move(to.answer));
+    if (--to.waiting > 0)
+      return;
+    if (to.answer.has_explanation())
+      list_members_of(self, *to.answer.mutable_explanation());
+    to.reply.deliver(std::move(to.answer));
   };
   std::vector<keeper_handle> asked;
   for (const auto& [key, kept] : state.keepers)
@@ -108,10 +130,15 @@ void explain(group_pointer self, const group_author& x) {
 
 caf::result<report_reply> on_report(group_pointer self, const report& x) {
   auto& state = self->state;
-  if (!state.begun)
-    return make_error(fault{errc::overloaded, "the keeper group has only just been started"});
   report_reply answer;
   answer.set_sequence(x.sequence());
+  if (!state.keeps) {
+    auto leader = state.core ? state.core->leader().node : node_id{};
+    if (leader.null() || leader == state.context->self.id)
+      return make_error(fault{errc::overloaded, "nobody leads the keeper group yet"});
+    answer.set_elsewhere(leader.bytes());
+    return answer;
+  }
   auto from = node_id::from_bytes(x.node());
   std::map<group::resource_key, report> parts; // for each resource that the node holds a slot of
   for (const auto& [key, resource] : state.rules->resources()) {

@@ -9,10 +9,11 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include "actors/consensus/core.hpp"
 #include "actors/group/group_actor.hpp"
-#include "actors/group/log.hpp"
+#include "actors/group/log_records.hpp"
+#include "actors/group/member_plan.hpp"
 #include "actors/group/state.hpp"
-#include "actors/group/whereabouts.hpp"
 #include "actors/keeper/keeper_actor.hpp"
 #include "messages/random.hpp"
 
@@ -20,14 +21,18 @@
 
 namespace legion {
 
-/// Writes again a batch whose end is unknown.
-struct rewrite_batch {};
+/// The member has something to do by now.
+struct group_tick {
+  std::uint64_t generation = 0;
+};
+/// A write that failed is tried again.
+struct write_again {};
 /// The members changed since the keepers were last told.
 struct spread_zone {};
 /// What an earlier actor was writing when it failed is written again.
 struct finish_writing {};
-/// The last resource is gone for some time.
-struct give_up_claim {};
+/// Whether the group has the right members, and leader.
+struct review_members {};
 /// A keeper that failed too often may be tried again.
 struct respawn_keeper {
   group::resource_key key;
@@ -35,19 +40,20 @@ struct respawn_keeper {
 
 } // namespace legion
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::rewrite_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::group_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::write_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::spread_zone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::finish_writing)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::give_up_claim)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::review_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::respawn_keeper)
 
 namespace legion {
 
 using group_core =
     group_handle::extend<caf::replies_to<propose_entries>::with<entries_proposed>, //
-                         caf::reacts_to<rewrite_batch>, caf::reacts_to<spread_zone>,
-                         caf::reacts_to<finish_writing>, caf::reacts_to<give_up_claim>,
-                         caf::reacts_to<respawn_keeper>>;
+                         caf::reacts_to<group_tick>, caf::reacts_to<write_again>,
+                         caf::reacts_to<spread_zone>, caf::reacts_to<finish_writing>,
+                         caf::reacts_to<review_members>, caf::reacts_to<respawn_keeper>>;
 
 using author_reply = caf::typed_response_promise<group_reply>;
 using keeper_reply = caf::typed_response_promise<entries_proposed>;
@@ -55,6 +61,7 @@ using keeper_reply = caf::typed_response_promise<entries_proposed>;
 struct group_author {
   group_request request;
   author_reply reply;
+  time_point patience; // until when it waits for a leader
 };
 
 struct resource_keeper {
@@ -63,40 +70,114 @@ struct resource_keeper {
   std::uint32_t restarts = 0;
 };
 
+/// What a keeper proposed last of one batch, and where it stands in the log.
+struct open_proposal {
+  consensus::term_number term = 0;
+  keeper_reply reply;
+};
+
+/// A batch on its way to the disk, or waiting for its turn.
+struct group_write {
+  record_batch batch;
+  std::uint64_t sequence = 0;          // of the consensus member; 0: none
+  consensus::log_index compact_to = 0; // 0: no snapshot is in it
+};
+
 struct group_shell {
   static inline const char* name = "group";
   context_ptr context;
   group_id group{};
   group::journal_copy_ptr journal;
-  store_handle store;
-  membership_handle membership;
-  node_handle node;
-  std::optional<group::log> log;
+  group_partners partners;
+
+  std::optional<consensus::core> core; // once the journal is read
+  std::optional<group::log_records> records;
   std::optional<group::state> rules;
   std::optional<fault> fenced; // the journal is damaged: nothing is kept or answered
   seeded_random random;
-  std::uint64_t next_proposal = 1;
+  std::uint32_t life = 0;
+
+  std::deque<group_write> writes; // the first is under way
+  bool write_failed = false;
+  bool pumping = false;
+  std::optional<time_point> armed;
+  std::uint64_t generation = 0;
+  consensus::log_index applied = 0;
+  consensus::log_index snapshot_at = 0;
+  consensus::log_index ready_at = 0; // what must be applied before this member keeps resources
+  bool keeps = false;                // it leads, and its keepers live
+  bool claimed = false;              // the node was told that it is in the group
+  bool full = false;                 // the disk
+  bool standing_back = false;        // the node drains
+
+  std::deque<group_author> authors;       // waiting for their turn, or for a leader
   std::optional<group_author> committing; // one author's request at a time
-  std::uint64_t committing_proposal = 0;
-  std::deque<group_author> authors; // waiting for their turn
-  std::map<std::uint64_t, keeper_reply> proposals;
-  record_batch unknown_batch;
+  consensus::core::position committing_at;
+  std::map<consensus::log_index, open_proposal> proposals;
+  std::map<std::uint64_t, group_author> readers; // by read
+
   std::map<group::resource_key, resource_keeper> keepers;
-  std::map<node_id, group::candidate_keeper> zone;
+  std::map<node_id, group::resident> zone;
   keeper::member_table members;    // as it is
   keeper::member_table_ptr spread; // as the keepers were last told; null while it is not known
+  std::optional<group::member_rules> choice;
   bool zone_known = false;
   bool spreading = false;
-  bool begun = false;       // the journal is read
-  bool claimed = false;     // the node was told that resources are kept here
-  bool giving_up = false;   // a `give_up_claim` is on its way
-  bool withdrawing = false; // until the member record says it, nobody may put anything here
+  bool reviewing = false;
+  time_point next_move; // not before, what is healthy may move
   std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
 
   ~group_shell();
 };
 
 using group_pointer = group_core::stateful_pointer<group_shell>;
+
+inline time_point now(group_pointer self) {
+  return self->clock().now();
+}
+
+// group_consensus_part.cpp: the member's work, done in order
+
+/// Reads the journal's records and becomes a member, or waits to be one.
+void begin_member(group_pointer self);
+/// Does what the member wants done, until it wants nothing.
+void pump(group_pointer self);
+void on_write_again(group_pointer self);
+
+// group_authors_part.cpp: requests of authors, and what is committed for them
+
+author_reply on_request(group_pointer self, group_request& x);
+keeper_reply on_propose(group_pointer self, propose_entries& x);
+void serve_authors(group_pointer self);
+/// An entry is committed at this place of the log.
+void on_committed(group_pointer self, consensus::log_index index, consensus::term_number term,
+                  const group_entry* what);
+void on_read_granted(group_pointer self, std::uint64_t read);
+/// This member leads no more: who waits is sent elsewhere.
+void dismiss_authors(group_pointer self);
+/// Those who have waited too long for a leader.
+void dismiss_impatient(group_pointer self);
+void dismiss_reader(group_pointer self, std::uint64_t read);
+
+// group_keepers_part.cpp: the keepers of the resources, while this member leads
+
+void start_keeping(group_pointer self);
+void stop_keeping(group_pointer self);
+void start_keeper(group_pointer self, const group::resource_key& key);
+/// Folds committed entries into the state; keepers hear of them, and come and go with resources.
+void apply(group_pointer self, std::vector<group_entry> entries);
+void on_keeper_down(group_pointer self, const caf::down_msg& x);
+
+// group_members_part.cpp: the zone, and who of it is in the group
+
+void learn_zone(group_pointer self);
+void on_member(group_pointer self, const member_change& x);
+void on_spread_zone(group_pointer self);
+void review(group_pointer self);
+void review_soon(group_pointer self, time_point::duration after);
+std::string name_of(const group_shell& state, const node_id& x);
+
+// group_reading_part.cpp
 
 /// Answers from the keepers of the resources that are asked for.
 void read(group_pointer self, const group_author& x);

@@ -25,11 +25,15 @@ public:
   void refused() { in_doubt_.Clear(); }
 
   const record_batch& in_doubt() const { return in_doubt_; }
+  /// In the order of the keys.
   std::vector<record> records() const;
+  /// Counts the actors that went on from here, from 1.
+  std::uint32_t next_life() { return ++lives_; }
 
 private:
   std::map<std::string, std::string> values_;
   record_batch in_doubt_;
+  std::uint32_t lives_ = 0;
 };
 
 using journal_copy_ptr = std::shared_ptr<journal_copy>;

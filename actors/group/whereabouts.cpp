@@ -1,6 +1,8 @@
 #include "actors/group/whereabouts.hpp"
 
+#include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace legion::group {
 
@@ -39,29 +41,25 @@ group_id group_of(const resource_name& name) {
   return group_id{static_cast<std::uint32_t>(mixed(hash) % groups_per_zone)};
 }
 
-std::optional<node_id> keeper_of(group_id group, const std::vector<candidate_keeper>& members) {
-  auto bit = std::uint64_t{1} << (value(group) % groups_per_zone);
-  std::optional<node_id> best;
-  auto best_claims = false;
-  std::uint64_t best_rank = 0;
-  for (const auto& x : members) {
-    auto claims = (x.keeps & bit) != 0;
-    if ((!claims && !x.alive) || (best_claims && !claims))
-      continue;
-    auto its_rank = rank(group, x.id);
-    auto wins = !best || claims != best_claims || its_rank > best_rank
-                || (its_rank == best_rank && x.id > *best);
-    if (!wins)
-      continue;
-    best = x.id;
-    best_claims = claims;
-    best_rank = its_rank;
-  }
-  return best;
+bool ranks_before(group_id group, const node_id& a, const node_id& b) {
+  return std::pair{rank(group, b), b} < std::pair{rank(group, a), a};
 }
 
-bool may_claim(std::size_t contacts, std::size_t members_known) {
-  return contacts == 0 || members_known > 1; // the first is the node itself
+std::vector<node_id> keepers_of(group_id group, const std::vector<candidate_keeper>& members) {
+  auto bit = std::uint64_t{1} << (value(group) % groups_per_zone);
+  std::vector<candidate_keeper> found;
+  auto claimed = std::any_of(members.begin(), members.end(),
+                             [&](const auto& x) { return (x.keeps & bit) != 0; });
+  for (const auto& x : members)
+    if (claimed ? (x.keeps & bit) != 0 : x.alive)
+      found.push_back(x);
+  std::sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
+    return a.alive != b.alive ? a.alive : ranks_before(group, a.id, b.id);
+  });
+  std::vector<node_id> result;
+  for (const auto& x : found)
+    result.push_back(x.id);
+  return result;
 }
 
 } // namespace legion::group

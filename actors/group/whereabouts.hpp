@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "messages/ids.hpp"
@@ -19,14 +18,12 @@ struct candidate_keeper {
 /// node, for good.
 group_id group_of(const resource_name& name);
 
-/// The node that keeps a group: who says that it does, dead or alive (of several the one that ranks
-/// highest); else the highest of the living by rendezvous hashing; nothing if there is nobody.
-/// Source: Thaler and Ravishankar 1998, rendezvous hashing. Differs: a group that holds resources
-///         stays where it is.
-std::optional<node_id> keeper_of(group_id group, const std::vector<candidate_keeper>& members);
+/// Whether `a` comes before `b` in the order in which nodes are to keep this group.
+/// Source: Thaler and Ravishankar 1998, rendezvous hashing.
+bool ranks_before(group_id group, const node_id& a, const node_id& b);
 
-/// Whether a node may claim a name for a group that it knows nobody to keep: not before it has
-/// heard of its zone, if it has one (`contacts`), for somebody there may keep the group.
-bool may_claim(std::size_t contacts, std::size_t members_known);
+/// The nodes that say to keep a group: the living first, each part by rank. While nobody does (the
+/// zone has only just been founded, or this node knows little of it): all the living.
+std::vector<node_id> keepers_of(group_id group, const std::vector<candidate_keeper>& members);
 
 } // namespace legion::group

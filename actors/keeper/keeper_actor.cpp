@@ -132,9 +132,9 @@ void on_placement_down(keeper_pointer self, const caf::down_msg& x) {
 }
 
 keeper_handle::behavior_type keeper_actor(keeper_pointer self, context_ptr context, group_id group,
-                                          group::resource_state kept, std::uint64_t seed,
-                                          std::string path, keeper::member_table_ptr members,
-                                          commit_handle log) {
+                                          group::resource_state kept, std::uint64_t term,
+                                          std::uint64_t seed, std::string path,
+                                          keeper::member_table_ptr members, commit_handle log) {
   auto& state = self->state;
   state.context = std::move(context);
   state.log = std::move(log);
@@ -146,7 +146,8 @@ keeper_handle::behavior_type keeper_actor(keeper_pointer self, context_ptr conte
       self->send_exit(self->state.placement, x.reason);
     self->quit(x.reason);
   });
-  state.rollout.emplace(std::move(kept), group, state.context->self.id, seed, moment_of(self));
+  state.rollout.emplace(std::move(kept), group, state.context->self.id, term, seed,
+                        moment_of(self));
   if (members)
     self->send(self, zone_is{std::move(members)});
   else
@@ -184,15 +185,15 @@ keeper_handle::behavior_type keeper_actor(keeper_pointer self, context_ptr conte
 } // namespace
 
 keeper_handle spawn_keeper(caf::actor_system& system, const context_ptr& context, group_id group,
-                           group::resource_state kept, std::uint64_t index,
+                           group::resource_state kept, std::uint64_t term, std::uint64_t index,
                            keeper::member_table_ptr members, const commit_handle& log) {
   auto path = "group/" + std::to_string(value(group)) + "/keeper/"
               + kept.what.metadata().namespace_() + "/" + kept.what.metadata().name();
   auto seed =
       context->seed_for(path + "/" + kept.what.kind() + "/"
                         + std::to_string(value(context->self.start)) + "/" + std::to_string(index));
-  return spawn_enrolled(system, context, path, keeper_actor, context, group, std::move(kept), seed,
-                        path, std::move(members), log);
+  return spawn_enrolled(system, context, path, keeper_actor, context, group, std::move(kept), term,
+                        seed, path, std::move(members), log);
 }
 
 } // namespace legion

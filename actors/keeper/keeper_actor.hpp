@@ -77,10 +77,11 @@ using keeper_handle = caf::typed_actor<caf::reacts_to<entries_committed>,       
                                        caf::replies_to<explain_slot>::with<keeper_explanation>, //
                                        caf::reacts_to<keeper_tick>>;
 
-/// Owned by its group, which ends it when nothing is left of the resource. `index` is the log's at
-/// that time: with it the same node seed never gives the same names twice.
+/// Owned by its group, which ends it when nothing is left of the resource, or when this node leads
+/// no more. `term` is the leader's; `index` counts on in it, so that the same node seed never gives
+/// the same names twice.
 keeper_handle spawn_keeper(caf::actor_system& system, const context_ptr& context, group_id group,
-                           group::resource_state kept, std::uint64_t index,
+                           group::resource_state kept, std::uint64_t term, std::uint64_t index,
                            keeper::member_table_ptr members, const commit_handle& log);
 
 } // namespace legion

@@ -16,10 +16,10 @@ constexpr auto propose_gap = seconds{1};
 
 } // namespace
 
-rollout::rollout(group::resource_state kept, group_id group, node_id self, std::uint64_t seed,
-                 moment t)
-    : kept_(std::move(kept)), group_(group), self_(self), random_(seed), started_(t.now),
-      revision_(revision_of(kept_.what)), call_due_(t.now), set_back_until_(t.now),
+rollout::rollout(group::resource_state kept, group_id group, node_id self, std::uint64_t term,
+                 std::uint64_t seed, moment t)
+    : kept_(std::move(kept)), group_(group), self_(self), term_(term), random_(seed),
+      started_(t.now), revision_(revision_of(kept_.what)), call_due_(t.now), set_back_until_(t.now),
       called_at_(t.now - seconds{1}) {
   list_errands(t);
 }

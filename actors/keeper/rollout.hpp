@@ -61,7 +61,9 @@ using effect = std::variant<propose, place, send_accept, send_release>;
 /// Source: Burgess and Bergstra 2014, Promise Theory; Kubernetes' deployment controller for counts.
 class rollout {
 public:
-  rollout(group::resource_state kept, group_id group, node_id self, std::uint64_t seed, moment t);
+  /// `term`: in which this keeper's node leads the group.
+  rollout(group::resource_state kept, group_id group, node_id self, std::uint64_t term,
+          std::uint64_t seed, moment t);
 
   using effects = std::vector<effect>;
   effects on_members(member_table_ptr x, moment t);
@@ -123,6 +125,7 @@ private:
   group::resource_state kept_;
   group_id group_;
   node_id self_;
+  std::uint64_t term_;
   seeded_random random_;
   time_point started_;
   std::string revision_;

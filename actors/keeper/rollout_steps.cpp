@@ -273,6 +273,7 @@ accept rollout::accept_of(const offer_key& key) const {
   *result.mutable_what() = kept_.what;
   result.set_keeper(self_.bytes());
   result.set_group(value(group_));
+  result.set_term(term_);
   return result;
 }
 

@@ -149,6 +149,7 @@ membership::swim::setting setting_of(const node_context& context) {
   x.self.set_zone(context.self.zone);
   x.self.set_binary_version(LEGION_VERSION);
   x.self.set_keeps(context.keeps); // what a keeper holds must be found again after its restart
+  x.self.set_journal(context.journal_id);
   x.self.set_cordoned(context.cordoned);
   for (auto& label : context.offers.labels)
     *x.self.add_labels() = label;

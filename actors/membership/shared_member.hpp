@@ -29,6 +29,7 @@ public:
   const std::string& endpoint() const { return get().endpoint(); }
   const std::string& public_key() const { return get().public_key(); }
   std::uint64_t keeps() const { return get().keeps(); }
+  const std::string& journal() const { return get().journal(); }
 
 private:
   std::shared_ptr<const member> said_;

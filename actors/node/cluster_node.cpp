@@ -11,6 +11,7 @@
 
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
+#include "actors/group/log_records.hpp"
 #include "actors/node/recovery.hpp"
 
 namespace legion {
@@ -66,11 +67,9 @@ caf::behavior watch_actor(watch_pointer self, const own_actors& whom,
 
 void watch_node(caf::actor_system& system, const cluster_node& x,
                 std::function<void(std::string)> failed) {
-  own_actors whom{{pointer(x.bridge), "bridge"},
-                  {pointer(x.store), "store"},
-                  {pointer(x.membership), "membership"},
-                  {pointer(x.runtime), "runtime"},
-                  {pointer(x.node), "node"},
+  own_actors whom{{pointer(x.bridge), "bridge"},         {pointer(x.store), "store"},
+                  {pointer(x.membership), "membership"}, {pointer(x.runtime), "runtime"},
+                  {pointer(x.beats), "consensus"},       {pointer(x.node), "node"},
                   {pointer(x.gateway), "gateway"}};
   spawn_enrolled(system, x.context, "watch", watch_actor, std::move(whom), std::move(failed));
 }
@@ -78,10 +77,12 @@ void watch_node(caf::actor_system& system, const cluster_node& x,
 result<cluster_node> start_node(caf::actor_system& system, node_context context) {
   cluster_node result;
   auto replayed = std::exchange(context.replayed, {});
-  context.keeps = node::kept_groups(replayed);
   context.damage = node::damage_in(replayed);
+  context.keeps = group::groups_in(replayed);
   if (context.damage)
-    context.keeps |= context.damage->groups(); // nobody else is to claim them
+    context.keeps |= context.damage->groups(); // who asks for them hears what became of them
+  else if (context.keeps == 0 && context.founds())
+    context.keeps = ~std::uint64_t{0};
   context.cordoned = node::was_cordoned(replayed);
   context.census = std::make_shared<census>();
   auto bridge = spawn_bridge(system, context, context.census);
@@ -105,8 +106,11 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
   }
   result.gateway = *gateway;
   result.runtime = spawn_runtime(system, made);
-  result.node = spawn_node(system, made, {result.store, result.membership, result.runtime},
-                           std::move(replayed));
+  result.beats = spawn_beats(system, made);
+  directory.publish("consensus", pointer(result.beats));
+  result.node =
+      spawn_node(system, made, {result.store, result.membership, result.runtime, result.beats},
+                 std::move(replayed));
   directory.publish("node", pointer(result.node));
   spdlog::info("node started name={} id={} start={}", made->self.name, made->self.id.short_text(),
                value(made->self.start));
@@ -116,6 +120,7 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
 void stop_node(caf::actor_system&, const cluster_node& x) {
   end(x.gateway);
   end(x.node);
+  end(x.beats);
   end(x.runtime);
   end(x.membership);
   end(x.store);

@@ -22,6 +22,7 @@ struct cluster_node {
   store_handle store;
   membership_handle membership;
   runtime_handle runtime;
+  beats_handle beats;
   node_handle node;
   gateway_handle gateway;
 };

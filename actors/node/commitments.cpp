@@ -92,6 +92,15 @@ void commitments::raise(const std::string& uid, const order_number& to) {
   x->record = std::make_shared<const promise_record>(std::move(record));
 }
 
+void commitments::kept_by(const std::string& uid, const node_id& keeper) {
+  auto* x = find(uid);
+  if (!x)
+    return;
+  auto record = *x->record;
+  record.set_keeper(keeper.bytes());
+  x->record = std::make_shared<const promise_record>(std::move(record));
+}
+
 commitment* commitments::find(const std::string& uid) {
   auto i = all_.find(uid);
   return i == all_.end() ? nullptr : &i->second;

@@ -49,6 +49,7 @@ member description(node_pointer self) {
   result.set_cordoned(s.self.describes.cordoned);
   result.set_keeps(s.keeps);
   result.set_binary_version(LEGION_VERSION);
+  result.set_journal(context.journal_id);
   return result;
 }
 
@@ -62,46 +63,10 @@ namespace {
 constexpr auto members_pause = milliseconds{3000};
 constexpr auto first_members_pause = milliseconds{100};
 
-group_handle& spawn_here(node_pointer self, std::uint32_t id, group::journal_copy_ptr journal) {
-  auto& s = self->state;
-  auto& here = s.groups[id];
-  here.journal = std::move(journal);
-  here.group = spawn_group(self->system(), s.context, group_id{id}, here.journal, s.partners.store,
-                           s.partners.membership, caf::actor_cast<node_handle>(self));
-  self->monitor(here.group);
-  return here.group;
-}
-
-/// Groups with records come back at once: their resources may need repair.
-void spawn_groups(node_pointer self, std::vector<record>& replayed) {
-  std::map<std::uint32_t, std::vector<record>> by_group;
-  for (auto& x : replayed)
-    if (auto g = node::group_of_key(x.key()))
-      by_group[value(*g)].push_back(std::move(x));
-  for (auto& [id, records] : by_group)
-    spawn_here(self, id, std::make_shared<group::journal_copy>(records));
-}
-
-/// Another actor goes on from what is on disk; one that fails again and again is given up.
-void on_group_down(node_pointer self, std::uint32_t id, const caf::error& why) {
-  auto& here = self->state.groups.at(id);
-  if (here.restarts.spend(now(self))) {
-    spdlog::warn("node group_failed group={} why=\"{}\": started again", id, caf::to_string(why));
-    spawn_here(self, id, here.journal);
-    return;
-  }
-  spdlog::error("node group_given_up group={} why=\"{}\": it failed {} times within {} s; restart "
-                "this node",
-                id, caf::to_string(why), node::restart_budget::most + 1,
-                node::restart_budget::span.count());
-  here.group = nullptr;
-}
-
 void on_down(node_pointer self, const caf::down_msg& x) {
   auto& s = self->state;
-  for (auto& [id, here] : s.groups)
-    if (here.group && here.group.address() == x.source)
-      return on_group_down(self, id, x.reason);
+  if (on_group_ended(self, x))
+    return;
   for (auto& [uid, promise] : s.keeping)
     if (promise.address() == x.source) {
       spdlog::warn("node promise_failed uid={} why=\"{}\"", uid, caf::to_string(x.reason));
@@ -113,58 +78,6 @@ void on_down(node_pointer self, const caf::down_msg& x) {
         self->delayed_send(self, node::restart_budget::span, employ_later{lost});
       return;
     }
-}
-
-/// Nobody knows whether what was acknowledged here is all there: no group may speak from it.
-std::string fence_text(const node_context& context) {
-  return "the keeper groups of " + context.self.name
-         + " are fenced, because its journal was damaged: " + context.damage->detail()
-         + "; the damaged files are in " + context.damage->aside();
-}
-
-caf::result<group_reply> on_group_request(node_pointer self, const group_request& x) {
-  auto& s = self->state;
-  auto refused = [&](refusal_code code, std::string detail) {
-    group_reply reply;
-    reply.set_request_id(x.request_id());
-    reply.mutable_refused()->set_code(code);
-    reply.mutable_refused()->set_detail(std::move(detail));
-    return reply;
-  };
-  if (x.group() >= groups_per_zone)
-    return refused(refusal_invalid, "there is no group " + std::to_string(x.group()));
-  if (s.context->damage)
-    return refused(refusal_unreachable, fence_text(*s.context));
-  auto here = s.groups.find(x.group());
-  if (here != s.groups.end() && !here->second.group)
-    return refused(refusal_unreachable, "group " + std::to_string(x.group()) + " has failed on "
-                                            + s.context->self.name + "; restart that node");
-  if (here != s.groups.end())
-    return self->delegate(here->second.group, x);
-  return self->delegate(spawn_here(self, x.group(), std::make_shared<group::journal_copy>()), x);
-}
-
-caf::result<report_reply> on_report(node_pointer self, const report& x) {
-  auto& groups = self->state.groups;
-  if (auto i = groups.find(x.group()); i != groups.end()) {
-    if (!i->second.group)
-      return make_error(fault{errc::unreachable, "the keeper group has failed here"});
-    return self->delegate(i->second.group, x);
-  }
-  if (self->state.context->damage) // nobody knows what was kept here: the evidence may be needed
-    return make_error(fault{errc::unreachable, fence_text(*self->state.context)});
-  report_reply reply; // no resource of that group was ever kept here
-  reply.set_sequence(x.sequence());
-  return reply;
-}
-
-void on_claimed(node_pointer self, const group_claimed& x) {
-  auto& s = self->state;
-  auto before = s.keeps;
-  auto bit = std::uint64_t{1} << (value(x.group) % groups_per_zone);
-  s.keeps = x.keeps ? s.keeps | bit : s.keeps & ~bit;
-  if (s.keeps != before)
-    describe(self);
 }
 
 void on_member(node_pointer self, const member_change& x) {
@@ -201,6 +114,9 @@ caf::typed_response_promise<drained> on_drain(node_pointer self) {
   auto reply = self->make_response_promise<drained>();
   s.self.describes.draining = true;
   spdlog::info("node drains promises={}", s.promises.all().size());
+  for (auto& [id, here] : s.groups)
+    if (here.group)
+      self->send(here.group, stand_back{});
   std::vector<std::string> uids;
   for (const auto& [uid, x] : s.promises.all())
     uids.push_back(uid);
@@ -219,6 +135,9 @@ void on_health(node_pointer self, const store::health& now) {
     s.journal_changed_ms = s.context->wall_clock();
   s.journal = now;
   s.self.disk_full = now.full;
+  for (auto& [id, here] : s.groups)
+    if (here.group)
+      self->send(here.group, now);
 }
 
 void on_tick(node_pointer self, const node_tick& x) {
@@ -285,6 +204,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const cordon_request& x) { return on_cordon(self, x); },
       [self](const member_change& x) { on_member(self, x); },
       [self](const group_claimed& x) { on_claimed(self, x); },
+      [self](group_mail& x) { on_group_mail(self, x); },
       [self](drain) { return on_drain(self); },
       [self](const promise_says& x) { on_says(self, x); },
       [self](const promise_tells& x) { on_tells(self, x); },
@@ -292,6 +212,10 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const node_tick& x) { on_tick(self, x); },
       [self](recover_again) { recover(self); },
       [self](const employ_later& x) { employ_again(self, x.uid); },
+      [self](describe_again) {
+        self->state.describing = false;
+        describe(self);
+      },
       [self](zone_told) { on_zone_told(self); },
       [self](const store::health& x) { on_health(self, x); },
       [self](const supervisor_lost& x) { on_supervisor_lost(self, x.why); },

@@ -7,6 +7,7 @@
 #include <caf/typed_actor.hpp>
 
 #include "actors/bridge/bridge_actor.hpp"
+#include "actors/consensus/beats_actor.hpp"
 #include "actors/membership/membership_actor.hpp"
 #include "actors/message_types.hpp"
 #include "actors/node_context.hpp"
@@ -20,15 +21,20 @@ namespace legion {
 struct drain {};
 struct drained {};
 
-/// A group on this node took its first resource: the member record must say that this node keeps
-/// it. Or its last one is gone for a while: then any node may keep it.
+/// Whether this node is in a group: the member record must say so.
 struct group_claimed {
   group_id group{};
   bool keeps = true;
 };
 
+/// The node is about to leave: its groups should be led by others.
+struct stand_back {
+  bool back = true;
+};
+
 } // namespace legion
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::stand_back)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drain)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drained)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::group_claimed)
@@ -47,6 +53,7 @@ using node_handle = caf::typed_actor<caf::replies_to<call>::with<call_reply>,   
                                      caf::replies_to<cordon_request>::with<node_view>,  //
                                      caf::reacts_to<member_change>,                     //
                                      caf::reacts_to<group_claimed>,                     //
+                                     caf::reacts_to<group_mail>,                        //
                                      caf::replies_to<drain>::with<drained>>;
 
 /// Whom the node actor works with; all of them outlive it.
@@ -54,10 +61,11 @@ struct node_partners {
   store_handle store;
   membership_handle membership;
   runtime_handle runtime;
+  beats_handle beats;
 };
 
 /// Rebuilds its promises from `replayed`, the whole journal, adopts what runs, and spawns the
-/// groups that have records.
+/// groups that have records; the founder of a cluster founds them all.
 node_handle spawn_node(caf::actor_system& system, const context_ptr& context,
                        const node_partners& partners, std::vector<record> replayed);
 

@@ -131,6 +131,56 @@ void on_zone_told(node_pointer self) {
   self->state.draining.clear();
 }
 
+/// Another node leads the group now: what this report said is said there.
+static void look_elsewhere(node_pointer self, const promisee& asked, std::uint64_t sequence,
+                           const node_id& next) {
+  auto& s = self->state;
+  s.reports.failed(asked, sequence, now(self));
+  std::vector<std::string> uids;
+  for (const auto& [uid, x] : s.promises.all())
+    if (promisee_of(*x.record) == asked)
+      uids.push_back(uid);
+  follow_keeper(self, uids, next);
+}
+
+void follow_keeper(node_pointer self, const std::vector<std::string>& uids, const node_id& keeper) {
+  auto& s = self->state;
+  record_batch batch;
+  for (const auto& uid : uids) {
+    auto* known = s.promises.find(uid);
+    if (!known || known->phase == node::phase::binding)
+      continue;
+    if (known->record->keeper() == keeper.bytes()) { // it asks again: it has begun to lead anew
+      if (auto to = promisee_of(*known->record))
+        s.reports.tell_all(*to, now(self));
+      continue;
+    }
+    auto before = promisee_of(*known->record);
+    s.promises.kept_by(uid, keeper);
+    auto left = false;
+    for (const auto& [other, x] : s.promises.all())
+      left = left || promisee_of(*x.record) == before;
+    if (before && !left)
+      s.reports.nothing_left(*before);
+    if (auto to = promisee_of(*known->record))
+      s.reports.tell_all(*to, now(self));
+    auto& y = *batch.add_records();
+    y.set_key(node::promise_key(uid));
+    y.set_value(known->record->SerializeAsString());
+  }
+  arm(self);
+  if (batch.records().empty())
+    return;
+  spdlog::debug("node follows_keeper keeper={} promises={}", keeper.short_text(),
+                batch.records_size());
+  // Should it not be written, a restart reports to the earlier keeper, which says who leads.
+  self->request(s.partners.store, store_timeout, std::move(batch))
+      .then([](written) {},
+            [](const caf::error& why) {
+              spdlog::debug("node keeper_not_written why=\"{}\"", fault_of(why).detail);
+            });
+}
+
 void send_reports(node_pointer self) {
   auto& s = self->state;
   for (const auto& x : s.reports.due(now(self))) {
@@ -141,8 +191,12 @@ void send_reports(node_pointer self) {
     auto keeper = s.context->directory->at<node_handle>(x.to.keeper, "node");
     self->request(keeper, report_timeout, std::move(what))
         .then(
-            [self, to = x.to, sequence = x.sequence](const report_reply&) {
-              self->state.reports.acknowledged(to, sequence, now(self));
+            [self, to = x.to, sequence = x.sequence](const report_reply& answer) {
+              auto next = node_id::from_bytes(answer.elsewhere());
+              if (next.null())
+                self->state.reports.acknowledged(to, sequence, now(self));
+              else
+                look_elsewhere(self, to, sequence, next);
               arm(self);
             },
             [self, to = x.to, sequence = x.sequence](const caf::error& why) {

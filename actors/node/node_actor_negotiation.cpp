@@ -247,6 +247,14 @@ caf::typed_response_promise<accept_reply> on_accept(node_pointer self, const acc
     else
       write_fresh(self, x, fresh);
   }
+  // Of two that take themselves for the leader, the later one is.
+  if (auto& term = s.terms[x.group()]; x.term() >= term) {
+    term = x.term();
+    std::vector<std::string> uids;
+    for (const auto& slot : x.slots())
+      uids.push_back(slot.uid());
+    follow_keeper(self, uids, node_id::from_bytes(x.keeper()));
+  }
   if (--open->missing == 0)
     open->reply.deliver(std::move(open->answers));
   arm(self);

@@ -37,6 +37,8 @@ struct learn_supervisor {};
 struct employ_later {
   std::string uid;
 };
+/// The node says anew what it is.
+struct describe_again {};
 /// After a drain, the zone has had time to hear of it.
 struct zone_told {};
 
@@ -46,14 +48,15 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::node_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::recover_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::learn_supervisor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::employ_later)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::zone_told)
 
 namespace legion {
 
 using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
     caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<employ_later>,
-    caf::reacts_to<zone_told>, caf::reacts_to<store::health>, caf::reacts_to<supervisor_lost>,
-    caf::reacts_to<learn_supervisor>>;
+    caf::reacts_to<describe_again>, caf::reacts_to<zone_told>, caf::reacts_to<store::health>,
+    caf::reacts_to<supervisor_lost>, caf::reacts_to<learn_supervisor>>;
 
 inline constexpr auto store_timeout = seconds{30};
 
@@ -93,6 +96,8 @@ struct node_state {
   bool joined = false;    // as membership said; asked until it has
   std::uint64_t last_offer = 0;
   std::uint64_t keeps = 0;
+  bool describing = false;                      // what changes together is told together
+  std::map<std::uint32_t, std::uint64_t> terms; // the highest in which a group's keeper spoke
   wall_ms started_ms = 0;
   store::health journal;
   wall_ms journal_changed_ms = 0;
@@ -122,6 +127,14 @@ void arm(node_pointer self);
 member description(node_pointer self);
 void describe(node_pointer self);
 
+// node_actor_groups.cpp: the keeper groups that this node is in
+void spawn_groups(node_pointer self, std::vector<record>& replayed);
+bool on_group_ended(node_pointer self, const caf::down_msg& x);
+caf::result<group_reply> on_group_request(node_pointer self, const group_request& x);
+caf::result<report_reply> on_report(node_pointer self, const report& x);
+void on_group_mail(node_pointer self, group_mail& x);
+void on_claimed(node_pointer self, const group_claimed& x);
+
 // node_actor_negotiation.cpp: call, accept, release
 caf::typed_response_promise<accept_reply> on_accept(node_pointer self, const accept& x);
 release_reply on_release(node_pointer self, const release& x);
@@ -134,6 +147,8 @@ void on_over(node_pointer self, const std::string& uid);
 void answer_drains(node_pointer self);
 void on_zone_told(node_pointer self);
 void send_reports(node_pointer self);
+/// The keeper of these promises is another one now: evidence goes there.
+void follow_keeper(node_pointer self, const std::vector<std::string>& uids, const node_id& keeper);
 void tell_everybody(node_pointer self);
 
 // node_actor_recovery.cpp: what the journal and the driver know

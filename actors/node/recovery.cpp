@@ -1,11 +1,8 @@
 #include "actors/node/recovery.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <map>
 
-#include "actors/group/log.hpp"
-#include "actors/group/state.hpp"
+#include "actors/group/log_records.hpp"
 
 namespace legion::node {
 
@@ -14,33 +11,6 @@ namespace {
 constexpr std::int64_t stray_grace_seconds = 10;
 
 } // namespace
-
-std::optional<group_id> group_of_key(std::string_view key) {
-  constexpr std::string_view prefix = "group/";
-  if (!key.starts_with(prefix))
-    return std::nullopt;
-  key.remove_prefix(prefix.size());
-  std::uint32_t result = 0;
-  auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), result);
-  if (error != std::errc{} || end == key.data() + key.size() || *end != '/'
-      || result >= groups_per_zone)
-    return std::nullopt;
-  return group_id{result};
-}
-
-std::uint64_t kept_groups(const std::vector<record>& journal) {
-  std::map<group_id, std::vector<record>> groups;
-  for (const auto& x : journal)
-    if (auto g = group_of_key(x.key()))
-      groups[*g].push_back(x);
-  std::uint64_t result = 0;
-  for (const auto& [g, records] : groups) {
-    group::state read{g};
-    if (!group::log{g}.replay(records, read) || !read.resources().empty())
-      result |= std::uint64_t{1} << value(g);
-  }
-  return result;
-}
 
 bool was_cordoned(const std::vector<record>& journal) {
   return std::any_of(journal.begin(), journal.end(),
@@ -56,7 +26,7 @@ std::optional<damage_record> damage_in(const std::vector<record>& journal) {
 }
 
 std::vector<record> carried_over(std::vector<record> salvaged, damage_record what) {
-  what.set_groups(what.groups() | kept_groups(salvaged));
+  what.set_groups(what.groups() | group::groups_in(salvaged));
   if (auto earlier = damage_in(salvaged))
     what.set_groups(what.groups() | earlier->groups());
   start_record start;

@@ -17,12 +17,6 @@ inline constexpr std::size_t most_remembered_members = 16;
 
 inline constexpr const char* cordon_key = "cordoned";
 
-/// The keeper group whose record this is, from "group/<g>/...".
-std::optional<group_id> group_of_key(std::string_view key);
-
-/// Bit g: by the journal, group g holds resources here; so does one whose records do not read.
-std::uint64_t kept_groups(const std::vector<record>& journal);
-
 /// Whether the node was cordoned when it stopped.
 bool was_cordoned(const std::vector<record>& journal);
 

@@ -219,7 +219,33 @@ void add_status(page& to, const container_status& x, wall_ms now) {
 
 std::string keeper_text(const resource_view& x) {
   return x.keeper_name() + ", group " + std::to_string(x.group())
-         + (x.keeper_dead() ? "; down: not repaired until it returns" : "");
+         + (x.keeper_dead() ? "; not repaired until most of the group is up" : "");
+}
+
+/// "n2 (leads), n1, n3 (not heard): 2 of 3 are up, a quorum".
+template <class Members>
+std::string quorum_text(const Members& members) {
+  std::string names;
+  auto votes = 0;
+  auto up = 0;
+  for (auto leaders : {true, false})
+    for (const auto& x : members) {
+      if (x.leads() != leaders)
+        continue;
+      names += (names.empty() ? "" : ", ") + plain(x.name())
+               + (x.leads()    ? " (leads)"
+                  : !x.votes() ? " (learns)"
+                  : x.heard()  ? ""
+                               : " (not heard)");
+      votes += x.votes() ? 1 : 0;
+      up += x.votes() && x.heard() ? 1 : 0;
+    }
+  if (votes == 1)
+    return names + ": one node decides; with three in the zone it will be three";
+  auto whole = up == votes      ? ", the quorum is whole"
+               : up * 2 > votes ? ", still a quorum"
+                                : ", NO quorum: nothing can be changed";
+  return names + ": " + std::to_string(up) + " of " + std::to_string(votes) + " are up" + whole;
 }
 
 std::string taint_text(const taint& x) {
@@ -324,6 +350,8 @@ std::string describe_deployment(const resource_view& x, wall_ms now) {
                           : "yes: its replicas keep this template until paused is false");
   to.line("Revision", or_none(x.revision()));
   to.line("Keeper", keeper_text(x));
+  if (!x.members().empty())
+    to.line("Kept by", quorum_text(x.members()));
   if (x.deleting())
     to.line("Deleting", "yes: its replicas are ending");
   to.heading("Containers");
@@ -491,6 +519,8 @@ std::string explain(const explanation& x, wall_ms now) {
                  + (view.assessment().ready() ? ", ready" : "")
                  + (view.note().empty() ? "" : ": " + view.note())),
            0);
+  if (!x.members().empty())
+    to.block("kept by " + quorum_text(x.members()), 0);
   if (x.rounds().empty())
     to.block("No round of negotiation is remembered: its keeper was started since, or its\n"
              "rounds were the oldest of more than 512 KiB.",

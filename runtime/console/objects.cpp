@@ -201,6 +201,12 @@ json deployment_object(const resource_view& x) {
               {"unavailableReplicas", std::max(0, x.wanted() - x.available())}};
   set_text(status, "legion.dev/keeper", x.keeper_name());
   status["legion.dev/keeperDown"] = x.keeper_dead();
+  auto members = json::array();
+  for (const auto& y : x.members())
+    members.push_back(
+        {{"name", y.name()}, {"votes", y.votes()}, {"heard", y.heard()}, {"leads", y.leads()}});
+  if (!members.empty())
+    status["legion.dev/keepers"] = std::move(members);
   result["status"] = std::move(status);
   return result;
 }

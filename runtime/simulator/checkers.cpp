@@ -45,12 +45,33 @@ void checkers::on_durable(std::uint32_t node, const record_batch& batch, microse
     std::string_view key = x.key();
     if (key.starts_with("promise/"))
       on_promise(node, std::string(key.substr(8)), x.value(), now);
-    group_entry entry;
-    if (key.starts_with("group/") && key.find("/entry/") != key.npos && !x.value().empty()
-        && entry.ParseFromString(x.value()))
-      on_entry(entry, now);
+    if (key.starts_with("group/") && key.find("/log/") != key.npos && !x.value().empty())
+      on_log_record(std::string(key.substr(0, key.find("/log/"))), x.value(), now);
   }
   check_sum(node, now);
+}
+
+/// One entry on one member's disk, committed or not. One of a later term at the same place proves
+/// that the earlier was not, and never will be.
+void checkers::on_log_record(const std::string& group, const std::string& value, microseconds now) {
+  consensus_entry record;
+  if (!record.ParseFromString(value))
+    return;
+  auto& at = log_[{group, record.index()}];
+  if (record.term() <= at.term)
+    return; // known, or overruled
+  for (const auto& name : at.accepts)
+    accepts_.erase(name);
+  at = {record.term(), {}};
+  group_entry entry;
+  if (record.kind() != consensus_data || !entry.ParseFromString(record.data()))
+    return;
+  entry.set_index(record.index());
+  entry.set_incarnation(std::max<std::uint64_t>(1, entry.incarnation()));
+  if (entry.has_accepted())
+    for (const auto& slot : entry.accepted().slots())
+      at.accepts.push_back({slot.uid(), {entry.incarnation(), entry.index()}});
+  on_entry(entry, now);
 }
 
 void checkers::on_promise(std::uint32_t node, const std::string& uid, const std::string& value,

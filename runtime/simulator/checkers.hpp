@@ -106,6 +106,7 @@ private:
   static const pod_spec& spec_of(const resource& what);
   void on_promise(std::uint32_t node, const std::string& uid, const std::string& value,
                   microseconds now);
+  void on_log_record(const std::string& group, const std::string& value, microseconds now);
   void on_entry(const group_entry& x, microseconds now);
   void end_accepts(const google::protobuf::RepeatedPtrField<slot>& slots);
   void check_sum(std::uint32_t node, microseconds now);
@@ -118,7 +119,12 @@ private:
   std::vector<std::map<std::uint64_t, hold>> holds_;              // by offer
   std::map<std::pair<std::string, std::uint64_t>, amount> calls_; // keeper, call
   std::map<std::pair<std::string, order>, std::uint32_t> orders_; // who bound it
-  std::map<std::pair<std::string, order>, accepted> accepts_;     // uid and order
+  struct log_place {
+    std::uint64_t term = 0;
+    std::vector<std::pair<std::string, order>> accepts;
+  };
+  std::map<std::pair<std::string, std::uint64_t>, log_place> log_; // by group and index
+  std::map<std::pair<std::string, order>, accepted> accepts_;      // uid and order
   std::set<std::string> told_;
   std::vector<violation> found_;
   std::uint64_t holds_seen_ = 0;

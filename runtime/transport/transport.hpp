@@ -25,6 +25,9 @@ struct peer {
   std::string public_key; // 32 bytes
 };
 
+/// How a peer was lost. Refused: nobody listens at its endpoint, so its process has ended.
+enum class down { closed, refused };
+
 /// Receives what arrives. Called on the implementation's own thread: do nothing but pass it on.
 class sink {
 public:
@@ -34,9 +37,9 @@ public:
   virtual void frame_arrived(const node_id& from, std::string frame) = 0;
   /// The first frame of a connection arrived, or an outgoing one is established.
   virtual void peer_up(const node_id& who) = 0;
-  /// The connection closed or was refused. What was queued may be lost; it is a hint, not a
+  /// The connection closed, or could not be made. What was queued may be lost; it is a hint, not a
   /// verdict.
-  virtual void peer_down(const node_id& who, std::string why) = 0;
+  virtual void peer_down(const node_id& who, down how, std::string why) = 0;
   /// A frame that `send` had queued was dropped before it reached the network. Not told of what the
   /// network itself lost, which nobody here knows.
   virtual void frame_lost(const node_id& to, std::string frame) = 0;

@@ -44,6 +44,7 @@ def failover(bin_folder, trials):
         c.nodes[0].ctl("apply", "-f", "-", "--wait", "--timeout", "30s", text_input=manifest)
         keeper = keeper_of(c)
         for trial in range(trials):
+            keeper = keeper_of(c)
             wait_for("three ready on three nodes", lambda: len(c.ready_pods(keeper)) == 3, 60)
             victim = next((n for n in c.nodes if n is not keeper
                            and any(node_of(p) == n.name for p in c.pods(keeper).values())), None)

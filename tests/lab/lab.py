@@ -161,20 +161,54 @@ def a_node_that_restarts_adopts_its_workloads(bin_folder):
             check(alive(pid), f"the workload ended at its node's start after {how}")
 
 
+def kept_by_three(cluster, name="web"):
+    text = next(n for n in cluster.nodes if n.process.poll() is None).ctl("describe", "deployment", name, check=False).stdout
+    return "3 of 3 are up" in text
+
+
 @test
-def the_keepers_death_is_said_and_repair_resumes_when_it_returns(bin_folder):
+def any_node_can_die_while_things_are_changed_and_nothing_acknowledged_is_lost(bin_folder):
     with Cluster(bin_folder) as c:
         applied(c, 3)
-        keeper = keeper_of(c)
-        asked = other_than(c, keeper)
-        keeper.kill()
-        wait_for("get says that the keeper is down",
-                 lambda: keeper.name in (d := asked.ctl("get", "deployments", check=False)).stdout + d.stderr
-                 and "down" in d.stdout + d.stderr, 15)
-        survivor = next(p for p in c.pods(asked).values() if node_of(p) != keeper.name)
-        os.kill(pid_of(survivor), signal.SIGKILL)
-        keeper.start().await_up()
-        wait_for("3 ready again", lambda: exactly(c.ready_pods(asked), 3), 30)
+        wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        made = []
+        for victim in c.nodes:
+            victim.kill()
+            asked = other_than(c, victim)
+            begin = time.monotonic()
+            apply(asked, web(0, f"after-{victim.name}"))
+            print(f"    a change beside dead {victim.name}: {time.monotonic() - begin:.2f} s")
+            made.append(f"after-{victim.name}")
+            asked.ctl("scale", "deployment", "web", "--replicas", "4")
+            wait_for("4 ready on the other two", lambda: (lambda p: p and not any(node_of(x) == victim.name for x in p.values()))(
+                exactly(c.ready_pods(asked), 4)), 20)
+            victim.start().await_up()
+            wait_for("three nodes", lambda: all(c.ready(n) == 3 for n in c.nodes), 30)
+            wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        for node in c.nodes:
+            listed = node.ctl("get", "deployments").stdout.split()
+            check(all(n in listed for n in [*made, "web"]), f"{node.name} lacks one of {made}: {listed}")
+
+
+@test
+def without_a_quorum_it_is_said_and_repair_resumes_with_one(bin_folder):
+    with Cluster(bin_folder) as c:
+        applied(c, 3)
+        wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        asked, *others = c.nodes
+        for node in others:
+            node.kill()
+        refused = wait_for("a change is refused", lambda: (d := asked.ctl("scale", "deployment", "web", "--replicas", "5",
+                                                                          check=False)).returncode != 0 and d, 30)
+        check(refused.returncode in (3, 4), f"exit {refused.returncode}: {refused.stderr}")
+        wait_for("get says that nobody keeps it", lambda: "did not answer" in
+                 (d := asked.ctl("get", "deployments", check=False)).stdout + d.stderr, 15)
+        survivor = next((p for p in c.pods(asked).values() if node_of(p) == asked.name), None)
+        check(survivor and alive(pid_of(survivor)), "what runs did not go on")
+        others[0].start().await_up()
+        wait_for("a change is made", lambda: asked.ctl("scale", "deployment", "web", "--replicas", "4",
+                                                       check=False).returncode == 0, 30)
+        wait_for("4 ready", lambda: exactly(c.ready_pods(asked), 4), 40)
 
 
 @test

@@ -72,6 +72,7 @@ node_handle::behavior_type keeper_actor(node_handle::pointer self, heard_ptr all
       [](const cordon_request&) { return node_view{}; },
       [](const member_change&) {},
       [](const group_claimed&) {},
+      [](const group_mail&) {},
       [](drain) { return drained{}; },
   };
 }
@@ -202,6 +203,7 @@ struct stage {
     x.offers.last_port = 20009;
     x.wall_clock = [this] { return wall(); };
     x.directory = keepers;
+    x.cluster = x.journal_id = std::string(16, 'c'); // it founds the cluster, and its groups
     x.census = std::make_shared<census>();
     auto journal = disk.open();
     x.make_store = std::move(journal.start);
@@ -209,7 +211,9 @@ struct stage {
     context = std::make_shared<const node_context>(std::move(x));
     store = spawn_store(system.actors(), context);
     runtime = spawn_runtime(system.actors(), context);
-    node = spawn_node(system.actors(), context, {store, zone, runtime}, std::move(journal.records));
+    beats = spawn_beats(system.actors(), context);
+    node = spawn_node(system.actors(), context, {store, zone, runtime, beats},
+                      std::move(journal.records));
   }
 
   /// The process ends, as by kill -9; the machine's processes go on.
@@ -221,6 +225,7 @@ struct stage {
     disk.crash();
     machine.crash();
     node = nullptr;
+    beats = nullptr;
     store = nullptr;
     runtime = nullptr;
     system.kill(simulator::virtual_system::nobody + 1, living);
@@ -313,6 +318,7 @@ struct stage {
   membership_handle zone;
   bridge_handle bridge;
   store_handle store;
+  beats_handle beats;
   runtime_handle runtime;
   node_handle node;
   std::uint64_t starts = 0;
@@ -654,6 +660,7 @@ TEST_SUITE("scenario/node") {
     whole.store = s.store;
     whole.membership = s.zone;
     whole.runtime = s.runtime;
+    whole.beats = s.beats;
     whole.node = s.node;
     auto gateway = spawn_gateway(s.system.actors(), s.context, s.zone);
     REQUIRE(gateway);

@@ -188,7 +188,7 @@ void network::refuse(number from, number to) {
   later(draw_delay(), [this, from, to] {
     link_of(from, to).refusing = false;
     if (!stations_[to].listener)
-      tell_down(from, to, "connection refused");
+      tell_down(from, to, down::refused, "connection refused");
   });
 }
 
@@ -237,15 +237,15 @@ void network::deliver(number from, number to, std::uint32_t life, const std::str
   x.listener->frame_arrived(stations_[from].id, frame);
 }
 
-void network::tell_down(number who, number peer, const std::string& why) {
+void network::tell_down(number who, number peer, down how, const std::string& why) {
   auto& x = stations_[who];
   if (!x.listener)
     return;
   if (x.paused) {
-    x.waiting.push_back([=, this] { tell_down(who, peer, why); });
+    x.waiting.push_back([=, this] { tell_down(who, peer, how, why); });
     return;
   }
-  x.listener->peer_down(stations_[peer].id, why);
+  x.listener->peer_down(stations_[peer].id, how, why);
 }
 
 void network::close(number a, number b, const std::string& why) {
@@ -265,7 +265,7 @@ void network::close(number a, number b, const std::string& why) {
     if (was && stations_[from].listener)
       later(draw_delay(), [this, from, to, why, life = stations_[from].life] {
         if (stations_[from].life == life)
-          tell_down(from, to, why);
+          tell_down(from, to, down::closed, why);
       });
   }
 }

@@ -126,7 +126,7 @@ private:
   link& connect(number from, number to);
   void refuse(number from, number to);
   void close(number a, number b, const std::string& why);
-  void tell_down(number who, number peer, const std::string& why);
+  void tell_down(number who, number peer, down how, const std::string& why);
   void close_silent();
   void detach(number who, std::uint32_t life);
   void later(std::chrono::microseconds delay, std::function<void()> what);

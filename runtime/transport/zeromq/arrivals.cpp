@@ -136,7 +136,7 @@ void router::on_event(std::uint16_t event, std::uint32_t value, std::string_view
     }
     case ZMQ_EVENT_CLOSED:
       if (ours != nullptr && !ours->established && ours->fd < 0)
-        close(routing_id, "refused by " + ours->endpoint);
+        close(routing_id, "refused by " + ours->endpoint, down::refused);
       return;
     case ZMQ_EVENT_DISCONNECTED:
       if (ours != nullptr) {

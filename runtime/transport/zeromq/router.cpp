@@ -336,7 +336,8 @@ void router::connect(const node_id& id, link& to) {
       || zmq_connect(router_.get(), endpoint.c_str()) != 0) {
     to.next_try = clock::now() + pause_after(++to.failures);
     to.box->resting = true;
-    sink_.peer_down(id, "cannot connect to " + to.who.endpoint + ": " + zmq_strerror(errno));
+    sink_.peer_down(id, down::closed,
+                    "cannot connect to " + to.who.endpoint + ": " + zmq_strerror(errno));
     return;
   }
   connection x;
@@ -362,7 +363,7 @@ bool router::hand_over(const node_id& id, link& to, std::string& frame) {
     if (routing_id == nullptr) {
       to.box->queued_bytes -= frame.size();
       sink_.frame_lost(id, std::move(frame));
-      sink_.peer_down(id, "there is no connection");
+      sink_.peer_down(id, down::closed, "there is no connection");
       return true;
     }
     if (connecting(to))
@@ -388,7 +389,7 @@ void router::drop_waiting(const node_id& id, link& x) {
 }
 
 /// Forgets a connection; the peer is down if it was the last that lived, or was never alive.
-void router::close(const std::string& routing_id, const std::string& why) {
+void router::close(const std::string& routing_id, const std::string& why, down how) {
   auto i = connections_.find(routing_id);
   if (i == connections_.end())
     return;
@@ -422,7 +423,7 @@ void router::close(const std::string& routing_id, const std::string& why) {
     x.next_try = x.failures == 0 ? clock::now() : clock::now() + pause_after(x.failures);
     x.box->resting = x.failures != 0;
   }
-  sink_.peer_down(gone.to, gone.trouble.empty() ? why : gone.trouble);
+  sink_.peer_down(gone.to, how, gone.trouble.empty() ? why : gone.trouble);
   if (!known)
     gone_.push_back(gone.to);
 }

@@ -99,7 +99,7 @@ private:
   const std::string* choose(const node_id& id, link& to);
   void connect(const node_id& id, link& to);
   void drop_waiting(const node_id& id, link& x);
-  void close(const std::string& routing_id, const std::string& why);
+  void close(const std::string& routing_id, const std::string& why, down how = down::closed);
   bool alive(const link& x) const;
   bool connecting(const link& x) const;
   int on_timers();

@@ -133,8 +133,11 @@ TEST_SUITE("gateway/getting") {
     CHECK(web.wanted() == 2);
     REQUIRE(said.notes_size() == 3);
     CHECK(said.notes(0)
-          == "web: its keeper legion-2 is down since 12 s: not repaired until it returns");
-    CHECK(said.notes(1).rfind("resources kept by legion-2, which is down since 12 s, are shown", 0)
+          == "web: its keeper is legion-2, which is down since 12 s: what runs goes on, and is not "
+             "repaired until that ends");
+    CHECK(said.notes(1).rfind("1 keeper group did not answer: its keeper is legion-2, which is "
+                              "down since 12 s; their resources are shown",
+                              0)
           == 0);
     CHECK(said.notes(2) == "legion-4 did not answer in time: what it would say is missing");
   }
@@ -156,7 +159,9 @@ TEST_SUITE("gateway/getting") {
     }
     REQUIRE(it.ended());
     CHECK(it.last_said().resources(0).keeper_dead());
-    CHECK(it.last_said().notes(0) == "web: its keeper legion-2 does not answer");
+    CHECK(it.last_said().notes(0)
+          == "web: its keeper legion-2 does not answer: what runs goes on, and is not repaired "
+             "until that ends");
   }
 
   TEST_CASE("nodes: a silent one is shown by its member record") {

@@ -1,7 +1,6 @@
 #include <doctest/doctest.h>
 
 #include "actors/group/admission.hpp"
-#include "actors/group/log.hpp"
 #include "actors/group/state.hpp"
 #include "actors/group/whereabouts.hpp"
 
@@ -184,6 +183,30 @@ TEST_SUITE("group/state") {
     CHECK(state::from(before).remembered("1"));
   }
 
+  TEST_CASE("a finished slot is remembered as finished, by a snapshot too; a stranger's is not") {
+    resource_state one;
+    one.slots["a"].phase = slot_phase::accepted;
+    one.slots["b"].phase = slot_phase::missing;
+    group_entry x;
+    x.mutable_finished()->set_phase("Succeeded");
+    for (const char* uid : {"a", "b", "c"})
+      x.mutable_finished()->add_slots()->set_uid(uid);
+    apply(one, x);
+    CHECK(one.slots["a"].finished == "Succeeded");
+    CHECK(one.slots["b"].finished.empty());
+    CHECK(one.slots.size() == 2);
+    group_state all;
+    auto& kept = *all.add_resources();
+    kept.mutable_what()->set_kind("Pod");
+    auto& slot = *kept.add_slots();
+    slot.mutable_slot()->set_uid("a");
+    slot.set_state("accepted");
+    slot.set_finished("Failed");
+    CHECK(state::from(all).snapshot().resources(0).slots(0).finished() == "Failed");
+    x.mutable_finished()->mutable_of()->set_name("job");
+    CHECK(subject_of(x).name == "job");
+  }
+
 } // TEST_SUITE
 
 TEST_SUITE("group/admission") {
@@ -283,162 +306,6 @@ TEST_SUITE("group/admission") {
     auto web = deployment("web", 1);
     fixture f{deployment("db", 1)};
     CHECK(f.ask(request("1", web)).refused().code() == refusal_invalid);
-  }
-
-} // TEST_SUITE
-
-namespace {
-
-template <class T>
-const T* only(const std::vector<group::log::effect>& xs) {
-  const T* result = nullptr;
-  for (const auto& x : xs)
-    if (auto* y = std::get_if<T>(&x)) {
-      CHECK(!result);
-      result = y;
-    }
-  return result;
-}
-
-group_entry put_entry(const resource& x) {
-  group_entry result;
-  *result.mutable_put()->mutable_what() = x;
-  return result;
-}
-
-/// A journal as it would be read back.
-struct disk {
-  void keep(const record_batch& x) {
-    for (const auto& y : x.records())
-      if (y.value().empty())
-        rows.erase(y.key());
-      else
-        rows[y.key()] = y.value();
-  }
-  std::vector<record> records() const {
-    std::vector<record> result;
-    for (const auto& [key, value] : rows) {
-      result.emplace_back();
-      result.back().set_key(key);
-      result.back().set_value(value);
-    }
-    return result;
-  }
-  std::map<std::string, std::string> rows;
-};
-
-} // namespace
-
-TEST_SUITE("group/log") {
-
-  TEST_CASE("nothing is committed before it is written; what waits shares the next write") {
-    auto web = deployment("web", 1);
-    group::log log{home_of(web)};
-    auto first = log.propose(1, {put_entry(web)});
-    REQUIRE(only<group::log::write>(first));
-    CHECK(!only<group::log::commit>(first));
-    CHECK(only<group::log::write>(first)->batch.records(0).key()
-          == "group/" + std::to_string(value(home_of(web))) + "/entry/00000000000000000001");
-    CHECK(log.propose(2, {put_entry(web)}).empty());
-    CHECK(log.propose(3, {put_entry(web), put_entry(web)}).empty());
-    auto next = log.on_written();
-    REQUIRE(only<group::log::commit>(next));
-    CHECK(only<group::log::commit>(next)->proposal == 1);
-    CHECK(only<group::log::commit>(next)->entries[0].index() == 1);
-    REQUIRE(only<group::log::write>(next));
-    CHECK(only<group::log::write>(next)->batch.records_size() == 3);
-  }
-
-  TEST_CASE("a full disk refuses the batch, and its indexes are given again") {
-    auto web = deployment("web", 1);
-    group::log log{home_of(web)};
-    log.propose(1, {put_entry(web)});
-    auto failed = log.on_failed({errc::disk_full, "0 bytes free"});
-    REQUIRE(only<group::log::refuse>(failed));
-    CHECK(only<group::log::refuse>(failed)->why.code == errc::disk_full);
-    auto again = log.propose(2, {put_entry(web)});
-    REQUIRE(only<group::log::write>(again));
-    CHECK(only<group::log::commit>(log.on_written())->entries[0].index() == 1);
-  }
-
-  TEST_CASE("a write whose end is unknown is written again, the same") {
-    auto web = deployment("web", 1);
-    group::log log{home_of(web)};
-    auto first = only<group::log::write>(log.propose(1, {put_entry(web)}))->batch;
-    auto again = log.on_failed({errc::deadline, ""});
-    REQUIRE(only<group::log::write>(again));
-    CHECK(only<group::log::write>(again)->after.count() > 0);
-    CHECK(only<group::log::write>(again)->batch.SerializeAsString() == first.SerializeAsString());
-  }
-
-  TEST_CASE("replay gives the state back, across snapshots that end old entries") {
-    auto web = deployment("web", 1);
-    group::log log{home_of(web)};
-    state rules{home_of(web)};
-    disk journal;
-    for (int i = 1; i <= 300; ++i) {
-      auto effects = log.propose(1, {put_entry(deployment("web", i))});
-      journal.keep(only<group::log::write>(effects)->batch);
-      for (const auto& x : log.on_written())
-        for (const auto& y : std::get<group::log::commit>(x).entries)
-          rules.apply(y);
-      if (log.wants_snapshot())
-        log.compact(rules.snapshot());
-    }
-    CHECK(journal.rows.size() < 150);
-    group::log again{home_of(web)};
-    state read{home_of(web)};
-    REQUIRE(again.replay(journal.records(), read));
-    CHECK(read.snapshot().SerializeAsString() == rules.snapshot().SerializeAsString());
-    CHECK(again.index() == 300);
-  }
-
-  TEST_CASE("a missing entry or one that does not read is damage, never the log's end") {
-    auto web = deployment("web", 1);
-    group::log log{home_of(web)};
-    disk journal;
-    for (int i = 1; i <= 3; ++i) {
-      journal.keep(only<group::log::write>(log.propose(1, {put_entry(web)}))->batch);
-      log.on_written();
-    }
-    auto check = [&](const std::vector<record>& records) {
-      group::log again{home_of(web)};
-      state read{home_of(web)};
-      auto done = again.replay(records, read);
-      CHECK(!done);
-      if (!done)
-        CHECK(done.why().code == errc::damaged);
-    };
-    auto records = journal.records();
-    auto lacking = records;
-    lacking.erase(lacking.begin() + 1);
-    check(lacking);
-    records[2].set_value("\xff\xff garbage");
-    check(records);
-  }
-
-  TEST_CASE("a finished slot is remembered as finished, by a snapshot too; a stranger's is not") {
-    resource_state one;
-    one.slots["a"].phase = slot_phase::accepted;
-    one.slots["b"].phase = slot_phase::missing;
-    group_entry x;
-    x.mutable_finished()->set_phase("Succeeded");
-    for (const char* uid : {"a", "b", "c"})
-      x.mutable_finished()->add_slots()->set_uid(uid);
-    apply(one, x);
-    CHECK(one.slots["a"].finished == "Succeeded");
-    CHECK(one.slots["b"].finished.empty());
-    CHECK(one.slots.size() == 2);
-    group_state all;
-    auto& kept = *all.add_resources();
-    kept.mutable_what()->set_kind("Pod");
-    auto& slot = *kept.add_slots();
-    slot.mutable_slot()->set_uid("a");
-    slot.set_state("accepted");
-    slot.set_finished("Failed");
-    CHECK(state::from(all).snapshot().resources(0).slots(0).finished() == "Failed");
-    x.mutable_finished()->mutable_of()->set_name("job");
-    CHECK(subject_of(x).name == "job");
   }
 
 } // TEST_SUITE

@@ -39,7 +39,7 @@ struct world {
   explicit world(const resource& x, int nodes = 3) {
     group::resource_state kept;
     kept.what = x;
-    rules.emplace(kept, group_id{1}, node(0), 7, at());
+    rules.emplace(kept, group_id{1}, node(0), 1, 7, at());
     auto table = std::make_shared<member_table>();
     for (int i = 0; i < nodes; ++i)
       (*table)[node(i)] = {"legion-" + std::to_string(i), 1, member_alive};
@@ -662,7 +662,7 @@ TEST_SUITE("keeper/rollout") {
       w.pass(seconds{10});
       CHECK(w.index == commits);                 // once
       kept.slots.begin()->second.node = node(9); // nobody knows it
-      w.rules.emplace(kept, group_id{1}, node(0), 8, w.at());
+      w.rules.emplace(kept, group_id{1}, node(0), 1, 8, w.at());
       w.accepts.clear();
       w.regrets = 9;
       w.act(w.rules->on_members(w.members, w.at()));
@@ -703,7 +703,7 @@ TEST_SUITE("keeper/rollout") {
     auto kept = w.rules->kept();
     kept.slots.begin()->second.phase = group::slot_phase::ending;
     w.accepts.clear();
-    w.rules.emplace(kept, group_id{1}, node(0), 8, w.at());
+    w.rules.emplace(kept, group_id{1}, node(0), 1, 8, w.at());
     w.hold_calls = true;
     w.act(w.rules->on_members(w.members, w.at()));
     CHECK(w.accepts.size() == 1);
@@ -717,7 +717,7 @@ TEST_SUITE("keeper/rollout") {
     auto kept = w.rules->kept();
     kept.what = deployment(1, "b");
     w.accepts.clear();
-    w.rules.emplace(kept, group_id{1}, node(0), 8, w.at());
+    w.rules.emplace(kept, group_id{1}, node(0), 1, 8, w.at());
     w.hold_calls = true;
     w.act(w.rules->on_members(w.members, w.at()));
     REQUIRE(w.accepts.size() == 1);
@@ -729,7 +729,7 @@ TEST_SUITE("keeper/rollout") {
     world w{deployment(1)};
     auto kept = w.rules->kept();
     kept.slots.begin()->second.node = node(9);
-    w.rules.emplace(kept, group_id{1}, node(0), 8, w.at());
+    w.rules.emplace(kept, group_id{1}, node(0), 1, 8, w.at());
     w.silent = true;
     w.act(w.rules->on_members(w.members, w.at()));
     w.pass(seconds{29});

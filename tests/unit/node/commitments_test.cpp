@@ -240,37 +240,6 @@ TEST_SUITE("node/event_ring") {
 
 TEST_SUITE("node/recovery") {
 
-  TEST_CASE("the journal's keys say which groups are kept") {
-    CHECK(group_of_key("group/12/entry/7") == group_id{12});
-    CHECK(!group_of_key("group/64/entry/7"));
-    CHECK(!group_of_key("group/1"));
-    CHECK(!group_of_key("group/x/entry/7"));
-    CHECK(!group_of_key("promise/12/x"));
-  }
-
-  TEST_CASE("a group is kept by who holds resources of it, or records that do not read") {
-    auto named = [](const char* key, std::string value) {
-      record x;
-      x.set_key(key);
-      x.set_value(std::move(value));
-      return x;
-    };
-    group_state empty;
-    empty.set_group(3);
-    empty.set_index(9); // it held something once
-    auto full = empty;
-    full.set_group(2);
-    full.add_resources()->mutable_what()->set_kind("Pod");
-    group_entry put;
-    put.set_index(1);
-    put.mutable_put()->mutable_what()->set_kind("Pod");
-    CHECK(kept_groups({named("group/3/snapshot", empty.SerializeAsString()),
-                       named("group/2/snapshot", full.SerializeAsString()),
-                       named("group/0/entry/00000000000000000001", put.SerializeAsString()),
-                       named("group/5/snapshot", "\x01 no group_state")})
-          == 0b100101);
-  }
-
   TEST_CASE("promises come back whole, and what does not parse is passed over") {
     record a;
     a.set_key(promise_key("u"));

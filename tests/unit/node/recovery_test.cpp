@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "actors/group/log_records.hpp"
 #include "actors/node/recovery.hpp"
 
 using namespace legion;
@@ -34,14 +35,14 @@ TEST_SUITE("node/recovery") {
     damage.set_detail("row 5 does not check");
     damage.set_time_ms(1'800'000'000'000);
     auto carried =
-        node::carried_over({record_of("charter/entry/1", "x"), record_of("group/5/entry/1", "x"),
+        node::carried_over({record_of("charter/entry/1", "x"), record_of("group/5/log/1", "x"),
                             record_of("group/63/snapshot", "x"), record_of("members", "m"),
                             record_of("promise/u1", promise.SerializeAsString()),
                             record_of("start", start.SerializeAsString())},
                            damage);
     CHECK(carried.size() == 4);
     CHECK(find(carried, "members")->value() == "m");
-    CHECK(node::kept_groups(carried) == 0);
+    CHECK(group::groups_in(carried) == 0);
     auto promises = node::promises_in(carried);
     REQUIRE(promises.size() == 1);
     CHECK(promises[0].salvaged());

@@ -26,7 +26,7 @@ public:
     std::lock_guard guard{mutex_};
     news_.emplace_back(who, true);
   }
-  void peer_down(const node_id& who, std::string) override {
+  void peer_down(const node_id& who, down, std::string) override {
     std::lock_guard guard{mutex_};
     news_.emplace_back(who, false);
   }

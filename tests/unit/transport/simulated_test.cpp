@@ -24,7 +24,7 @@ struct heard : legion::transport::sink {
   void peer_up(const node_id& who) override {
     hints.push_back(std::string("up ") + static_cast<char>(who.raw()[0]));
   }
-  void peer_down(const node_id& who, std::string why) override {
+  void peer_down(const node_id& who, transport::down, std::string why) override {
     hints.push_back(std::string("down ") + static_cast<char>(who.raw()[0]) + " " + why);
   }
   void frame_lost(const node_id& to, std::string frame) override {

@@ -61,8 +61,8 @@ private:
       released_.wait(guard, [&] { return !stalled_; });
     }
     void peer_up(const node_id& who) override { heard.peer_up(who); }
-    void peer_down(const node_id& who, std::string why) override {
-      heard.peer_down(who, std::move(why));
+    void peer_down(const node_id& who, down how, std::string why) override {
+      heard.peer_down(who, how, std::move(why));
     }
     void frame_lost(const node_id& to, std::string frame) override {
       heard.frame_lost(to, std::move(frame));

@@ -1,0 +1,129 @@
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/group/group_state_part.hpp"
+
+namespace legion {
+
+namespace {
+
+constexpr auto list_time = seconds{2};
+constexpr auto review_pause = milliseconds{200}; // while something is under way
+constexpr auto review_seldom = seconds{5};
+/// A healthy group looks once in so many seconds, at random, whether it should move: of a zone's 64
+/// groups a few at a time.
+constexpr int least_move_pause = 15;
+constexpr int most_move_pause = 45;
+
+std::vector<group::resident> residents(const group_shell& state) {
+  std::vector<group::resident> result;
+  for (const auto& [id, x] : state.zone)
+    result.push_back(x);
+  return result;
+}
+
+void propose(group_pointer self, const consensus::configuration& wanted) {
+  auto& s = self->state;
+  auto done = s.core->propose_change(wanted, now(self));
+  std::string voters;
+  for (const auto& x : wanted.voters)
+    voters += (voters.empty() ? "" : ",") + name_of(s, x.node);
+  if (done)
+    spdlog::info("group members group={} voters={} learners={}", value(s.group), voters,
+                 wanted.learners.size());
+  else
+    spdlog::debug("group members_refused group={} why=\"{}\"", value(s.group), done.why().detail);
+}
+
+} // namespace
+
+std::string name_of(const group_shell& state, const node_id& x) {
+  auto i = state.members.find(x);
+  return i == state.members.end() || i->second.name.empty() ? x.short_text() : i->second.name;
+}
+
+void review_soon(group_pointer self, time_point::duration after) {
+  if (std::exchange(self->state.reviewing, true))
+    return;
+  self->delayed_send(self, after, review_members{});
+}
+
+/// While this member leads: who should be in the group, and who should lead it.
+void review(group_pointer self) {
+  auto& s = self->state;
+  s.reviewing = false;
+  if (!s.core || !s.keeps || !s.zone_known || s.full)
+    return;
+  auto may_move = now(self) >= s.next_move && !s.committing;
+  if (may_move) {
+    auto pause =
+        least_move_pause + static_cast<int>(s.random() % (most_move_pause - least_move_pause));
+    s.next_move = now(self) + seconds{pause};
+  }
+  auto plan = s.choice->plan(s.core->describe(now(self)), residents(s), may_move, now(self));
+  if (plan.change) {
+    propose(self, *plan.change);
+  } else if (plan.lead && s.rules->resources().empty()) { // else what `why` remembers would be lost
+    spdlog::info("group hands_over group={} to={}", value(s.group), name_of(s, plan.lead->node));
+    (void)s.core->transfer(*plan.lead, now(self));
+  }
+  pump(self);
+  auto soon = plan.change || plan.waits;
+  review_soon(self,
+              soon ? time_point::duration{review_pause} : time_point::duration{review_seldom});
+}
+
+void on_member(group_pointer self, const member_change& x) {
+  auto& s = self->state;
+  auto id = node_id::from_bytes(x.who.id());
+  if (id.null())
+    return;
+  auto journal = consensus::journal_id::from_bytes(x.who.journal());
+  auto [i, fresh] = s.zone.try_emplace(id, group::resident{id, journal, x.state, now(self)});
+  auto& mine = i->second;
+  if (!fresh && (mine.state != x.state || mine.journal != journal))
+    mine = {id, journal, x.state, now(self)};
+  auto& row = s.members[id];
+  if (row.name == x.who.name() && row.start == x.who.start() && row.state == x.state)
+    return;
+  row = {x.who.name(), x.who.start(), x.state};
+  if (s.keeps)
+    review_soon(self, review_pause);
+  if (!s.spreading && s.zone_known) {
+    s.spreading = true; // what changes together is told together
+    self->send(self, spread_zone{});
+  }
+}
+
+void on_spread_zone(group_pointer self) {
+  auto& s = self->state;
+  s.spreading = false;
+  s.spread = std::make_shared<const keeper::member_table>(s.members);
+  for (auto& [key, kept] : s.keepers)
+    if (kept.keeper)
+      self->send(kept.keeper, zone_is{s.spread});
+}
+
+void learn_zone(group_pointer self) {
+  auto& s = self->state;
+  self->request(s.partners.membership, list_time, list_members{})
+      .then(
+          [self](const members_known& x) {
+            auto& s = self->state;
+            for (const auto& y : x.members)
+              on_member(self, y);
+            s.zone_known = true;
+            self->send(self, spread_zone{});
+            self->send(s.partners.membership,
+                       subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
+            serve_authors(self);
+            pump(self);
+          },
+          [self](caf::error& why) {
+            spdlog::warn("group zone_unknown group={} why={}", value(self->state.group),
+                         fault_of(why).detail);
+            learn_zone(self);
+          });
+}
+
+} // namespace legion

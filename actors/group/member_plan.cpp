@@ -1,0 +1,146 @@
+#include "actors/group/member_plan.hpp"
+
+#include <algorithm>
+
+#include "actors/group/whereabouts.hpp"
+
+namespace legion::group {
+
+using consensus::configuration;
+using consensus::member_id;
+
+namespace {
+
+bool in(const std::vector<member_id>& all, const member_id& x) {
+  return std::find(all.begin(), all.end(), x) != all.end();
+}
+
+const resident* find(const std::vector<resident>& zone, const node_id& x) {
+  auto i = std::find_if(zone.begin(), zone.end(), [&](const resident& y) { return y.id == x; });
+  return i == zone.end() ? nullptr : &*i;
+}
+
+/// Then it is the network that failed, or the whole place: nobody is to be replaced.
+bool mass_failure(const std::vector<resident>& zone) {
+  std::size_t dead = 0;
+  std::size_t all = 0;
+  for (const auto& x : zone) {
+    all += x.state != member_left;
+    dead += x.state == member_dead;
+  }
+  return dead * 3 > all;
+}
+
+bool here(const resident& x) {
+  return x.state == member_alive || x.state == member_suspect;
+}
+
+} // namespace
+
+bool member_rules::may_join(const resident& x, time_point now) const {
+  return x.state == member_alive && now - x.since >= settling && !x.journal.null()
+         && !distrusted_.contains({x.id, x.journal});
+}
+
+/// A voter keeps its place, though it may be down for a while.
+bool member_rules::stays(const member_id& who, const std::vector<resident>& zone,
+                         time_point now) const {
+  const auto* x = find(zone, who.node);
+  if (distrusted_.contains(who) || (x && x->state == member_left))
+    return false;
+  if (!x || who == self_)
+    return true;
+  if (!x->journal.null() && x->journal != who.journal)
+    return false; // its journal is gone, and with it what it promised
+  return here(*x) || now - x->since < patience || mass_failure(zone);
+}
+
+std::vector<member_id> member_rules::wanted(const configuration& of,
+                                            const std::vector<resident>& zone, bool may_move,
+                                            member_plan& plan, time_point now) const {
+  std::vector<member_id> kept;
+  for (const auto& who : of.voters)
+    if (stays(who, zone, now))
+      kept.push_back(who);
+  auto healthy = kept.size() == of.voters.size();
+  auto newcomers = zone;
+  std::erase_if(newcomers, [&](const resident& x) {
+    auto member = in(kept, {x.id, x.journal});
+    plan.waits = plan.waits || (!member && x.state == member_alive && !may_join(x, now));
+    return member || !may_join(x, now);
+  });
+  std::sort(newcomers.begin(), newcomers.end(),
+            [&](const resident& a, const resident& b) { return ranks_before(group_, a.id, b.id); });
+  auto enough = kept.size() + newcomers.size() >= voters;
+  auto size = std::max(of.voters.size(), enough ? voters : 1);
+  auto result = kept;
+  for (const auto& x : newcomers)
+    if (result.size() < size)
+      result.push_back({x.id, x.journal});
+  for (const auto& who : of.voters) // nobody can take its place yet
+    if (result.size() < size && !in(result, who))
+      result.push_back(who);
+  if (!healthy || result.size() != of.voters.size() || result.size() < voters || newcomers.empty()
+      || !may_move)
+    return result;
+  // All is well: the one that ranks lowest makes room for one that ranks higher.
+  auto calm = std::all_of(zone.begin(), zone.end(), [&](const resident& x) {
+    return x.state == member_left || (here(x) && now - x.since >= steady);
+  });
+  auto last = std::max_element(result.begin(), result.end(), [&](const auto& a, const auto& b) {
+    return ranks_before(group_, a.node, b.node);
+  });
+  if (calm && ranks_before(group_, newcomers.front().id, last->node))
+    *last = {newcomers.front().id, newcomers.front().journal};
+  return result;
+}
+
+member_plan member_rules::plan(const consensus::core::status& now_is,
+                               const std::vector<resident>& zone, bool may_move,
+                               time_point now) const {
+  member_plan result;
+  if (!now_is.ready)
+    return result;
+  if (!now_is.members_committed) {
+    result.waits = true;
+    return result;
+  }
+  const auto& members = now_is.members;
+  auto moving = may_move || !members.learners.empty(); // what was begun goes on
+  auto voters_now = wanted(members, zone, moving, result, now);
+  auto caught_up = [&](const member_id& who) {
+    return std::any_of(now_is.followers.begin(), now_is.followers.end(),
+                       [&](const auto& x) { return x.who == who && x.caught_up; });
+  };
+  configuration next;
+  next.voters = members.voters;
+  auto ready = true;
+  for (const auto& who : voters_now)
+    if (!in(members.voters, who)) {
+      next.learners.push_back(who);
+      ready = ready && in(members.learners, who) && caught_up(who);
+    }
+  if (ready)
+    next = {voters_now, {}, {}};
+  next = consensus::in_order(std::move(next));
+  if (next != members)
+    result.change = next;
+  else if (!next.learners.empty())
+    result.waits = true;
+  if (result.change || !may_move || !next.learners.empty())
+    return result;
+  // Leaders spread over the zone as voters do: the voter that ranks highest leads.
+  auto best = self_;
+  for (const auto& x : now_is.followers) {
+    const auto* at = find(zone, x.who.node);
+    auto fit = !x.learner && x.heard && x.match == now_is.last && at && at->state == member_alive
+               && now - at->since >= steady;
+    if (fit && ranks_before(group_, x.who.node, best.node))
+      best = x.who;
+  }
+  if (best != self_)
+    result.lead = best;
+  return result;
+}
+
+} // namespace legion::group

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "actors/consensus/core.hpp"
+#include "messages/ids.hpp"
+#include "messages/membership.pb.h"
+#include "messages/time.hpp"
+
+namespace legion::group {
+
+/// A node of the zone as the choice of a group's members sees it.
+struct resident {
+  node_id id;
+  consensus::journal_id journal; // null: it did not say, and cannot be a member
+  member_state state = member_alive;
+  time_point since; // of this state, as seen here
+};
+
+/// What a group's leader should do about who its members are.
+struct member_plan {
+  std::optional<consensus::configuration> change; // to propose
+  std::optional<consensus::member_id> lead;       // to hand leadership to
+  bool waits = false;                             // for time or for a learner: look again soon
+};
+
+/// Grows a group from 1 to 3 in one change when there are nodes, replaces a voter that left, lost
+/// its journal or is dead for long, and moves a healthy group to where rendezvous hashing has it.
+///
+/// Shape:  new voters are learners first. A group never shrinks by itself: a voter that nobody can
+///         replace stays. Nothing is replaced while over a third of the zone seems dead.
+/// Units:  `may_move`: this look may move what is healthy; the owner draws it seldom, so that of a
+///         zone's groups a few move at a time.
+/// Source: docs/consensus.md; Thaler and Ravishankar 1998 for the hashing.
+class member_rules {
+public:
+  static constexpr std::size_t voters = 3;
+  static constexpr auto patience = std::chrono::minutes{5}; // with a voter that is dead
+  static constexpr auto settling = milliseconds{500};       // of a node that is new
+  static constexpr auto steady = seconds{10};               // before what is healthy moves
+
+  member_rules(group_id group, const consensus::member_id& self) : group_(group), self_(self) {}
+
+  /// Its log was found to be shorter than it once acknowledged: it must be replaced.
+  void distrust(const consensus::member_id& who) { distrusted_.insert(who); }
+
+  member_plan plan(const consensus::core::status& now_is, const std::vector<resident>& zone,
+                   bool may_move, time_point now) const;
+
+private:
+  bool may_join(const resident& x, time_point now) const;
+  bool stays(const consensus::member_id& who, const std::vector<resident>& zone,
+             time_point now) const;
+  std::vector<consensus::member_id> wanted(const consensus::configuration& of,
+                                           const std::vector<resident>& zone, bool may_move,
+                                           member_plan& plan, time_point now) const;
+
+  group_id group_;
+  consensus::member_id self_;
+  std::set<consensus::member_id> distrusted_;
+};
+
+} // namespace legion::group

@@ -1,0 +1,136 @@
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/group/admission.hpp"
+#include "actors/group/log_records.hpp"
+#include "actors/node/node_actor_state.hpp"
+
+namespace legion {
+
+namespace {
+
+/// Groups are joined and left several at a time.
+constexpr auto describe_pause = milliseconds{200};
+
+group_handle& spawn_here(node_pointer self, std::uint32_t id, group::journal_copy_ptr journal) {
+  auto& s = self->state;
+  auto& here = s.groups[id];
+  here.journal = std::move(journal);
+  here.group = spawn_group(self->system(), s.context, group_id{id}, here.journal,
+                           {s.partners.store, s.partners.membership, s.partners.beats,
+                            caf::actor_cast<node_handle>(self)});
+  self->monitor(here.group);
+  if (s.journal.full)
+    self->send(here.group, s.journal);
+  if (s.self.describes.draining)
+    self->send(here.group, stand_back{});
+  return here.group;
+}
+
+/// What was acknowledged here may not be all there: a member with another journal begins anew, once
+/// its group has admitted it.
+std::string why_absent(const node_state& s, std::uint32_t group) {
+  const auto& damage = s.context->damage;
+  auto text = "group " + std::to_string(group) + " is not kept by " + s.context->self.name;
+  if (damage && (damage->groups() >> group & 1) != 0)
+    text += " any more, because its journal was damaged: " + damage->detail()
+            + "; the damaged files are in " + damage->aside();
+  return text;
+}
+
+/// All groups begin with the node that founded the cluster, and grow from there. The first thing
+/// that each does is to write the record it starts from.
+void found_groups(node_pointer self) {
+  const auto& context = *self->state.context;
+  consensus::member_id founder{context.self.id,
+                               consensus::journal_id::from_bytes(context.journal_id)};
+  for (std::uint32_t g = 0; g < groups_per_zone; ++g) {
+    record_batch first;
+    group::log_records::found(group_id{g}, {founder}, first);
+    auto journal = std::make_shared<group::journal_copy>();
+    journal->writing(std::move(first));
+    spawn_here(self, g, std::move(journal));
+  }
+}
+
+/// Another actor goes on from what is on disk; one that fails again and again is given up.
+void on_group_down(node_pointer self, std::uint32_t id, const caf::error& why) {
+  auto& here = self->state.groups.at(id);
+  if (here.restarts.spend(now(self))) {
+    spdlog::warn("node group_failed group={} why=\"{}\": started again", id, caf::to_string(why));
+    spawn_here(self, id, here.journal);
+    return;
+  }
+  spdlog::error("node group_given_up group={} why=\"{}\": it failed {} times within {} s; restart "
+                "this node",
+                id, caf::to_string(why), node::restart_budget::most + 1,
+                node::restart_budget::span.count());
+  here.group = nullptr;
+}
+
+} // namespace
+
+void spawn_groups(node_pointer self, std::vector<record>& replayed) {
+  const auto& context = *self->state.context;
+  std::map<std::uint32_t, std::vector<record>> by_group;
+  for (auto& x : replayed)
+    if (auto g = group::group_of_key(x.key()))
+      by_group[value(*g)].push_back(std::move(x));
+  if (by_group.empty() && context.founds() && !context.damage)
+    return found_groups(self);
+  for (auto& [id, records] : by_group)
+    spawn_here(self, id, std::make_shared<group::journal_copy>(records));
+}
+
+bool on_group_ended(node_pointer self, const caf::down_msg& x) {
+  for (auto& [id, here] : self->state.groups)
+    if (here.group && here.group.address() == x.source) {
+      on_group_down(self, id, x.reason);
+      return true;
+    }
+  return false;
+}
+
+caf::result<group_reply> on_group_request(node_pointer self, const group_request& x) {
+  auto& s = self->state;
+  if (x.group() >= groups_per_zone)
+    return group::refused(x, refusal_invalid, "there is no group " + std::to_string(x.group()));
+  auto here = s.groups.find(x.group());
+  if (here == s.groups.end())
+    return group::refused(x, refusal_elsewhere, why_absent(s, x.group()));
+  if (!here->second.group)
+    return group::refused(x, refusal_unreachable,
+                          "group " + std::to_string(x.group()) + " has failed on "
+                              + s.context->self.name + "; restart that node");
+  return self->delegate(here->second.group, x);
+}
+
+caf::result<report_reply> on_report(node_pointer self, const report& x) {
+  auto& groups = self->state.groups;
+  auto i = groups.find(x.group());
+  if (i == groups.end() || !i->second.group)
+    return make_error(fault{errc::unreachable, "the keeper group is not here"});
+  return self->delegate(i->second.group, x);
+}
+
+/// Of a group that has no member here yet: its leader wants this node in it.
+void on_group_mail(node_pointer self, group_mail& x) {
+  auto& s = self->state;
+  auto here = s.groups.find(value(x.group));
+  if (here == s.groups.end())
+    self->send(spawn_here(self, value(x.group), std::make_shared<group::journal_copy>()),
+               std::move(x));
+  else if (here->second.group)
+    self->send(here->second.group, std::move(x));
+}
+
+void on_claimed(node_pointer self, const group_claimed& x) {
+  auto& s = self->state;
+  auto before = s.keeps;
+  auto bit = std::uint64_t{1} << (value(x.group) % groups_per_zone);
+  s.keeps = x.keeps ? s.keeps | bit : s.keeps & ~bit;
+  if (s.keeps != before && !std::exchange(s.describing, true))
+    self->delayed_send(self, describe_pause, describe_again{});
+}
+
+} // namespace legion

@@ -1,0 +1,244 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "actors/group/member_plan.hpp"
+#include "actors/group/whereabouts.hpp"
+
+using namespace legion;
+using namespace legion::group;
+using consensus::configuration;
+using consensus::member_id;
+
+namespace {
+
+constexpr group_id five{5};
+
+consensus::journal_id journal(char n) {
+  return consensus::journal_id::from_bytes(std::string(16, n));
+}
+
+node_id node(int n) {
+  std::string bytes(16, '\0');
+  bytes[0] = static_cast<char>(n * 37 + 1);
+  bytes[15] = static_cast<char>(n);
+  return node_id::from_bytes(bytes);
+}
+
+member_id who(int n) {
+  return {node(n), journal(static_cast<char>(n + 1))};
+}
+
+/// A group that node 0 leads, in a zone whose nodes have lived for a minute.
+struct played {
+  time_point now = time_point{} + std::chrono::hours{1};
+  std::vector<resident> zone;
+  consensus::core::status status;
+  member_rules rules{five, who(0)};
+
+  explicit played(int nodes, std::vector<member_id> voters = {who(0)}) {
+    for (int i = 0; i < nodes; ++i)
+      zone.push_back({node(i), who(i).journal, member_alive, now - seconds{60}});
+    status.role = consensus::role::leader;
+    status.ready = true;
+    status.members_committed = true;
+    become({std::move(voters), {}, {}});
+  }
+  void become(configuration x) {
+    status.members = consensus::in_order(std::move(x));
+    status.followers.clear();
+    for (const auto& x : status.members.all())
+      if (x != who(0))
+        status.followers.push_back({x, 0, !status.members.votes(x), false, true});
+  }
+  void catch_up() {
+    for (auto& x : status.followers)
+      x.caught_up = true;
+  }
+  member_plan plan(bool may_move = false) { return rules.plan(status, zone, may_move, now); }
+};
+
+bool votes(const configuration& x, const member_id& who) {
+  return std::find(x.voters.begin(), x.voters.end(), who) != x.voters.end();
+}
+
+} // namespace
+
+TEST_SUITE("group/member_plan") {
+
+  TEST_CASE("alone, and of two, one decides") {
+    CHECK_FALSE(played{1}.plan().change);
+    CHECK_FALSE(played{2}.plan(true).change);
+  }
+
+  TEST_CASE("with three nodes a group grows: two learners first, then all three in one change") {
+    played x{3};
+    auto first = x.plan().change;
+    REQUIRE(first);
+    CHECK(first->voters == std::vector<member_id>{who(0)});
+    CHECK(first->learners.size() == 2);
+    x.become(*first);
+    CHECK_FALSE(x.plan().change);
+    CHECK(x.plan().waits);
+    x.catch_up();
+    auto second = x.plan().change;
+    REQUIRE(second);
+    CHECK(second->voters.size() == 3);
+    CHECK(second->learners.empty());
+    x.become(*second);
+    CHECK_FALSE(x.plan().change);
+  }
+
+  TEST_CASE("of many nodes the highest by rank join") {
+    played x{9};
+    auto first = x.plan().change;
+    REQUIRE(first);
+    std::vector<node_id> order;
+    for (int i = 1; i < 9; ++i)
+      order.push_back(node(i));
+    std::sort(order.begin(), order.end(),
+              [](const auto& a, const auto& b) { return ranks_before(five, a, b); });
+    REQUIRE(first->learners.size() == 2);
+    for (const auto& who : first->learners)
+      CHECK((who.node == order[0] || who.node == order[1]));
+  }
+
+  TEST_CASE("nothing is begun that can't be: no leader, or a change under way") {
+    played x{3};
+    x.status.members_committed = false;
+    CHECK_FALSE(x.plan().change);
+    CHECK(x.plan().waits);
+    x.status.ready = false;
+    CHECK_FALSE(x.plan().change);
+  }
+
+  TEST_CASE("who has only just come, or says no journal, does not join yet") {
+    played x{3};
+    x.zone[1].since = x.now - milliseconds{100};
+    CHECK_FALSE(x.plan().change);
+    CHECK(x.plan().waits);
+    x.zone[1].since = x.now - seconds{1};
+    x.zone[2].journal = {};
+    CHECK_FALSE(x.plan().change);
+  }
+
+  TEST_CASE("a dead voter keeps its place for five minutes, then another takes it") {
+    played x{4, {who(0), who(1), who(2)}};
+    x.zone[1].state = member_dead;
+    x.zone[1].since = x.now - seconds{299};
+    CHECK_FALSE(x.plan().change);
+    x.zone[1].since = x.now - seconds{300};
+    auto first = x.plan().change;
+    REQUIRE(first);
+    CHECK(first->learners == std::vector<member_id>{who(3)});
+    x.become(*first);
+    x.catch_up();
+    auto second = x.plan().change;
+    REQUIRE(second);
+    CHECK(votes(*second, who(3)));
+    CHECK_FALSE(votes(*second, who(1)));
+  }
+
+  TEST_CASE("a voter that left is replaced at once; without a substitute it stays") {
+    played x{4, {who(0), who(1), who(2)}};
+    x.zone[2].state = member_left;
+    REQUIRE(x.plan().change);
+    CHECK(x.plan().change->learners == std::vector<member_id>{who(3)});
+    x.zone.pop_back();
+    CHECK_FALSE(x.plan().change);
+  }
+
+  TEST_CASE("nobody is replaced while over a third of the zone seems dead") {
+    played x{6, {who(0), who(1), who(2)}};
+    for (int i : {1, 4, 5}) {
+      x.zone[static_cast<std::size_t>(i)].state = member_dead;
+      x.zone[static_cast<std::size_t>(i)].since = x.now - std::chrono::minutes{30};
+    }
+    CHECK_FALSE(x.plan(true).change);
+    x.zone[5].state = member_alive; // two of six: a third, not more
+    REQUIRE(x.plan().change);
+  }
+
+  TEST_CASE("a node with another journal is another member: it is readmitted as a learner") {
+    played x{3, {who(0), who(1), who(2)}};
+    x.zone[1].journal = journal('n');
+    auto first = x.plan().change;
+    REQUIRE(first);
+    CHECK(first->learners == std::vector<member_id>{member_id{node(1), journal('n')}});
+    x.become(*first);
+    x.catch_up();
+    auto second = x.plan().change;
+    REQUIRE(second);
+    CHECK_FALSE(votes(*second, who(1)));
+    CHECK(votes(*second, {node(1), journal('n')}));
+  }
+
+  TEST_CASE("a member that forgot what it acknowledged is replaced, and not asked again") {
+    played x{4, {who(0), who(1), who(2)}};
+    x.rules.distrust(who(1));
+    REQUIRE(x.plan().change);
+    CHECK(x.plan().change->learners == std::vector<member_id>{who(3)});
+  }
+
+  TEST_CASE("a learner that dies makes room for another") {
+    played x{4};
+    auto first = x.plan().change;
+    REQUIRE(first);
+    x.become(*first);
+    auto gone = first->learners.front();
+    for (auto& y : x.zone)
+      if (y.id == gone.node)
+        y.state = member_dead;
+    auto second = x.plan().change;
+    REQUIRE(second);
+    CHECK(second->learners.size() == 2);
+    CHECK(std::find(second->learners.begin(), second->learners.end(), gone)
+          == second->learners.end());
+  }
+
+  TEST_CASE("what is healthy moves to higher ranks one voter at a time, and only when it may") {
+    // The three lowest by rank keep it.
+    std::vector<int> order{1, 2, 3, 4, 5, 6, 7, 8};
+    std::sort(order.begin(), order.end(),
+              [](int a, int b) { return ranks_before(five, node(b), node(a)); });
+    played x{9, {who(0), who(order[0]), who(order[1])}};
+    CHECK_FALSE(x.plan(false).change);
+    auto first = x.plan(true).change;
+    REQUIRE(first);
+    CHECK(first->learners.size() == 1);
+    CHECK(first->learners.front().node == node(order.back()));
+    x.become(*first);
+    x.catch_up();
+    auto second = x.plan(false).change; // what was begun is finished
+    REQUIRE(second);
+    CHECK(votes(*second, first->learners.front()));
+    CHECK(second->voters.size() == 3);
+  }
+
+  TEST_CASE("nothing healthy moves while anybody is dead or new") {
+    std::vector<int> order{1, 2, 3, 4, 5, 6, 7, 8};
+    std::sort(order.begin(), order.end(),
+              [](int a, int b) { return ranks_before(five, node(b), node(a)); });
+    played x{9, {who(0), who(order[0]), who(order[1])}};
+    x.zone[static_cast<std::size_t>(order[4])].since = x.now - seconds{2};
+    CHECK_FALSE(x.plan(true).change);
+  }
+
+  TEST_CASE("leadership goes to the voter that ranks highest, once it has all there is") {
+    auto best = 0;
+    for (int i = 1; i < 3; ++i)
+      if (ranks_before(five, node(i), node(best)))
+        best = i;
+    played x{3, {who(0), who(1), who(2)}};
+    x.status.last = 9;
+    CHECK_FALSE(x.plan(true).lead);
+    for (auto& y : x.status.followers)
+      y.match = 9;
+    CHECK_FALSE(x.plan(false).lead);
+    auto lead = x.plan(true).lead;
+    CHECK(lead.has_value() == (best != 0));
+    if (lead)
+      CHECK(*lead == who(best));
+  }
+
+} // TEST_SUITE
