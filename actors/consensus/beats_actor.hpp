@@ -87,9 +87,10 @@ using beats_handle = caf::typed_actor<caf::reacts_to<consensus_batch>, //
                                       caf::reacts_to<peer_lost>,       //
                                       caf::reacts_to<beats_tick>>;
 
-/// Units: a beat to each peer every 200 ms, silence after 1 s; groups take both from here.
-inline constexpr milliseconds beat_interval{200};
-inline constexpr milliseconds election_timeout{1000};
+/// Units: a beat to each peer every 500 ms, silence after 1.5 s; groups take both from here. A node
+///        that dies is not waited for: its connections are refused.
+inline constexpr milliseconds beat_interval{500};
+inline constexpr milliseconds election_timeout{1500};
 
 beats_handle spawn_beats(caf::actor_system& system, const context_ptr& context);
 

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "actors/consensus/progress.hpp"
 #include "actors/consensus/work.hpp"
 #include "messages/fault.hpp"
+#include "messages/random.hpp"
 #include "messages/time.hpp"
 
 namespace legion::consensus {
@@ -278,7 +278,7 @@ private:
   options tuned_;
   member_id self_;
   std::uint64_t start_;
-  std::mt19937_64 random_;
+  seeded_random random_;
   bool may_vote_;
   log_index removed_at_;
   bool abstains_ = false;

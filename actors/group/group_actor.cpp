@@ -122,7 +122,7 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
       [self](write_again) { on_write_again(self); },
       [self](spread_zone) { on_spread_zone(self); },
       [self](finish_writing) { finish_earlier_write(self); },
-      [self](review_members) { review(self); },
+      [self](const review_members& x) { review(self, x); },
       [self](const respawn_keeper& x) {
         auto i = self->state.keepers.find(x.key);
         if (i != self->state.keepers.end() && !i->second.keeper)

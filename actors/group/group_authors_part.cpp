@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t max_waiting_authors = 1024;
 constexpr std::size_t max_waiting_proposals = 4096;
 /// An election takes less; a group without a quorum does not get one.
-constexpr auto leader_patience = milliseconds{1500};
+constexpr auto leader_patience = milliseconds{1000};
 
 std::string text_of(group_id group) {
   return "group " + std::to_string(value(group));

@@ -9,7 +9,6 @@ namespace {
 
 constexpr auto list_time = seconds{2};
 constexpr auto review_pause = milliseconds{200}; // while something is under way
-constexpr auto review_seldom = seconds{5};
 /// A healthy group looks once in so many seconds, at random, whether it should move: of a zone's 64
 /// groups a few at a time.
 constexpr int least_move_pause = 15;
@@ -43,15 +42,20 @@ std::string name_of(const group_shell& state, const node_id& x) {
 }
 
 void review_soon(group_pointer self, time_point::duration after) {
-  if (std::exchange(self->state.reviewing, true))
+  auto& s = self->state;
+  auto at = now(self) + after;
+  if (s.review_at && *s.review_at <= at)
     return;
-  self->delayed_send(self, after, review_members{});
+  s.review_at = at;
+  self->delayed_send(self, after, review_members{++s.review_generation});
 }
 
 /// While this member leads: who should be in the group, and who should lead it.
-void review(group_pointer self) {
+void review(group_pointer self, const review_members& x) {
   auto& s = self->state;
-  s.reviewing = false;
+  if (x.generation != s.review_generation)
+    return;
+  s.review_at.reset();
   if (!s.core || !s.keeps || !s.zone_known || s.full)
     return;
   auto may_move = now(self) >= s.next_move && !s.committing;
@@ -69,8 +73,8 @@ void review(group_pointer self) {
   }
   pump(self);
   auto soon = plan.change || plan.waits;
-  review_soon(self,
-              soon ? time_point::duration{review_pause} : time_point::duration{review_seldom});
+  auto seldom = std::max(s.next_move - now(self), time_point::duration{review_pause});
+  review_soon(self, soon ? time_point::duration{review_pause} : seldom);
 }
 
 void on_member(group_pointer self, const member_change& x) {

@@ -32,7 +32,9 @@ struct spread_zone {};
 /// What an earlier actor was writing when it failed is written again.
 struct finish_writing {};
 /// Whether the group has the right members, and leader.
-struct review_members {};
+struct review_members {
+  std::uint64_t generation = 0;
+};
 /// A keeper that failed too often may be tried again.
 struct respawn_keeper {
   group::resource_key key;
@@ -123,7 +125,8 @@ struct group_shell {
   std::optional<group::member_rules> choice;
   bool zone_known = false;
   bool spreading = false;
-  bool reviewing = false;
+  std::optional<time_point> review_at;
+  std::uint64_t review_generation = 0;
   time_point next_move; // not before, what is healthy may move
   std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
 
@@ -173,7 +176,7 @@ void on_keeper_down(group_pointer self, const caf::down_msg& x);
 void learn_zone(group_pointer self);
 void on_member(group_pointer self, const member_change& x);
 void on_spread_zone(group_pointer self);
-void review(group_pointer self);
+void review(group_pointer self, const review_members& x);
 void review_soon(group_pointer self, time_point::duration after);
 std::string name_of(const group_shell& state, const node_id& x);
 

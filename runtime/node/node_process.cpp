@@ -185,6 +185,7 @@ int run_node(const configuration& settings) {
   signals asked;
   // Two arenas and early trimming: a node is small, and glibc's arenas per thread are not.
   mallopt(M_ARENA_MAX, 2);
+  mallopt(M_TRIM_THRESHOLD, 64 * 1024);
   start_logging(settings);
   google::protobuf::SetLogHandler(nullptr); // a stranger's bytes are not to fill the log
   if (sodium_init() < 0)

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <random>
+
 #include "tests/unit/consensus/few_members.hpp"
 
 using namespace legion;

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <random>
+
 #include <algorithm>
 
 #include "tests/unit/consensus/few_members.hpp"
