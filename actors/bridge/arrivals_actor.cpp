@@ -13,6 +13,17 @@
 
 namespace legion::bridge {
 
+namespace {
+
+std::string older_start(std::uint64_t start) {
+  return "a later start of your node than " + std::to_string(start)
+         + " is known here: your journal was lost or is old. Restore journal.db, or remove "
+           "node.key "
+           "too: then it begins as a new node";
+}
+
+} // namespace
+
 /// One message that may pass, with whom it is for.
 struct exchange::arrival {
   envelope_view what;
@@ -28,8 +39,14 @@ void exchange::on_frame(const node_id& from, const std::string& bytes, caf::exec
     spdlog::debug("bridge damaged_frame peer={} bytes={}", from.short_text(), bytes.size());
     return lost(from, failure_refused);
   }
-  if (frame->version == wire_version && !learn_start(from, start_number{frame->start}, host))
-    return lost(from, failure_unreachable, frame->messages.size());
+  if (frame->version == wire_version && !learn_start(from, start_number{frame->start}, host)) {
+    // Late words of an earlier life, which nobody there hears an answer to; or a journal was lost.
+    for (const auto& x : frame->messages)
+      refuse(
+          from, frame->start, x.request,
+          {failure_refused, static_cast<std::uint32_t>(errc::refused), older_start(frame->start)});
+    return;
+  }
   std::vector<arrival> pass;
   pass.reserve(frame->messages.size());
   sort_out(from, *frame, pass);

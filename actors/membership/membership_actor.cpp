@@ -96,9 +96,11 @@ void perform(membership_pointer self, membership::ask_join& x) {
           [self, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
             auto why = fault_of(error);
             self->state.join_trouble =
-                endpoint + " does not answer (" + to_string(why.code)
-                + (why.detail.empty() ? "" : ": " + why.detail)
-                + "): is a node there, and is its join string the one given?";
+                why.code == errc::refused
+                    ? endpoint + " refuses: " + why.detail
+                    : endpoint + " does not answer (" + to_string(why.code)
+                          + (why.detail.empty() ? "" : ": " + why.detail)
+                          + "): is a node there, and is its join string the one given?";
             spdlog::warn("membership join_failed endpoint={} why=\"{}: {}\"", endpoint,
                          to_string(why.code), why.detail);
             perform_all(self, self->state.rules->on_join_failed(i, now(self)));

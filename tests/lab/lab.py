@@ -348,6 +348,23 @@ def a_lost_journal_or_key_is_said_plainly(bin_folder):
         check("journal.db is new, but node.key is not" in node.log.read_text(), "a new journal is not said")
         check("journal.db is new" in folded(node.ctl("describe", "node", node.name).stdout), "describe node is silent")
         wait_for("what no promise is known of has ended", lambda: not alive(pod), 20)
+    with Cluster(bin_folder, 2) as c:
+        node = c.nodes[1]
+        node.terminate()
+        node.start().await_up()
+        wait_for("2 Ready", lambda: c.ready(c.nodes[0]) == 2)
+        node.terminate()
+        for file in node.data.glob("journal.db*"):
+            file.unlink()
+        node.start().await_up()
+        wait_for("its zone's refusal, with the cure",
+                 lambda: "refuses: " in (text := node.ctl("get", "nodes").stderr) and "remove node.key too" in text)
+        node.terminate()
+        (node.data / "node.key").unlink()
+        for file in node.data.glob("journal.db*"):
+            file.unlink()
+        node.start()
+        wait_for("2 Ready again", lambda: c.ready(c.nodes[0]) == 2)
 
 
 @test

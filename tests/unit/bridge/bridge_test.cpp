@@ -279,6 +279,18 @@ TEST_SUITE("bridge/bridge_actor") {
     caf::anon_send_exit(host, caf::exit_reason::kill);
   }
 
+  TEST_CASE("who has a lower start number than was seen is told so, and counted") {
+    pair p;
+    REQUIRE(code(ask_group(p.system, p.remote)) == errc::none);
+    p.b.told(p.a, member_alive, 5);
+    p.b.losses(p.a.keys.who.id, failure_refused); // once it answers, it has heard
+    auto answer = ask_group(p.system, p.remote);
+    REQUIRE(!answer);
+    CHECK(answer.why().code == errc::refused);
+    CHECK(answer.why().detail.starts_with("a later start of your node than 1 is known here"));
+    CHECK(p.b.losses(p.a.keys.who.id, failure_refused) > 0);
+  }
+
   TEST_CASE("one-way messages arrive with the sender that the connection proves") {
     pair x;
     swim_packet packet;
