@@ -64,8 +64,11 @@ bool bind_works(int family, int type, int port) {
   if (file < 0)
     return family == AF_INET6; // a machine without IPv6
   int done = 0;
+  int yes = 1;
+  // Connections that are over stay in TIME_WAIT for a minute: no server minds, and this doesn't.
+  if (type == SOCK_STREAM)
+    setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   if (family == AF_INET6) {
-    int yes = 1;
     setsockopt(file, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
     struct sockaddr_in6 address {};
     address.sin6_family = AF_INET6;
@@ -79,6 +82,9 @@ bool bind_works(int family, int type, int port) {
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     done = bind(file, reinterpret_cast<sockaddr*>(&address), sizeof(address));
   }
+  // Two may be bound to one address so; only one of them can listen.
+  if (done == 0 && type == SOCK_STREAM)
+    done = listen(file, 1);
   close(file);
   return done == 0;
 }

@@ -78,6 +78,8 @@ class small_server {
 public:
   explicit small_server(std::string answer) : answer_(std::move(answer)) {
     socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int yes = 1; // as servers do
+    setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -438,6 +440,24 @@ TEST_SUITE("drivers/process_driver") {
     CHECK(m.probe(where).detail.find("refused") != std::string::npos);
     where.path = "/x\r\nHost: y";
     CHECK_FALSE(m.probe(where).passed);
+    // A connection that its server closed first stays in TIME_WAIT: nobody holds its port any more.
+    int port = 0;
+    {
+      small_server closes_first{"bye"};
+      port = closes_first.port;
+      auto client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      sockaddr_in to{};
+      to.sin_family = AF_INET;
+      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      to.sin_port = htons(static_cast<std::uint16_t>(port));
+      REQUIRE(connect(client, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0);
+      REQUIRE(send(client, "?", 1, MSG_NOSIGNAL) == 1);
+      char buffer[16];
+      while (recv(client, buffer, sizeof(buffer), 0) > 0)
+        continue;
+      close(client);
+    }
+    CHECK(m.driver->port_is_free(port));
   }
 
   TEST_CASE("a second supervisor of one folder is refused, and garbage on its socket cuts off only "
