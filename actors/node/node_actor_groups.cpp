@@ -34,7 +34,8 @@ std::string why_absent(const node_state& s, std::uint32_t group) {
   auto text = "group " + std::to_string(group) + " is not kept by " + s.context->self.name;
   if (damage && (damage->groups() >> group & 1) != 0)
     text += " any more, because its journal was damaged: " + damage->detail()
-            + "; the damaged files are in " + damage->aside();
+            + "; the damaged files are in " + damage->aside()
+            + ". If no other node holds what they held: legion-node --accept-loss";
   return text;
 }
 

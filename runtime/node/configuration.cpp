@@ -22,6 +22,7 @@ struct raw {
   std::string config, data, name, zone, listen, api, ports, cpu, memory, pods, log_level;
   std::vector<std::string> join, labels, taints;
   bool drain = false;
+  bool accept_loss = false;
   bool version = false;
 };
 
@@ -75,6 +76,10 @@ void add_options(CLI::App& app, raw& x) {
   app.add_flag("--drain", x.drain,
                "End this data folder's workloads with their grace period, stop its node, and wait "
                "until it is done");
+  app.add_flag(
+      "--accept-loss", x.accept_loss,
+      "After a damaged journal that no other node can make good: what its keeper groups held is "
+      "lost, and they begin anew");
   app.add_flag("--version", x.version, "Print the version");
   app.footer(
       "Examples:\n"
@@ -141,6 +146,7 @@ result<configuration> check(const raw& x) {
   configuration result;
   result.file = x.config;
   result.drain = x.drain;
+  result.accept_loss = x.accept_loss;
   result.data = x.data.empty() ? default_data_folder() : x.data;
   result.name = x.name.empty() ? host_name() : x.name;
   if (!is_dns_label(result.name))

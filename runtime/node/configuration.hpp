@@ -29,6 +29,7 @@ struct configuration {
   std::vector<taint> taints;
   std::string log_level = "info";
   bool drain = false;
+  bool accept_loss = false; // of what only a damaged journal held
 };
 
 /// What the command line asked for: a node that runs, or a text to print and an exit code.

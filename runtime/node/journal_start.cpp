@@ -57,8 +57,8 @@ std::string lost_journal(bool founds) {
                      "a new node");
 }
 
-result<journal_start> begin_start(const store::opened& journal, const node_id& self, bool founds,
-                                  std::int64_t now_ms) {
+result<journal_start> begin_start(store::opened& journal, const node_id& self, bool founds,
+                                  std::int64_t now_ms, bool accepts_loss) {
   journal_start result;
   start_record last;
   known_members known;
@@ -99,11 +99,19 @@ result<journal_start> begin_start(const store::opened& journal, const node_id& s
   auto& mine = *batch.add_records();
   mine.set_key("start");
   mine.set_value(last.SerializeAsString());
+  auto damage = node::damage_in(journal.records);
+  if (accepts_loss && damage) {
+    spdlog::warn("node loss_accepted what=\"{}\" aside={}: its groups are fenced no more",
+                 damage->detail(), damage->aside());
+    batch.add_records()->set_key(node::damage_key);
+  }
   first_write done;
   auto writer = journal.start(done);
   writer->append(1, std::move(batch));
   if (auto written = done.wait(); !written)
     return written.why();
+  if (accepts_loss)
+    std::erase_if(journal.records, [](const record& x) { return x.key() == node::damage_key; });
   return result;
 }
 

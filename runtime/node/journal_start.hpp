@@ -29,9 +29,10 @@ struct journal_start {
 /// founds a cluster makes its id here, in the same write: a founder that dies at once is the
 /// founder of the same cluster when it returns.
 ///
+/// With `accepts_loss` the same write takes the note of an earlier damage away, also from `journal`.
 /// Errors: those of the store; `conflict` if the journal is another node's.
-result<journal_start> begin_start(const store::opened& journal, const node_id& self, bool founds,
-                                  std::int64_t now_ms);
+result<journal_start> begin_start(store::opened& journal, const node_id& self, bool founds,
+                                  std::int64_t now_ms, bool accepts_loss = false);
 
 /// What is to be said when a node that has started before finds an empty journal.
 std::string lost_journal(bool founds);

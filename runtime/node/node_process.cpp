@@ -107,11 +107,11 @@ std::int64_t now_ms() {
 }
 
 result<node_context> context_of(const configuration& settings, const key_pair& keys,
-                                const store::opened& journal) {
+                                store::opened& journal) {
   node_context result;
   result.self.id = identify(keys.public_key);
   auto founds = settings.join.empty();
-  auto begun = begin_start(journal, result.self.id, founds, now_ms());
+  auto begun = begin_start(journal, result.self.id, founds, now_ms(), settings.accept_loss);
   if (!begun)
     return begun.why();
   auto contacts = contacts_of(settings);

@@ -1,7 +1,11 @@
 #include "runtime/node/journal_start.hpp"
 
+#include <filesystem>
+#include <fstream>
+
 #include <doctest/doctest.h>
 
+#include "actors/node/recovery.hpp"
 #include "runtime/store/sqlite/sqlite_store.hpp"
 #include "tests/unit/node_process/scratch_folder.hpp"
 
@@ -50,6 +54,44 @@ TEST_SUITE("node_process/journal_start") {
           == "journal.db is of node " + me.short_text() + ", node.key of node " + other.short_text()
                  + ": restore the one that is of the other, or remove both to begin as a new node");
     CHECK(value(start(at, me, 3000)->start) == 2); // nothing was counted
+  }
+
+  TEST_CASE(
+      "a damaged journal fences until its loss is accepted, for good, and makes a new member") {
+    scratch_folder at;
+    std::string old;
+    {
+      auto journal = open_journal(at.path(), 1'000);
+      REQUIRE(begin_start(*journal, me, true, 1000));
+      old = journal->id;
+    }
+    std::ofstream{at.path() + "/journal.db"} << std::string(8192, 'z');
+    std::filesystem::remove(at.path() + "/journal.db-wal");
+    const wall_ms now = 1'700'000'000'000;
+    {
+      auto journal = open_journal(at.path(), now);
+      REQUIRE(journal);
+      CHECK(journal->id != old);
+      CHECK(std::filesystem::exists(at.path() + "/journal.damaged-1/journal.db"));
+      auto damage = node::damage_in(journal->records);
+      REQUIRE(damage);
+      CHECK(damage->time_ms() == now);
+      auto begun = begin_start(*journal, me, true, 1000);
+      REQUIRE(begun);
+      CHECK(value(begun->start) == now / 1000 + 1); // above any that may be lost
+      old = journal->id;
+    }
+    {
+      auto journal = open_journal(at.path(), now);
+      CHECK(node::damage_in(journal->records)); // a restart lifts nothing
+      REQUIRE(begin_start(*journal, me, true, 1000, true));
+      CHECK_FALSE(node::damage_in(journal->records));
+    }
+    auto journal = open_journal(at.path(), now);
+    CHECK_FALSE(node::damage_in(journal->records));
+    CHECK(journal->id == old);
+    CHECK(std::filesystem::exists(at.path()
+                                  + "/journal.damaged-1/journal.db")); // its owner removes it
   }
 
 } // TEST_SUITE
