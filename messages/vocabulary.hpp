@@ -24,6 +24,8 @@
   X(13, accept_reply)                                                                              \
   X(14, release)                                                                                   \
   X(15, release_reply)                                                                             \
+  X(16, lease_ask)                                                                                 \
+  X(17, lease_answer)                                                                              \
   X(20, report)                                                                                    \
   X(21, report_reply)                                                                              \
   X(30, group_request)                                                                             \

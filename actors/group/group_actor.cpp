@@ -93,6 +93,7 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
   return {
       [self](group_request& x) { return on_request(self, x); },
       [self](const report& x) { return on_report(self, x); },
+      [self](const lease_ask& x) { return on_lease_ask(self, x); },
       [self](const member_change& x) { on_member(self, x); },
       [self](const store::health& x) {
         self->state.full = x.full;

@@ -19,6 +19,7 @@ namespace legion {
 /// the keepers of its resources.
 using group_handle = caf::typed_actor<caf::replies_to<group_request>::with<group_reply>, //
                                       caf::replies_to<report>::with<report_reply>,       //
+                                      caf::replies_to<lease_ask>::with<lease_answer>,    //
                                       caf::reacts_to<member_change>,                     //
                                       caf::reacts_to<store::health>,                     //
                                       caf::reacts_to<stand_back>,                        //

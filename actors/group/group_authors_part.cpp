@@ -195,6 +195,8 @@ void on_committed(group_pointer self, consensus::log_index index, consensus::ter
 
 void on_read_granted(group_pointer self, std::uint64_t number) {
   auto& s = self->state;
+  if (on_quorum_answered(self, number, true))
+    return;
   auto found = s.readers.extract(number);
   if (found.empty())
     return;
@@ -208,6 +210,8 @@ void on_read_granted(group_pointer self, std::uint64_t number) {
 }
 
 void dismiss_reader(group_pointer self, std::uint64_t number) {
+  if (on_quorum_answered(self, number, false))
+    return;
   auto found = self->state.readers.extract(number);
   if (!found.empty())
     refuse_elsewhere(self, found.mapped());

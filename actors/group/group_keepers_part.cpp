@@ -53,6 +53,7 @@ void stop_keeping(group_pointer self) {
     end_keeper(self, kept);
   s.keepers.clear();
   s.reports.clear();
+  dismiss_lease_asks(self);
 }
 
 void on_keeper_down(group_pointer self, const caf::down_msg& x) {

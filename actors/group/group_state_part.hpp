@@ -11,6 +11,7 @@
 
 #include "actors/consensus/core.hpp"
 #include "actors/group/group_actor.hpp"
+#include "actors/group/group_lease_part.hpp"
 #include "actors/group/log_records.hpp"
 #include "actors/group/member_plan.hpp"
 #include "actors/group/state.hpp"
@@ -129,6 +130,7 @@ struct group_shell {
   std::uint64_t review_generation = 0;
   time_point next_move; // not before, what is healthy may move
   std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
+  group_leases leases;
 
   ~group_shell();
 };
@@ -189,5 +191,16 @@ void explain(group_pointer self, const group_author& x);
 /// Evidence goes to the keepers of the resources it is about; a report that was heard before is
 /// only acknowledged again.
 caf::result<report_reply> on_report(group_pointer self, const report& x);
+
+/// Answered once a quorum has confirmed, in a round that begins after this, that the group is led
+/// here.
+lease_reply on_lease_ask(group_pointer self, const lease_ask& x);
+/// Tells, later or at once, whether a quorum confirms that this member leads now; never, once it
+/// leads no more.
+void confirm_quorum(group_pointer self, std::function<void(bool)> done);
+/// False: the read was not for leases.
+bool on_quorum_answered(group_pointer self, std::uint64_t read, bool yes);
+/// This member leads no more: who asked is to ask another.
+void dismiss_lease_asks(group_pointer self);
 
 } // namespace legion

@@ -18,9 +18,11 @@ namespace legion::keeper {
 struct watch {
   bool bound = false;    // its node said so, by an answer or by evidence
   bool released = false; // its node has nothing of it any more
+  bool ended = false;    // and saw its workload end
   std::string regret;    // why its node will not bind it; empty: no regret
   std::optional<assessment> seen;
   std::optional<time_point> ready_since;
+  std::optional<time_point> renewed; // no lease of it was asked for later; nothing: it had none
 };
 
 using watches = std::map<std::string, watch>; // by uid

@@ -173,6 +173,9 @@ keeper_handle::behavior_type keeper_actor(keeper_pointer self, context_ptr conte
       [self](const explain_slot& x) {
         return keeper_explanation{self->state.rollout->explain(x.pod, moment_of(self))};
       },
+      [self](const renew_slots& x) {
+        return slots_renewed{self->state.rollout->on_lease_ask(x.from, x.uids, moment_of(self))};
+      },
       [self](keeper_tick x) {
         if (x.generation != self->state.generation)
           return;

@@ -45,6 +45,15 @@ struct keeper_explanation {
   std::optional<explanation> what;
 };
 
+/// A node asked for leases, and a quorum confirmed since that the group is led here.
+struct renew_slots {
+  node_id from;
+  std::vector<std::string> uids;
+};
+struct slots_renewed {
+  std::vector<std::string> uids;
+};
+
 /// The keeper's own timer.
 struct keeper_tick {
   std::uint64_t generation = 0;
@@ -60,6 +69,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::read_view)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::keeper_view)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::explain_slot)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::keeper_explanation)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::renew_slots)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::slots_renewed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::keeper_tick)
 
 namespace legion {
@@ -75,6 +86,7 @@ using keeper_handle = caf::typed_actor<caf::reacts_to<entries_committed>,       
                                        caf::reacts_to<answered_late>,                           //
                                        caf::replies_to<read_view>::with<keeper_view>,           //
                                        caf::replies_to<explain_slot>::with<keeper_explanation>, //
+                                       caf::replies_to<renew_slots>::with<slots_renewed>,       //
                                        caf::reacts_to<keeper_tick>>;
 
 /// Owned by its group, which ends it when nothing is left of the resource, or when this node leads

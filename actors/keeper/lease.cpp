@@ -5,9 +5,23 @@
 
 namespace legion::keeper {
 
+bool is_exclusive(const resource& what) {
+  const auto& about = what.has_pod() ? what.metadata() : what.deployment().template_().metadata();
+  return std::any_of(about.annotations().begin(), about.annotations().end(), [](const label& x) {
+    return x.key() == exclusive_annotation && x.value() == "true";
+  });
+}
+
 milliseconds lease_times::term_before(milliseconds pod_grace) const {
   // At least half of the lease is for work, or a renewal in time would find it ending.
   return std::clamp(pod_grace, milliseconds{0}, lease / 2);
+}
+
+time_point lease_over(std::uint32_t lease_ms, time_point renewed) {
+  lease_times times;
+  times.lease = milliseconds{lease_ms};
+  times.drift = std::max(times.drift, times.lease / 100);
+  return renewed + times.wait();
 }
 
 bool lease_desk::on_ask(ask x) {
@@ -41,10 +55,6 @@ std::vector<lease_desk::ask> lease_desk::round_confirmed(std::uint64_t round) {
 void lease_desk::deposed() {
   waiting_.clear();
   riding_.clear();
-}
-
-time_point may_call_again(time_point last_renewed, bool told_gone, const lease_times& times) {
-  return told_gone ? last_renewed : last_renewed + times.wait();
 }
 
 } // namespace legion::keeper

@@ -6,9 +6,15 @@
 #include <vector>
 
 #include "messages/ids.hpp"
+#include "messages/resource.pb.h"
 #include "messages/time.hpp"
 
 namespace legion::keeper {
+
+inline constexpr const char* exclusive_annotation = "legion.dev/exclusive";
+
+/// At most as many replicas as are wanted run anywhere: the pod, or the template, is annotated so.
+bool is_exclusive(const resource& what);
 
 /// The times of leases, for exclusive workloads: at most one of each runs anywhere.
 ///
@@ -29,7 +35,7 @@ struct lease_times {
   milliseconds lease{10'000};
   milliseconds grace{2'000};
   milliseconds drift{100};   // over one lease: 1%, far beyond what clocks do
-  milliseconds again{3'000}; // a node asks so often: three tries fit in a lease
+  milliseconds again{1'500}; // a node asks so often: three tries before the first TERM
 
   /// What a new leader waits, from when it became leader, before it calls again for a replica of
   /// which it has not heard that it ended.
@@ -37,6 +43,9 @@ struct lease_times {
   /// TERM comes so long before the deadline, whatever grace the pod asks for.
   milliseconds term_before(milliseconds pod_grace) const;
 };
+
+/// When what was renewed last at `renewed` is gone for sure, wherever it is.
+time_point lease_over(std::uint32_t lease_ms, time_point renewed);
 
 /// Who asked to be renewed, at a group's leader.
 ///
@@ -67,11 +76,5 @@ private:
   std::map<node_id, ask> waiting_; // for a round to begin
   std::map<node_id, std::pair<std::uint64_t, ask>> riding_;
 };
-
-/// When a leader may call again for an exclusive replica that it believes may still run.
-///
-/// `last_renewed` is the last round's beginning after which this leader renewed it, or when it
-/// became leader; `told_gone` is a release that its node answered.
-time_point may_call_again(time_point last_renewed, bool told_gone, const lease_times& times);
 
 } // namespace legion::keeper

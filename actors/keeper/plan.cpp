@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "actors/keeper/lease.hpp"
 #include "actors/keeper/revision.hpp"
 
 namespace legion::keeper {
@@ -89,7 +90,7 @@ leeway leeway_of(const deployment_spec& x) {
   return result;
 }
 
-plan plan_of(const resource& what, const std::vector<replica>& replicas, bool old_are_leaving) {
+plan plan_of(const resource& what, const std::vector<replica>& replicas, int leaving) {
   plan result;
   auto wanted = what.deployment().unstarted() ? 0 : wanted_of(what);
   replicas_view current, old;
@@ -108,10 +109,16 @@ plan plan_of(const resource& what, const std::vector<replica>& replicas, bool ol
   auto have = static_cast<int>(current.size());
   auto recreate = !what.has_deployment() || what.deployment().strategy() == "Recreate";
   choose(current, have - wanted, result.end);
+  if (is_exclusive(what)) {
+    for (auto* x : old)
+      result.end.push_back(x->uid);
+    result.name = std::max(0, wanted - have - static_cast<int>(old.size()) - leaving);
+    return result;
+  }
   if (recreate) {
     for (auto* x : old)
       result.end.push_back(x->uid);
-    if (old.empty() && !old_are_leaving)
+    if (old.empty() && leaving == 0)
       result.name = std::max(0, wanted - have);
     return result;
   }

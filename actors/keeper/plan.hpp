@@ -40,13 +40,14 @@ struct leeway {
 /// left out, surge rounded up, unavailable rounded down, never both 0.
 leeway leeway_of(const deployment_spec& x);
 
-/// One step of a rollout. `old_are_leaving`: replicas of earlier templates were ended but have not
-/// stopped yet (Recreate waits for them; so does a bare Pod, whose name serves one at a time).
+/// One step of a rollout. `leaving`: so many replicas were ended but may still run; of earlier
+/// templates (Recreate waits for them), of a bare Pod, whose name serves one at a time, and of what
+/// is exclusive: then they and the others together are never more than wanted.
 ///
 /// Source: Kubernetes' deployment controller, rolling.go: new ones first up to the surge, then
 ///         unready old ones go, then ready old ones as far as enough stay available. Differs: a
 ///         missing replica of an old template is dropped at once, for its template is not kept; so
 ///         one that is lost while a rollout is paused comes back from the newer template.
-plan plan_of(const resource& what, const std::vector<replica>& replicas, bool old_are_leaving);
+plan plan_of(const resource& what, const std::vector<replica>& replicas, int leaving);
 
 } // namespace legion::keeper

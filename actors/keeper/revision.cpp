@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "actors/keeper/lease.hpp"
+
 namespace legion::keeper {
 
 namespace {
@@ -30,6 +32,8 @@ std::string revision_of(const resource& x) {
   // Labels of a bare Pod may change without its replica starting anew.
   auto bytes = x.has_deployment() ? x.deployment().template_().SerializeAsString()
                                   : x.pod().SerializeAsString();
+  if (x.has_pod() && is_exclusive(x)) // what runs without a lease cannot be given one
+    bytes += exclusive_annotation;
   std::uint64_t hash = 14695981039346656037ull;
   for (unsigned char c : bytes)
     hash = (hash ^ c) * 1099511628211ull;

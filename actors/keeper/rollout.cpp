@@ -26,7 +26,9 @@ rollout::rollout(group::resource_state kept, group_id group, node_id self, std::
 
 void rollout::list_errands(moment t) {
   for (const auto& [uid, slot] : kept_.slots) {
-    watches_.try_emplace(uid);
+    auto& heard = watches_[uid];
+    if (slot.phase != slot_phase::missing)
+      heard.renewed = t.now; // as far as we know: by whoever kept it before us
     if (slot.phase == slot_phase::accepted)
       accepts_.try_emplace({slot.node, slot.offer}, errand{t.now});
     else if (slot.phase == slot_phase::ending)
@@ -244,6 +246,9 @@ rollout::effects rollout::on_release_reply(const node_id& from, const release_re
     watches_[y.uid()].released = true;
     any = true;
   }
+  for (const auto& uid : x.ended())
+    if (auto i = kept_.slots.find(uid); i != kept_.slots.end() && i->second.node == from)
+      watches_[uid].ended = watches_[uid].released;
   if (any) // room was freed
     call_sooner(t);
   if (auto i = releases_.find(from); i != releases_.end()) {

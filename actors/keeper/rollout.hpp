@@ -57,7 +57,8 @@ using effect = std::variant<propose, place, send_accept, send_release>;
 ///         is built from them, so it is never sent before it is committed.
 /// Units:  `due` says when `on_tick` is of use; nothing is due while all is as wanted.
 /// Errors: silence is resent with back-off, never reassigned; a slot is called anew only after
-///         regret, release, or its node's death, as membership says.
+///         regret, release, or its node's death, as membership says; a leased one not before its
+///         last lease is over besides, unless its node saw it end.
 /// Source: Burgess and Bergstra 2014, Promise Theory; Kubernetes' deployment controller for counts.
 class rollout {
 public:
@@ -79,6 +80,9 @@ public:
   effects on_release_reply(const node_id& from, const release_reply& x, moment t);
   effects on_release_failed(const node_id& from, moment t);
   effects on_heard(const report& x, moment t);
+  /// A node asked for leases, and a quorum confirmed since that we lead: those that it gets.
+  std::vector<std::string> on_lease_ask(const node_id& from, const std::vector<std::string>& uids,
+                                        moment t);
   effects on_tick(moment t);
 
   std::optional<time_point> due(time_point now) const;
@@ -117,6 +121,7 @@ private:
   accept accept_of(const offer_key& key) const;
   release release_of(const node_id& node) const;
   bool is_dead(const node_id& node, time_point now) const;
+  bool may_run(const group::slot_state& slot, const watch& heard, time_point now) const;
   void tell(const char* type, const char* reason, std::string object, std::string message,
             moment t);
   std::size_t missing() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/group/admission.hpp"
+#include "actors/keeper/lease.hpp"
 #include "actors/keeper/revision.hpp"
 
 namespace legion::keeper {
@@ -61,7 +62,8 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t)
   std::map<std::string, slots_finished> finished; // by phase
   for (const auto& [uid, slot] : kept_.slots) {
     const auto& heard = watches_[uid];
-    if (slot.phase == slot_phase::ending && (heard.released || !heard.regret.empty())) {
+    auto waits = slot.what.lease_ms() > 0 && may_run(slot, heard, t.now);
+    if (slot.phase == slot_phase::ending && !waits && (heard.released || !heard.regret.empty())) {
       *gone.add_slots() = slot.what;
       leaving.insert(uid);
     }
@@ -72,7 +74,8 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t)
       continue;
     }
     if (!heard.regret.empty()) {
-      *gone.add_slots() = slot.what; // counted until it is gone, then named anew
+      if (!waits)
+        *gone.add_slots() = slot.what; // counted until it is gone, then named anew
       continue;
     }
     auto why = broken_because(kept_.what, heard);
@@ -106,17 +109,17 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, mome
   if (kept_.deleting)
     return;
   std::vector<replica> replicas;
-  auto old_are_leaving = false;
+  auto one_at_a_time = kept_.what.has_pod() || is_exclusive(kept_.what);
+  auto may_still_run = 0;
   for (const auto& [uid, slot] : kept_.slots) {
     if (slot.phase == slot_phase::ending || leaving.contains(uid)) {
-      auto stopped = watches_[uid].released || is_dead(slot.node, t.now);
-      if (!stopped && (kept_.what.has_pod() || slot.what.revision() != revision_))
-        old_are_leaving = true;
+      auto counts = one_at_a_time || slot.what.revision() != revision_;
+      may_still_run += counts && may_run(slot, watches_[uid], t.now) ? 1 : 0;
       continue;
     }
     replicas.push_back(replica_of(kept_.what, revision_, slot, watches_[uid], t.now));
   }
-  auto next = plan_of(kept_.what, replicas, old_are_leaving);
+  auto next = plan_of(kept_.what, replicas, may_still_run);
   if (!next.end.empty()) {
     into.push_back(entry(t));
     auto& ended = *into.back().mutable_ended();
@@ -142,6 +145,8 @@ slots_named rollout::name_slots(int count, moment t) {
     taken.insert(slot.what.pod());
   std::erase_if(names_, [&](const slot& x) { return taken.contains(x.pod()); });
   const auto& name = kept_.what.metadata().name();
+  auto lease =
+      is_exclusive(kept_.what) ? static_cast<std::uint32_t>(lease_times{}.lease.count()) : 0;
   while (count-- > 0) {
     auto& added = *result.add_slots();
     auto uid = group::random_uid(random_);
@@ -157,6 +162,7 @@ slots_named rollout::name_slots(int count, moment t) {
         added.set_pod(name + "-" + revision_ + "-" + random_suffix(random_));
     }
     added.set_uid(std::move(uid));
+    added.set_lease_ms(lease);
     taken.insert(added.pod());
   }
   return result;
@@ -295,6 +301,38 @@ bool rollout::is_dead(const node_id& node, time_point now) const {
   return i == members_->end() ? now >= started_ + unknown_grace : is_gone(i->second);
 }
 
+/// A leased one runs for as long as its last lease, and the kernel takes a moment to end it; but
+/// for that, who is told to stop, or is dead, counts as stopped.
+bool rollout::may_run(const group::slot_state& slot, const watch& heard, time_point now) const {
+  if (slot.phase == slot_phase::missing)
+    return false;
+  if (slot.what.lease_ms() == 0)
+    return !heard.released && !is_dead(slot.node, now);
+  return !heard.ended && heard.renewed && now < lease_over(slot.what.lease_ms(), *heard.renewed);
+}
+
+std::vector<std::string> rollout::on_lease_ask(const node_id& from,
+                                               const std::vector<std::string>& uids, moment t) {
+  std::vector<std::string> result;
+  if (is_dead(from, t.now)) // its slots are called anew once their leases are over
+    return result;
+  for (const auto& uid : uids) {
+    auto i = kept_.slots.find(uid);
+    if (i == kept_.slots.end() || i->second.node != from || i->second.what.lease_ms() == 0)
+      continue;
+    auto& heard = watches_[uid];
+    // One that ends has its grace period; but what was taken for gone stays so.
+    auto may = i->second.phase == slot_phase::accepted
+                   ? heard.regret.empty()
+                   : may_run(i->second, heard, t.now) && !heard.released;
+    if (!may)
+      continue;
+    heard.renewed = t.now;
+    result.push_back(uid);
+  }
+  return result;
+}
+
 std::optional<time_point> rollout::due(time_point now) const {
   std::optional<time_point> result;
   if (group::is_over(kept_))
@@ -310,6 +348,10 @@ std::optional<time_point> rollout::due(time_point now) const {
   if (!calling_ && !proposing_ && !propose_again_ && members_ && !kept_.deleting && missing() > 0)
     earliest(result, call_due_);
   for (const auto& [uid, slot] : kept_.slots) {
+    const auto& heard = watches_.at(uid);
+    auto leaves = slot.phase == slot_phase::ending || !heard.regret.empty();
+    if (leaves && slot.what.lease_ms() > 0 && may_run(slot, heard, now))
+      earliest(result, lease_over(slot.what.lease_ms(), *heard.renewed));
     if (slot.phase != slot_phase::accepted)
       continue;
     if (members_ && slot.node != self_ && now < started_ + unknown_grace

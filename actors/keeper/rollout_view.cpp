@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "actors/keeper/lease.hpp"
 #include "actors/keeper/revision.hpp"
 
 namespace legion::keeper {
@@ -12,6 +13,11 @@ using group::slot_phase;
 namespace {
 
 constexpr int max_single_events = 8;
+
+std::string seconds_until(time_point x, time_point now) {
+  auto left = std::chrono::ceil<seconds>(x - now).count();
+  return std::to_string(left) + " s";
+}
 
 } // namespace
 
@@ -71,7 +77,12 @@ resource_view rollout::view(moment t, bool with_events) const {
   for (const auto& [uid, slot] : kept_.slots) {
     const auto& heard = watches_.at(uid);
     auto dead = slot.phase != slot_phase::missing && is_dead(slot.node, t.now);
-    *result.add_pods() = view_of(kept_.what, slot, heard, dead, note_);
+    auto& shown = *result.add_pods();
+    shown = view_of(kept_.what, slot, heard, dead, note_);
+    if (slot.phase == slot_phase::ending && slot.what.lease_ms() > 0 && may_run(slot, heard, t.now))
+      shown.set_note("may run until its last lease is over, in "
+                     + seconds_until(lease_over(slot.what.lease_ms(), *heard.renewed), t.now)
+                     + "; no other one starts before");
     if (slot.phase != slot_phase::accepted)
       continue;
     auto x = replica_of(kept_.what, revision_, slot, heard, t.now);

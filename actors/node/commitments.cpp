@@ -67,7 +67,7 @@ commitments::judgement commitments::judge_accept(const slot& x, time_point now) 
 commitments::release_verdict commitments::judge_release(const slot& x, time_point now) {
   auto* known = find(x.uid());
   if (!known) {
-    remember(x.uid(), x.order(), now);
+    remember(x.uid(), x.order(), now, false);
     return release_verdict::unknown;
   }
   if (compare(x.order(), known->record->slot().order()) < 0)
@@ -115,8 +115,13 @@ void commitments::erase(const std::string& uid, time_point now) {
   auto i = all_.find(uid);
   if (i == all_.end())
     return;
-  remember(uid, i->second.record->slot().order(), now);
+  remember(uid, i->second.record->slot().order(), now, true);
   all_.erase(i);
+}
+
+bool commitments::saw_end(const std::string& uid, time_point now) const {
+  auto* x = remembered(uid, now);
+  return x && x->seen;
 }
 
 std::uint32_t commitments::replicas_of(const resource_name& x) const {
@@ -142,14 +147,18 @@ const commitments::ended* commitments::remembered(const std::string& uid, time_p
   return nullptr;
 }
 
-void commitments::remember(const std::string& uid, const order_number& order, time_point now) {
+void commitments::remember(const std::string& uid, const order_number& order, time_point now,
+                           bool seen) {
   while (!ended_.empty()
          && (now - ended_.front().when > memory || ended_.size() >= most_remembered))
     ended_.pop_front();
   auto highest = order;
-  if (auto* before = remembered(uid, now); before && compare(before->order, highest) > 0)
-    highest = before->order;
-  ended_.push_back({uid, highest, now});
+  if (auto* before = remembered(uid, now)) {
+    seen = seen || before->seen;
+    if (compare(before->order, highest) > 0)
+      highest = before->order;
+  }
+  ended_.push_back({uid, highest, now, seen});
 }
 
 } // namespace legion::node

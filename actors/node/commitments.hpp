@@ -71,6 +71,8 @@ public:
   commitment* find(const std::string& uid);
   const commitment* find(const std::string& uid) const;
   void erase(const std::string& uid, time_point now);
+  /// It was promised here, and its workload was seen to end, within `memory`.
+  bool saw_end(const std::string& uid, time_point now) const;
 
   const std::map<std::string, commitment>& all() const { return all_; }
   /// Those of one resource that are not ending: what `offer.replicas` tells.
@@ -83,10 +85,11 @@ private:
     std::string uid;
     order_number order;
     time_point when;
+    bool seen = false; // it was promised here before
   };
 
   const ended* remembered(const std::string& uid, time_point now) const;
-  void remember(const std::string& uid, const order_number& order, time_point now);
+  void remember(const std::string& uid, const order_number& order, time_point now, bool seen);
 
   std::map<std::string, commitment> all_;
   std::list<ended> ended_; // the oldest first

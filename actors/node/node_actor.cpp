@@ -21,7 +21,7 @@ node_state::~node_state() {
 void arm(node_pointer self) {
   auto& s = self->state;
   auto next = s.ledger.next_expiry();
-  for (const auto& x : {s.reports.next_due(), s.remember_members_at})
+  for (const auto& x : {s.reports.next_due(), s.remember_members_at, next_lease_ask(self)})
     if (x && (!next || *x < *next))
       next = x;
   if (!next || (s.armed && *s.armed <= *next))
@@ -86,6 +86,10 @@ void on_member(node_pointer self, const member_change& x) {
   if (id != s.context->self.id)
     s.reports.keeper_is(id, x.state == member_alive || x.state == member_suspect,
                         start_number{x.who.start()}, now(self));
+  if (x.who.keeps() != 0 && (x.state == member_alive || x.state == member_suspect))
+    s.keepers[id] = x.who.keeps();
+  else
+    s.keepers.erase(id);
   // The first time soon: with the members goes the cluster's id, which a restart must find.
   if (id != s.context->self.id && !s.remember_members_at)
     s.remember_members_at = now(self) + (s.members_hash == 0 ? first_members_pause : members_pause);
@@ -147,6 +151,7 @@ void on_tick(node_pointer self, const node_tick& x) {
   s.armed.reset();
   s.ledger.expire(now(self));
   send_reports(self);
+  ask_for_leases(self);
   if (s.remember_members_at && *s.remember_members_at <= now(self))
     remember_members(self);
   arm(self);
@@ -198,6 +203,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const accept& x) { return on_accept(self, x); },
       [self](const release& x) { return on_release(self, x); },
       [self](const report& x) { return on_report(self, x); },
+      [self](const lease_ask& x) { return on_lease_ask(self, x); },
       [self](const group_request& x) { return on_group_request(self, x); },
       [self](const node_request& x) { return on_node_request(self, x); },
       [self](const logs_request& x) { return on_logs(self, x); },
@@ -209,6 +215,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const promise_says& x) { on_says(self, x); },
       [self](const promise_tells& x) { on_tells(self, x); },
       [self](const promise_over& x) { on_over(self, x.uid); },
+      [self](const promise_lapsed& x) { end_here(self, x.uid, true); },
       [self](const node_tick& x) { on_tick(self, x); },
       [self](recover_again) { recover(self); },
       [self](const employ_later& x) { employ_again(self, x.uid); },

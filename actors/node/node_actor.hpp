@@ -47,6 +47,7 @@ using node_handle = caf::typed_actor<caf::replies_to<call>::with<call_reply>,   
                                      caf::replies_to<accept>::with<accept_reply>,       //
                                      caf::replies_to<release>::with<release_reply>,     //
                                      caf::replies_to<report>::with<report_reply>,       //
+                                     caf::replies_to<lease_ask>::with<lease_answer>,    //
                                      caf::replies_to<group_request>::with<group_reply>, //
                                      caf::replies_to<node_request>::with<node_view>,    //
                                      caf::replies_to<logs_request>::with<log_lines>,    //

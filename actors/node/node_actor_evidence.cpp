@@ -57,6 +57,7 @@ void forgotten(node_pointer self, const std::string& uid) {
   s.ledger.gone(uid);
   s.promises.erase(uid, now(self));
   s.restarts.erase(uid);
+  s.leases.remove(uid);
   auto left = false;
   for (const auto& [other, x] : s.promises.all())
     left = left || promisee_of(*x.record) == to;

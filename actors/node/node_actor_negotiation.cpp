@@ -271,6 +271,8 @@ release_reply on_release(node_pointer self, const release& x) {
     switch (s.promises.judge_release(slot, now(self))) {
       case verdict::unknown:
         *reply.add_released() = slot;
+        if (s.promises.saw_end(slot.uid(), now(self)))
+          reply.add_ended(slot.uid());
         break;
       case verdict::stale: // a newer order than the sender's holds here: not its promise any more
         spdlog::debug("node stale_release uid={}", slot.uid());

@@ -111,6 +111,7 @@ void employ(node_pointer self, const std::string& uid, std::vector<process_statu
                                s.partners.runtime, caf::actor_cast<promise_owner>(self));
   self->monitor(promise);
   s.keeping.emplace(uid, promise);
+  lease_begins(self, *known->record);
   if (known->phase == phase::ending)
     self->send(promise, end_promise{known->withdrawn});
 }

@@ -12,6 +12,7 @@
 #include <caf/typed_response_promise.hpp>
 
 #include "actors/group/group_actor.hpp"
+#include "actors/keeper/lease.hpp"
 #include "actors/node/commitments.hpp"
 #include "actors/node/departed.hpp"
 #include "actors/node/event_ring.hpp"
@@ -21,6 +22,7 @@
 #include "actors/node/restart_budget.hpp"
 #include "actors/node/volunteering.hpp"
 #include "actors/promise/promise_actor.hpp"
+#include "actors/promise/renewal.hpp"
 #include "actors/runtime/runtime_actor.hpp"
 #include "actors/store/store_actor.hpp"
 
@@ -91,6 +93,8 @@ struct node_state {
   node::departed departed;
   event_ring events;
   node::reporting reports;
+  promise::renewals leases{keeper::lease_times{}.again};
+  std::map<node_id, std::uint64_t> keepers; // the living who keep groups: bit g
   drivers::features features;
   int supervisor_pid = 0; // 0: there is none now
   bool joined = false;    // as membership said; asked until it has
@@ -159,6 +163,12 @@ void employ_again(node_pointer self, const std::string& uid);
 void on_supervisor_lost(node_pointer self, const std::string& why);
 void learn_supervisor_again(node_pointer self);
 void remember_members(node_pointer self);
+
+// node_actor_leases.cpp: asks for what its leased promises live by
+void lease_begins(node_pointer self, const promise_record& x);
+std::optional<time_point> next_lease_ask(node_pointer self);
+void ask_for_leases(node_pointer self);
+caf::result<lease_answer> on_lease_ask(node_pointer self, const lease_ask& x);
 
 // node_actor_view.cpp: what people ask
 node_view view(node_pointer self, const node_request& what);

@@ -1,5 +1,7 @@
 #include "actors/promise/promise_actor.hpp"
 
+#include <optional>
+
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -22,7 +24,8 @@ struct promise_state {
   std::shared_ptr<const promise_record> what;
   promise::lifecycle rules;
   workload_handle workload;
-  assessment evidence; // as the workload said last
+  assessment evidence;               // as the workload said last
+  std::optional<std::int64_t> lease; // its last
   bool ending = false;
   bool over = false;
 
@@ -49,6 +52,8 @@ void employ(promise_pointer self, std::vector<process_status> found) {
   s.workload = spawn_workload(self->system(), s.context, s.what, std::move(found), s.runtime,
                               caf::actor_cast<workload_owner>(self));
   self->monitor(s.workload);
+  if (s.lease)
+    self->send(s.workload, lease_renewed{*s.lease});
   if (s.ending)
     self->send(s.workload, end_workload{});
 }
@@ -116,6 +121,15 @@ promise_handle::behavior_type promise_actor(promise_pointer self, context_ptr co
       },
       [self](const workload_tells& x) {
         self->send(self->state.owner, promise_tells{uid_of(self), x.what});
+      },
+      [self](workload_lapsed) {
+        self->state.rules.withdraw();
+        self->send(self->state.owner, promise_lapsed{uid_of(self)});
+      },
+      [self](lease_renewed x) {
+        self->state.lease = x.until_ms;
+        if (self->state.workload)
+          self->send(self->state.workload, x);
       },
       [self](workload_over) {
         self->state.over = true;

@@ -23,6 +23,10 @@ struct promise_tells {
   std::string uid;
   event what;
 };
+/// Its workload was ended because its lease ran out: nobody may begin it again.
+struct promise_lapsed {
+  std::string uid;
+};
 /// Nothing of it runs any more.
 struct promise_over {
   std::string uid;
@@ -40,6 +44,7 @@ struct raise_order {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::promise_says)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::promise_tells)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::promise_lapsed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::promise_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::end_promise)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::raise_order)
@@ -47,11 +52,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::raise_order)
 namespace legion {
 
 using promise_handle = workload_owner::extend<caf::reacts_to<end_promise>, //
-                                              caf::reacts_to<raise_order>>;
+                                              caf::reacts_to<raise_order>, //
+                                              caf::reacts_to<lease_renewed>>;
 
 /// Whom a promise answers to: the node.
-using promise_owner = caf::typed_actor<caf::reacts_to<promise_says>,  //
-                                       caf::reacts_to<promise_tells>, //
+using promise_owner = caf::typed_actor<caf::reacts_to<promise_says>,   //
+                                       caf::reacts_to<promise_tells>,  //
+                                       caf::reacts_to<promise_lapsed>, //
                                        caf::reacts_to<promise_over>>;
 
 /// Keeps one promise; its record is on disk already. `found` is what the driver has of it.

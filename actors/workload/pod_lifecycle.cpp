@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "actors/keeper/lease.hpp"
 #include "actors/node/commitments.hpp"
 
 namespace legion::workload {
@@ -13,8 +14,9 @@ constexpr auto look_again = seconds{1};
 constexpr auto remove_again = seconds{1};
 constexpr auto stop_again = seconds{1};
 constexpr auto stop_margin = seconds{5}; // past the grace period
-constexpr int start_error_code = 128;    // as Kubernetes has it
-constexpr int lost_code = 137;           // gone, and nobody saw how it ended: as Kubernetes has it
+constexpr std::int64_t most_grace_seconds = std::numeric_limits<std::int32_t>::max();
+constexpr int start_error_code = 128; // as Kubernetes has it
+constexpr int lost_code = 137;        // gone, and nobody saw how it ended: as Kubernetes has it
 
 std::string ended_text(const container_status& x) {
   if (x.signal() != 0)
@@ -40,7 +42,7 @@ pod_lifecycle::pod_lifecycle(std::shared_ptr<const promise_record> what, surroun
     fresh.said.set_name(x.name());
     fresh.said.set_image(x.image());
     fresh.said.set_state("waiting");
-    fresh.said.set_reason("ContainerCreating");
+    fresh.said.set_reason(leased() ? "WaitingForLease" : "ContainerCreating");
     containers_.push_back(std::move(fresh));
   }
 }
@@ -119,7 +121,45 @@ void pod_lifecycle::start(int i, moment t, effects& out) {
   x.ready = false;
   x.probe.reset();
   x.started = t.now;
-  out.push_back(start_process{i, launch_of(*what_, i, life, here_)});
+  start_process effect{i, launch_of(*what_, i, life, here_)};
+  if (leased()) {
+    effect.what.set_lease_until_ms(lease_until_ms_);
+    effect.what.set_lease_grace_ms(lease_grace().count());
+  }
+  out.push_back(std::move(effect));
+}
+
+milliseconds pod_lifecycle::lease_grace() const {
+  keeper::lease_times times;
+  times.lease = milliseconds{what_->slot().lease_ms()};
+  return times.term_before(seconds{
+      std::clamp<std::int64_t>(spec().termination_grace_period_seconds(), 0, most_grace_seconds)});
+}
+
+effects pod_lifecycle::on_lease(std::int64_t until_ms, moment t) {
+  effects out;
+  if (!leased() || lapsed_ || over_ || until_ms <= lease_until_ms_)
+    return out;
+  auto first = lease_until_ms_ == 0;
+  lease_until_ms_ = until_ms;
+  if (anything_runs()) {
+    extend_lease effect;
+    effect.what.set_workload(what_->slot().uid());
+    effect.what.set_until_ms(until_ms);
+    out.push_back(std::move(effect));
+  }
+  if (first)
+    for (auto& x : containers_)
+      if (x.said.reason() == "WaitingForLease")
+        x.said.set_reason("ContainerCreating");
+  if (first && may_start())
+    for (auto i = 0; i < static_cast<int>(containers_.size()); ++i)
+      if (containers_[i].at == step::waiting && containers_[i].start_at
+          && *containers_[i].start_at <= t.now)
+        start(i, t, out);
+  if (first)
+    out.push_back(say_status{});
+  return out;
 }
 
 void pod_lifecycle::runs(int i, const process_status& x, moment t) {
@@ -202,7 +242,8 @@ effects pod_lifecycle::on_exit(const process_status& x, moment t) {
 
 void pod_lifecycle::exited(int i, const process_status& x, moment t, effects& out) {
   auto& c = containers_[i];
-  auto never_ran = !x.error().empty() && x.signal() == 0 && x.exit_code() != lost_code;
+  auto lost = x.reason() == "lease_expired";
+  auto never_ran = !lost && !x.error().empty() && x.signal() == 0 && x.exit_code() != lost_code;
   auto code = x.signal() != 0 && x.exit_code() == 0 ? 128 + x.signal() : x.exit_code();
   if (never_ran && code == 0)
     code = start_error_code;
@@ -221,7 +262,8 @@ void pod_lifecycle::exited(int i, const process_status& x, moment t, effects& ou
   if (x.started_ms() > 0)
     said.set_started_ms(x.started_ms());
   said.set_finished_ms(x.finished_ms() > 0 ? x.finished_ms() : t.wall);
-  said.set_reason(never_ran           ? "StartError"
+  said.set_reason(lost                ? "LeaseExpired"
+                  : never_ran         ? "StartError"
                   : x.out_of_memory() ? "OOMKilled"
                   : code == 0         ? "Completed"
                                       : "Error");
@@ -230,7 +272,13 @@ void pod_lifecycle::exited(int i, const process_status& x, moment t, effects& ou
     say(out, t, "Warning", "Failed", "Error: " + said.name() + ": " + x.error());
   else if (!x.error().empty())
     say(out, t, "Warning", "Lost", "Container " + said.name() + " has ended: " + x.error());
-  if (ending_ || !wants_restart(c))
+  if (lost && !lapsed_ && !ending_) {
+    lapsed_ = true;
+    say(out, t, "Warning", "LeaseExpired",
+        "Its keepers did not renew its lease in time: it was ended, so that another one may run");
+    out.push_back(lease_lost{});
+  }
+  if (ending_ || lapsed_ || !wants_restart(c))
     return;
   auto lived =
       never_ran || c.started == time_point{} ? time_point::duration::zero() : t.now - c.started;
@@ -361,8 +409,8 @@ void pod_lifecycle::settle(moment t, effects& out) {
   if (anything_runs()) {
     if (!stop_at_ || *stop_at_ > t.now)
       return;
-    auto grace = seconds{std::clamp<std::int64_t>(spec().termination_grace_period_seconds(), 0,
-                                                  std::numeric_limits<std::int32_t>::max())};
+    auto grace = seconds{
+        std::clamp<std::int64_t>(spec().termination_grace_period_seconds(), 0, most_grace_seconds)};
     stop_processes x;
     x.what.set_workload(what_->slot().uid());
     x.what.set_grace_ms(milliseconds{grace}.count());

@@ -42,6 +42,12 @@ struct try_probe {
 };
 /// Asks the driver what runs: an answer was lost.
 struct look {};
+/// What runs may run for longer.
+struct extend_lease {
+  renew_lease what;
+};
+/// Its lease ran out and it was ended: it must not be begun again.
+struct lease_lost {};
 /// Nothing runs any more: the driver may forget the workload.
 struct remove_files {};
 struct tell {
@@ -52,8 +58,8 @@ struct say_status {};
 /// The workload is over, and nothing of it is left.
 struct all_ended {};
 
-using effect = std::variant<start_process, stop_processes, try_probe, look, remove_files, tell,
-                            say_status, all_ended>;
+using effect = std::variant<start_process, stop_processes, try_probe, look, extend_lease,
+                            lease_lost, remove_files, tell, say_status, all_ended>;
 using effects = std::vector<effect>;
 
 /// One pod's life as processes: starts its containers, starts them again as `restartPolicy` says,
@@ -65,6 +71,7 @@ using effects = std::vector<effect>;
 ///         driver that does not answer is asked what runs, every second, before anything is tried.
 /// Source: Kubernetes 1.34, "Pod Lifecycle". Differs: no init containers, and no restart of a pod
 ///         as a whole.
+///         A leased one starts nothing before its first lease, and nothing after it lost one.
 class pod_lifecycle {
 public:
   pod_lifecycle() = default;
@@ -83,6 +90,8 @@ public:
   effects on_stop_failed(moment t);
   effects on_removed(const fault* why, moment t);
   effects on_tick(moment t);
+  /// It may run until then, by the boot-time clock; never back.
+  effects on_lease(std::int64_t until_ms, moment t);
   /// Ends the pod with its grace period.
   effects end(moment t);
   std::optional<time_point> next_tick() const;
@@ -110,6 +119,7 @@ private:
   void exited(int i, const process_status& x, moment t, effects& out);
   void again(int i, milliseconds delay, moment t, effects& out);
   bool wants_restart(const one& x) const;
+  milliseconds lease_grace() const;
   void probe_now(int i, moment t, effects& out);
   void settle(moment t, effects& out);
   void note_readiness(moment t);
@@ -117,7 +127,10 @@ private:
   effects done(effects out, moment t);
   bool anything_runs() const;
   /// While it is not known what runs, a second process might be started for one life.
-  bool may_start() const { return !ending_ && !looking_ && !look_at_; }
+  bool may_start() const {
+    return !ending_ && !looking_ && !look_at_ && !lapsed_ && (!leased() || lease_until_ms_ > 0);
+  }
+  bool leased() const { return what_->slot().lease_ms() > 0; }
   std::string phase() const;
 
   std::shared_ptr<const promise_record> what_;
@@ -128,6 +141,8 @@ private:
   bool over_ = false;
   bool looking_ = false;
   bool ready_ = false;
+  bool lapsed_ = false;
+  std::int64_t lease_until_ms_ = 0; // boot-time clock
   wall_ms started_ms_ = 0;
   wall_ms ready_since_ms_ = 0;
   std::optional<time_point> look_at_;   // an answer was lost

@@ -118,6 +118,20 @@ void perform(workload_pointer self, say_status&) {
   self->send(self->state.owner, workload_says{self->state.rules.status()});
 }
 
+void perform(workload_pointer self, extend_lease& x) {
+  self->request(self->state.runtime, driver_timeout, std::move(x.what))
+      .then([](stop_asked) {}, // what has ended meanwhile is told apart
+            [self](const caf::error& why) {
+              spdlog::debug("workload renew_failed uid={} why=\"{}\"", self->state.uid,
+                            fault_of(why).detail);
+            });
+}
+
+void perform(workload_pointer self, lease_lost&) {
+  spdlog::warn("workload lease_lost uid={}: it was ended", self->state.uid);
+  self->send(self->state.owner, workload_lapsed{});
+}
+
 void perform(workload_pointer self, all_ended&) {
   self->send(self->state.owner, workload_over{});
   self->quit();
@@ -164,6 +178,9 @@ workload_handle::behavior_type workload_actor(workload_pointer self, context_ptr
                       x.what.workload(), x.what.container(), x.what.life(), x.what.exit_code(),
                       x.what.signal());
         perform_all(self, self->state.rules.on_exit(x.what, now(self)));
+      },
+      [self](lease_renewed x) {
+        perform_all(self, self->state.rules.on_lease(x.until_ms, now(self)));
       },
       [self](const workload_tick& x) {
         if (x.generation != self->state.generation)

@@ -23,6 +23,13 @@ struct workload_tells {
   event what;
 };
 struct workload_over {};
+/// Its lease ran out, and it was ended.
+struct workload_lapsed {};
+
+/// It may run until then, by the boot-time clock.
+struct lease_renewed {
+  std::int64_t until_ms = 0;
+};
 
 /// Stops everything with the pod's grace period, then `workload_over`.
 struct end_workload {};
@@ -35,6 +42,8 @@ struct workload_tick {
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::workload_says)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::workload_tells)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::workload_over)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::workload_lapsed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::lease_renewed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::end_workload)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::workload_tick)
 
@@ -42,11 +51,13 @@ namespace legion {
 
 using workload_handle = caf::typed_actor<caf::reacts_to<end_workload>,   //
                                          caf::reacts_to<process_exited>, //
+                                         caf::reacts_to<lease_renewed>,  //
                                          caf::reacts_to<workload_tick>>;
 
 /// Whom a workload answers to.
-using workload_owner = caf::typed_actor<caf::reacts_to<workload_says>,  //
-                                        caf::reacts_to<workload_tells>, //
+using workload_owner = caf::typed_actor<caf::reacts_to<workload_says>,   //
+                                        caf::reacts_to<workload_tells>,  //
+                                        caf::reacts_to<workload_lapsed>, //
                                         caf::reacts_to<workload_over>>;
 
 /// Runs one replica on the driver; `found` is what the driver already has of it.

@@ -31,6 +31,8 @@ namespace {
 /// Annotations of one resource are at most 256 KiB, keys included.
 constexpr std::size_t largest_annotations = 256 << 10;
 
+constexpr const char* exclusive_annotation = "legion.dev/exclusive"; // see keeper/lease
+
 void read_common(const spot& document, resource& into, context& in) {
   into.set_api_version(document["apiVersion"].text());
   into.set_kind(document["kind"].text());
@@ -129,6 +131,23 @@ void read_strategy(const spot& from, deployment_spec& into, context& in) {
                 "0, with maxSurge 0 too", "one of the two above 0, else no update can begin");
 }
 
+/// `legion.dev/exclusive` is said of what runs: on a Deployment itself it would go unheard.
+void check_exclusive(const spot& metadata, bool of_pods, context& in) {
+  auto annotations = metadata["annotations"];
+  if (!annotations)
+    return;
+  for (const auto& e : annotations.what->entries) {
+    if (e.key->text != exclusive_annotation)
+      continue;
+    auto path = annotations.path + '.' + e.key->text;
+    if (!of_pods)
+      in.to.error(e.key->at, path, "it on the Deployment",
+                  "it in spec.template.metadata.annotations: it is said of the pods");
+    else if (e.value->text != "true" && e.value->text != "false")
+      in.to.error(e.value->at, path, shown(*e.value), "\"true\" or \"false\"");
+  }
+}
+
 } // namespace
 
 void read_labels(const spot& from, bool checked, label_list& into, context& in) {
@@ -203,6 +222,7 @@ void read_metadata(const spot& from, metadata& into, bool named, context& in) {
 resource read_pod(const spot& document, context& in) {
   resource x;
   read_common(document, x, in);
+  check_exclusive(document["metadata"], true, in);
   read_pod_spec(document["spec"], *x.mutable_pod(), in);
   return x;
 }
@@ -212,6 +232,8 @@ resource read_deployment(const spot& document, context& in) {
   read_common(document, x, in);
   auto spec = document["spec"];
   auto pod = spec["template"];
+  check_exclusive(document["metadata"], false, in);
+  check_exclusive(pod["metadata"], true, in);
   auto& into = *x.mutable_deployment();
   into.set_replicas(static_cast<std::int32_t>(spec["replicas"].number(1)));
   into.set_min_ready_seconds(static_cast<std::int32_t>(spec["minReadySeconds"].number(0)));

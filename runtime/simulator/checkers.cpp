@@ -214,6 +214,16 @@ void checkers::check_replicas(const std::string& of, std::int64_t wanted, std::i
              + " run");
 }
 
+void checkers::check_exclusive(const std::string& of, std::size_t most,
+                               const std::set<std::string>& running, microseconds now) {
+  if (running.size() <= most)
+    return;
+  std::string all;
+  for (auto& x : running)
+    all += " " + x;
+  tell(now, "exclusive", of + " runs " + std::to_string(running.size()) + " times at once:" + all);
+}
+
 void checkers::check_members(std::uint32_t node, const std::set<std::string>& known,
                              const std::set<std::string>& running, microseconds now) {
   std::string wrong;

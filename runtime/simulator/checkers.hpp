@@ -22,7 +22,7 @@ namespace legion::simulator {
 /// A broken invariant.
 struct violation {
   std::chrono::microseconds time{0};
-  std::string checker; // "capacity", "order", "accepts", "replicas", "members"
+  std::string checker; // "capacity", "order", "accepts", "replicas", "members", "exclusive"
   std::string what;
 };
 
@@ -41,6 +41,7 @@ struct known_node {
 /// accepts:  in the end every accept is bound, regretted or released
 /// replicas: in the end as many replicas run as are wanted
 /// members:  in the end each node that runs knows exactly the nodes that run
+/// exclusive: at no time do more replicas run than are wanted, where that was asked
 ///
 /// Shape:  each violation is told once. Offers between actors of one node are not on the wire and
 ///         not seen.
@@ -63,6 +64,8 @@ public:
   void check_accepts(microseconds now);
   void check_replicas(const std::string& of, std::int64_t wanted, std::int64_t running,
                       microseconds now);
+  void check_exclusive(const std::string& of, std::size_t most,
+                       const std::set<std::string>& running, microseconds now);
   void check_members(std::uint32_t node, const std::set<std::string>& known,
                      const std::set<std::string>& running, microseconds now);
 

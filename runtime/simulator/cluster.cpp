@@ -125,6 +125,13 @@ wall_ms cluster::wall_clock() const {
   return first_wall_ms + now().count() / 1000;
 }
 
+std::int64_t cluster::boot_clock(std::uint32_t index) const {
+  constexpr std::int64_t apart_ms = 1'000'000; // machines did not boot at once
+  auto rate = 1 + options_.clock_error * (static_cast<double>(index % 3) - 1);
+  return static_cast<std::int64_t>(static_cast<double>(now().count()) / 1000 * rate)
+         + (index + 1) * apart_ms;
+}
+
 std::uint32_t cluster::zones() const {
   return (size() + options_.zone_size - 1) / options_.zone_size;
 }
@@ -154,9 +161,9 @@ void cluster::make_node(std::uint32_t index) {
   hostname.set_value(x.self.name);
   x.disk = std::make_unique<store::memory::disk>(random_(), system_.time().as_run_later());
   x.machine = std::make_unique<drivers::fake::machine>(
-      random_(),
-      drivers::fake::surroundings{system_.time().as_run_later(), [this] { return now(); },
-                                  [this] { return wall_clock(); }});
+      random_(), drivers::fake::surroundings{
+                     system_.time().as_run_later(), [this] { return now(); },
+                     [this] { return wall_clock(); }, [this, index] { return boot_clock(index); }});
   x.machine->set_habits(options_.habits);
   x.disk->set_watcher([this, index](const record_batch& batch) {
     if (watcher_.durable)
@@ -168,6 +175,8 @@ void cluster::make_node(std::uint32_t index) {
     note(index, std::string("workload ") + names[static_cast<int>(what)] + " pod=" + status.pod()
                     + " container=" + status.container() + " life=" + std::to_string(status.life())
                     + " signal=" + std::to_string(status.signal()));
+    if (what == happening::launched && watcher_.launched)
+      watcher_.launched(index);
   });
 }
 
@@ -218,7 +227,7 @@ void cluster::start(std::uint32_t index) {
   context.offers = x.offers;
   context.seed = random_();
   context.wall_clock = [this] { return wall_clock(); };
-  context.boot_clock = [this] { return now().count() / 1000; };
+  context.boot_clock = [this, index] { return boot_clock(index); };
   context.records = records_;
   context.join = contacts_of(index);
   if (x.joined || context.join.empty())

@@ -34,6 +34,7 @@ struct cluster_options {
   int ports = 1000;
   int pods = 110;
   drivers::fake::habits habits;
+  double clock_error = 0;  // of the nodes' boot clocks: a fraction, up or down
   bool log_frames = false; // each frame is a line, else it counts in the digest only
   bool log_debug = false;  // what actors log at level debug, too
   bool log_actors = true;  // what actors log at level info, else warnings and errors only
@@ -45,7 +46,8 @@ struct watch_cluster {
   std::function<bool(std::uint32_t from, std::uint32_t to, std::string& frame)> sent;
   std::function<void(std::uint32_t from, std::uint32_t to, const std::string& frame)> delivered;
   std::function<void(std::uint32_t node, const record_batch& batch)> durable;
-  std::function<void(std::uint32_t node)> down; // its process ended
+  std::function<void(std::uint32_t node)> down;     // its process ended
+  std::function<void(std::uint32_t node)> launched; // its machine began something
 };
 
 /// One simulated node: what of it outlives its process, and its actors while it runs.
@@ -83,6 +85,8 @@ public:
   event_log& log() { return log_; }
   std::chrono::microseconds now() const { return system_.now(); }
   wall_ms wall_clock() const;
+  /// Milliseconds of a machine's own boot-time clock.
+  std::int64_t boot_clock(std::uint32_t index) const;
 
   void set_watcher(watch_cluster x) { watcher_ = std::move(x); }
 

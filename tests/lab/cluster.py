@@ -15,6 +15,15 @@ class LabFailure(Exception):
     pass
 
 
+class Skip(Exception):
+    """This machine forbids what the test needs."""
+
+
+def check(condition, what):
+    if not condition:
+        raise LabFailure(what)
+
+
 def wait_for(what, condition, seconds=20.0):
     """Waits for an event, with a deadline. Returns what the condition returned."""
     end = time.monotonic() + seconds
@@ -223,3 +232,14 @@ def pid_of(pod):
 
 def host_ports(pod):
     return [p["hostPort"] for p in pod["status"].get("legion.dev/ports", [])]
+
+
+def keeper_of(cluster, name="web"):
+    """The node that keeps a Deployment, as `describe` says."""
+    text = cluster.nodes[0].ctl("describe", "deployment", name).stdout
+    for line in text.splitlines():
+        if line.strip().lower().startswith("keeper"):
+            for node in cluster.nodes:
+                if node.name in line.replace(",", " ").split():
+                    return node
+    raise LabFailure("describe names no keeper:\n" + text)

@@ -19,24 +19,16 @@ import traceback
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from cluster import (Cluster, LabFailure, Node, alive, cluster_ports, free_port_base, host_ports,  # noqa: E402
-                     is_ready, node_of, pid_of, processes_in, wait_for)
+import exclusive  # noqa: E402
+from cluster import (Cluster, LabFailure, Node, Skip, alive, check, cluster_ports, free_port_base,  # noqa: E402
+                     host_ports, is_ready, keeper_of, node_of, pid_of, processes_in, wait_for)
 
 tests = []
-
-
-class Skip(Exception):
-    pass
 
 
 def test(function):
     tests.append(function)
     return function
-
-
-def check(condition, what):
-    if not condition:
-        raise LabFailure(what)
 
 
 def web(replicas, name="web", extra=""):
@@ -77,17 +69,6 @@ def applied(cluster, replicas, name="web", node=None):
 def exactly(pods, count, name="web"):
     mine = {k: v for k, v in pods.items() if k.startswith(name + "-")}
     return mine if len(mine) == count else None
-
-
-def keeper_of(cluster, name="web"):
-    """The node that keeps a Deployment, as `describe` says."""
-    text = cluster.nodes[0].ctl("describe", "deployment", name).stdout
-    for line in text.splitlines():
-        if line.strip().lower().startswith("keeper"):
-            for node in cluster.nodes:
-                if node.name in line.replace(",", " ").split():
-                    return node
-    raise LabFailure("describe names no keeper:\n" + text)
 
 
 def folded(text):
@@ -517,7 +498,7 @@ def main():
     given = parser.parse_args()
     passed = failed = skipped = 0
     before = cgroups()
-    for function in tests:
+    for function in tests + exclusive.tests:
         if given.names and function.__name__ not in given.names:
             continue
         title = function.__name__.replace("_", " ")

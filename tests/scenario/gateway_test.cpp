@@ -54,6 +54,7 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
       [](const accept&) { return accept_reply{}; },
       [](const release&) { return release_reply{}; },
       [](const report&) { return report_reply{}; },
+      [](const lease_ask&) { return lease_answer{}; },
       [=](const group_request& x) -> caf::result<group_reply> {
         auto& me = play->nodes[number];
         play->transcript.push_back(me.name + " " + word_of(x));

@@ -232,6 +232,7 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
         return give_back(*play, play->nodes[index], x);
       },
       [](const report&) { return report_reply{}; },
+      [](const lease_ask&) { return lease_answer{}; },
       [](const group_request&) { return group_reply{}; },
       [](const node_request&) { return node_view{}; },
       [](const logs_request&) { return log_lines{}; },

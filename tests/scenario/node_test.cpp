@@ -37,7 +37,9 @@ struct heard {
   std::vector<std::string> transcript;      // "pod phase ready verdict" as it changes, and events
   int reports = 0;
   int full = 0;
+  int leases = 0; // asks that were answered
   bool deaf = false;
+  bool renews = true;
 };
 using heard_ptr = std::shared_ptr<heard>;
 
@@ -64,6 +66,15 @@ node_handle::behavior_type keeper_actor(node_handle::pointer self, heard_ptr all
           note(*all, y.reason());
         report_reply reply;
         reply.set_sequence(x.sequence());
+        return reply;
+      },
+      [=](const lease_ask& x) -> caf::result<lease_answer> {
+        if (!all->renews)
+          return self->make_response_promise<lease_answer>();
+        ++all->leases;
+        lease_answer reply;
+        for (const auto& uid : x.uids())
+          reply.add_renewed(uid);
         return reply;
       },
       [](const group_request&) { return group_reply{}; },
@@ -202,6 +213,7 @@ struct stage {
     x.offers.total.set_pods(10);
     x.offers.last_port = 20009;
     x.wall_clock = [this] { return wall(); };
+    x.boot_clock = [this] { return system.now().count() / 1000; };
     x.directory = keepers;
     x.cluster = x.journal_id = std::string(16, 'c'); // it founds the cluster, and its groups
     x.census = std::make_shared<census>();
@@ -355,6 +367,46 @@ TEST_SUITE("scenario/node") {
     CHECK(again.slots(0).bound());
     CHECK(again.slots(1).bound());
     CHECK(s.running() == 2);
+  }
+
+  TEST_CASE("what is leased runs once its lease is granted, and for as long as it is renewed") {
+    stage s;
+    s.told->renews = false;
+    auto slot = a_slot("a", 5);
+    slot.set_lease_ms(10'000);
+    auto bound = s.take(s.call_for(web(), 1).offer(), web(), {slot});
+    REQUIRE(bound.slots(0).bound());
+    s.pass(seconds{5});
+    CHECK(s.running() == 0);
+    CHECK(s.last("a").reason() == "WaitingForLease");
+    s.told->renews = true;
+    s.pass(seconds{3});
+    CHECK(s.running() == 1);
+    s.pass(seconds{60});
+    CHECK(s.running() == 1);
+    CHECK(s.told->leases > 30);
+    CHECK(s.told->leases < 60);
+    s.stop(); // whether or not the node lives
+    s.pass(seconds{8});
+    CHECK(s.running() == 1);
+    s.start();
+    s.pass(seconds{30}); // it adopts, and asks
+    CHECK(s.running() == 1);
+    CHECK(s.last("a").restarts() == 0);
+    s.told->renews = false;
+    s.pass(seconds{8});
+    CHECK(s.running() == 1);
+    s.pass(milliseconds{2500});
+    CHECK(s.running() == 0);
+    s.told->renews = true;
+    s.pass(seconds{30});
+    CHECK(s.running() == 0); // never begun again
+    // Its end was seen here: the keeper need not wait for the lease.
+    auto reply = s.give_back(slot);
+    CHECK(reply.ended_size() == 1);
+    auto stranger = s.give_back(a_slot("z", 1));
+    CHECK(stranger.released_size() == 1);
+    CHECK(stranger.ended().empty());
   }
 
   TEST_CASE("on a full disk a node says so, promises nothing new, and ends what it must") {

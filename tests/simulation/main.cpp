@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "tests/simulation/exclusive_trial.hpp"
 #include "tests/simulation/trial.hpp"
 
 namespace {
@@ -14,6 +15,7 @@ using namespace legion::simulator;
 constexpr const char* usage =
     "simulation [--seed N | --seeds FIRST-LAST] [--nodes N] [--virtual-seconds N]\n"
     "           [--incidents N] [--settling SECONDS] [--sabotage NAME] [--log] [--debug]\n"
+    "simulation --exclusive [--seed N | --seeds FIRST-LAST] [--log]\n"
     "Runs whole clusters under virtual time; checkers watch. Without --nodes, the seed decides.\n";
 
 struct arguments {
@@ -22,11 +24,26 @@ struct arguments {
   trial_options trial;
   bool nodes_given = false;
   bool log = false;
+  bool exclusive = false;
 };
+
+trial_outcome run_exclusive(const arguments& x, std::uint64_t seed) {
+  exclusive_options options;
+  options.seed = seed;
+  if (x.log)
+    options.log = [](std::string_view line) {
+      std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+    };
+  return run_exclusive_trial(options);
+}
 
 bool read(int argc, char** argv, arguments& x) {
   for (int i = 1; i < argc; ++i) {
     std::string flag = argv[i];
+    if (flag == "--exclusive") {
+      x.exclusive = true;
+      continue;
+    }
     if (flag == "--log" || flag == "--debug") {
       x.log = true;
       x.trial.debug = flag == "--debug";
@@ -68,7 +85,7 @@ bool run(const arguments& x, std::uint64_t seed) {
       std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
     };
   auto begin = std::chrono::steady_clock::now();
-  auto y = run_trial(options);
+  auto y = x.exclusive ? run_exclusive(x, seed) : run_trial(options);
   std::chrono::duration<double> real = std::chrono::steady_clock::now() - begin;
   std::printf("seed %llu: %s nodes=%u virtual=%.1fs real=%.1fs steps=%llu accepts=%llu "
               "promises=%llu holds=%llu frames=%llu lost=%llu digest=%016llx\n",
@@ -84,7 +101,11 @@ bool run(const arguments& x, std::uint64_t seed) {
   for (auto& e : y.errors)
     std::printf("  %s\n", e.c_str());
   if (!y.good())
-    std::printf("  replay: %s --log\n", command_of(options).c_str());
+    std::printf("  replay: %s --log\n",
+                x.exclusive ? ("build/tests/simulation/simulation --exclusive --seed "
+                               + std::to_string(seed))
+                                  .c_str()
+                            : command_of(options).c_str());
   std::fflush(stdout);
   return y.good();
 }

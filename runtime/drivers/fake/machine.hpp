@@ -38,13 +38,13 @@ struct surroundings {
   run_later later;
   std::function<std::chrono::microseconds()> now; // virtual
   std::function<wall_ms()> wall_clock;
+  std::function<std::int64_t()> boot_clock = {}; // milliseconds; empty: `now`
 };
 
 /// A machine with a supervisor that runs nothing real.
 ///
 /// Shape:     the same seed and the same calls give the same lives. Processes survive the driver,
 ///            and a later driver lists them.
-/// Units:     the boot-time clock of leases is `now`, in milliseconds.
 /// Threading: one thread. What was handed to `later` may run after the end of the machine.
 class machine {
 public:
@@ -72,6 +72,8 @@ public:
   void kill_silently(const std::string& workload);
   /// The supervisor dies, and all that it ran with it.
   void lose_supervisor();
+  /// What is leased goes on past its deadline: a machine that must not be.
+  void ignore_leases();
 
 private:
   class fake_driver;

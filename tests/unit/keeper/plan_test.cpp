@@ -131,6 +131,28 @@ TEST_SUITE("keeper/plan") {
     CHECK(next.end == std::vector<std::string>{"8", "9"});
   }
 
+  TEST_CASE("of what is exclusive no new one is named while an old one may run") {
+    auto what = deployment(2);
+    auto& said =
+        *what.mutable_deployment()->mutable_template_()->mutable_metadata()->add_annotations();
+    said.set_key("legion.dev/exclusive");
+    said.set_value("true");
+    replica old;
+    old.ready = old.available = old.assessed = true;
+    old.node = node(1);
+    auto second = old;
+    old.uid = "a";
+    second.uid = "b";
+    CHECK(plan_of(what, {old, second}, 0) == plan{{"a", "b"}, 0});
+    CHECK(plan_of(what, {}, 2) == plan{{}, 0});
+    CHECK(plan_of(what, {}, 1) == plan{{}, 1});
+    CHECK(plan_of(what, {}, 3) == plan{{}, 0});
+    old.current = true;
+    CHECK(plan_of(what, {old}, 0) == plan{{}, 1});
+    CHECK(plan_of(what, {old}, 1) == plan{{}, 0});
+    CHECK(plan_of(what, {old, second}, 0) == plan{{"b"}, 0});
+  }
+
   TEST_CASE("without a strategy one at a time is replaced, the new one ready before the old goes") {
     auto what = deployment(8);
     std::vector<replica> xs(8);

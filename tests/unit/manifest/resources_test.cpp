@@ -200,6 +200,16 @@ TEST_SUITE("manifest/resources") {
     CHECK(named("name: w, annotations: {a: " + std::string(270000, 'x') + "}")
               .find("found 270001 bytes of annotations")
           != std::string::npos);
+    CHECK(named("name: w, annotations: {legion.dev/exclusive: \"true\"}") == "");
+    CHECK(named("name: w, annotations: {legion.dev/exclusive: \"yes\"}")
+          == "3:57: metadata.annotations.legion.dev/exclusive: found \"yes\", allowed: \"true\" or "
+             "\"false\"");
+    CHECK(told("apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  annotations: "
+               "{legion.dev/exclusive: \"true\"}\nspec:\n template:\n  metadata: {labels: {a: b}}\n"
+               "  spec: {containers: [{name: a, command: [a]}]}\n")
+              .find("5:17: metadata.annotations.legion.dev/exclusive: found it on the Deployment, "
+                    "allowed: it in spec.template.metadata.annotations")
+          == 0);
     CHECK(named("generateName: w-").find("a name: generateName is not yet honoured")
           != std::string::npos);
     auto x = only("apiVersion: v1\nkind: Pod\nmetadata: {name: w, labels: {b: x, a: y}}\nspec: "

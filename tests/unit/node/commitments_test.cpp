@@ -42,6 +42,19 @@ using released = commitments::release_verdict;
 
 TEST_SUITE("node/commitments") {
 
+  TEST_CASE("only of what was promised here can it be said that its end was seen") {
+    commitments x;
+    x.add(a_record(a_slot("a", 5)), phase::bound);
+    CHECK_FALSE(x.saw_end("a", start));
+    x.erase("a", start);
+    CHECK(x.saw_end("a", start + 1s));
+    CHECK(x.judge_release(a_slot("a", 5), start + 2s) == released::unknown);
+    CHECK(x.saw_end("a", start + 3s));
+    CHECK(x.judge_release(a_slot("b", 5), start) == released::unknown); // as after a lost journal
+    CHECK_FALSE(x.saw_end("b", start + 1s));
+    CHECK_FALSE(x.saw_end("a", start + commitments::memory + 3s));
+  }
+
   TEST_CASE("an accept for a promise that is on disk is answered bound again") {
     commitments x;
     CHECK(x.judge_accept(a_slot("a", 5), start).what == commitments::verdict::fresh);
