@@ -307,7 +307,7 @@ spec:
         check("accepted, then regretted: " + taken in why, "why hides the regret: " + why)
         check("declined: " + taken in why, "the port was offered again: " + why)
         stranger.close()
-        wait_for("it runs once the stranger has gone", lambda: "fixed" in c.ready_pods(), 60)
+        wait_for("it runs once the stranger has gone", lambda: "fixed" in c.ready_pods(), 30)
 
 
 @test
