@@ -36,10 +36,16 @@ report filled(node_pointer self, const node::due_report& x) {
     for (const auto& [uid, y] : s.promises.all())
       if (promisee_of(*y.record) == x.to)
         add(y);
+    for (const auto& [uid, y] : s.last_words)
+      if (y.group() == value(x.to.group))
+        *result.add_assessments() = y;
   } else {
-    for (const auto& uid : x.uids)
+    for (const auto& uid : x.uids) {
       if (auto* y = s.promises.find(uid))
         add(*y);
+      else if (auto i = s.last_words.find(uid); i != s.last_words.end())
+        *result.add_assessments() = i->second;
+    }
   }
   for (const auto& y : x.events)
     *result.add_events() = y;
@@ -54,6 +60,10 @@ void forgotten(node_pointer self, const std::string& uid) {
     return;
   auto to = promisee_of(*known->record);
   spdlog::info("node released pod={} uid={}", known->record->slot().pod(), uid);
+  if (to && known->latest.withdrawn() && s.last_words.size() < most_last_words) {
+    s.last_words[uid] = known->latest; // it may have ended before its keeper heard that it would
+    s.reports.changed(*to, uid, now(self));
+  }
   s.ledger.gone(uid);
   s.promises.erase(uid, now(self));
   s.restarts.erase(uid);
@@ -182,6 +192,15 @@ void follow_keeper(node_pointer self, const std::vector<std::string>& uids, cons
             });
 }
 
+/// What it said of promises that are gone need not be said again.
+static void heard(node_pointer self, const node::due_report& x) {
+  auto& words = self->state.last_words;
+  for (const auto& uid : x.uids)
+    words.erase(uid);
+  if (x.full)
+    std::erase_if(words, [&](const auto& y) { return y.second.group() == value(x.to.group); });
+}
+
 void send_reports(node_pointer self) {
   auto& s = self->state;
   for (const auto& x : s.reports.due(now(self))) {
@@ -192,12 +211,14 @@ void send_reports(node_pointer self) {
     auto keeper = s.context->directory->at<node_handle>(x.to.keeper, "node");
     self->request(keeper, report_timeout, std::move(what))
         .then(
-            [self, to = x.to, sequence = x.sequence](const report_reply& answer) {
+            [self, x](const report_reply& answer) {
               auto next = node_id::from_bytes(answer.elsewhere());
-              if (next.null())
-                self->state.reports.acknowledged(to, sequence, now(self));
-              else
-                look_elsewhere(self, to, sequence, next);
+              if (!next.null()) {
+                look_elsewhere(self, x.to, x.sequence, next);
+              } else {
+                self->state.reports.acknowledged(x.to, x.sequence, now(self));
+                heard(self, x);
+              }
               arm(self);
             },
             [self, to = x.to, sequence = x.sequence](const caf::error& why) {

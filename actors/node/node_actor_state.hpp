@@ -61,6 +61,7 @@ using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
     caf::reacts_to<supervisor_lost>, caf::reacts_to<learn_supervisor>>;
 
 inline constexpr auto store_timeout = seconds{30};
+inline constexpr std::size_t most_last_words = 256;
 
 /// An accept whose slots are being judged, written or waited for.
 struct open_accept {
@@ -93,6 +94,9 @@ struct node_state {
   node::departed departed;
   event_ring events;
   node::reporting reports;
+  // Of withdrawn promises that are gone, by uid, until their keeper has heard it; at most
+  // `most_last_words`, beyond which keepers find out by asking.
+  std::map<std::string, assessment> last_words;
   promise::renewals leases{keeper::lease_times{}.again};
   std::map<node_id, std::uint64_t> keepers; // the living who keep groups: bit g
   drivers::features features;

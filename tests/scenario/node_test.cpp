@@ -401,6 +401,7 @@ TEST_SUITE("scenario/node") {
     s.told->renews = true;
     s.pass(seconds{30});
     CHECK(s.running() == 0); // never begun again
+    CHECK(s.last("a").withdrawn());
     // Its end was seen here: the keeper need not wait for the lease.
     auto reply = s.give_back(slot);
     CHECK(reply.ended_size() == 1);
