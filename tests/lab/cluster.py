@@ -71,13 +71,15 @@ class Node:
         self.data = cluster.folder / self.name
         self.listen = cluster.base + 2 * index
         self.api = cluster.base + 2 * index + 1
+        self.address = self.api_address = "127.0.0.1"
+        self.wrap = []  # words before its commands
         self.process = None
         self.log = cluster.folder / f"{self.name}.log"
 
     def command(self, *extra):
         first = cluster_ports(self.index)
-        return [str(self.cluster.bin / "legion-node"), "--name", self.name, "--data", str(self.data),
-                "--listen", f"127.0.0.1:{self.listen}", "--api", f"127.0.0.1:{self.api}",
+        return [*self.wrap, str(self.cluster.bin / "legion-node"), "--name", self.name, "--data", str(self.data),
+                "--listen", f"{self.address}:{self.listen}", "--api", f"{self.api_address}:{self.api}",
                 "--ports", f"{first}-{first + 99}", *extra]
 
     def start(self, *extra):
@@ -92,7 +94,8 @@ class Node:
         return self
 
     def ctl(self, *words, check=True, text_input=None, timeout=60):
-        done = subprocess.run([str(self.cluster.bin / "legionctl"), "--target", f"127.0.0.1:{self.api}", *words],
+        target = ["--target", f"{self.api_address}:{self.api}"]
+        done = subprocess.run([*self.wrap, str(self.cluster.bin / "legionctl"), *target, *words],
                               capture_output=True, text=True, input=text_input, timeout=timeout)
         if check and done.returncode != 0:
             raise LabFailure(f"legionctl {' '.join(words)}: exit {done.returncode}: {done.stdout}{done.stderr}")
@@ -129,8 +132,11 @@ class Cluster:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="legion-lab-"))
         self.base = free_port_base(2 * count)
         self.options = list(options)
-        self.nodes = [Node(self, i) for i in range(count)]
+        self.nodes = [self.make_node(i) for i in range(count)]
         self.join = None
+
+    def make_node(self, index):
+        return Node(self, index)
 
     def __enter__(self):
         try:
@@ -149,7 +155,7 @@ class Cluster:
         if self.nodes[0].process.poll() is not None:
             raise LabFailure("the first node ended: " + self.nodes[0].log.read_text())
         for word in self.nodes[0].log.read_text().split():
-            if "#" in word and word.startswith("127.0.0.1:"):
+            if "#" in word and word.startswith(self.nodes[0].address + ":"):
                 return word
         return None
 
@@ -234,9 +240,9 @@ def host_ports(pod):
     return [p["hostPort"] for p in pod["status"].get("legion.dev/ports", [])]
 
 
-def keeper_of(cluster, name="web"):
+def keeper_of(cluster, name="web", at=None):
     """The node that keeps a Deployment, as `describe` says."""
-    text = cluster.nodes[0].ctl("describe", "deployment", name).stdout
+    text = (at or cluster.nodes[0]).ctl("describe", "deployment", name).stdout
     for line in text.splitlines():
         if line.strip().lower().startswith("keeper"):
             for node in cluster.nodes:

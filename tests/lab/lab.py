@@ -19,6 +19,7 @@ import traceback
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import cut_links  # noqa: E402
 import exclusive  # noqa: E402
 from cluster import (Cluster, LabFailure, Node, Skip, alive, check, cluster_ports, free_port_base,  # noqa: E402
                      host_ports, is_ready, keeper_of, node_of, pid_of, processes_in, wait_for)
@@ -498,7 +499,7 @@ def main():
     given = parser.parse_args()
     passed = failed = skipped = 0
     before = cgroups()
-    for function in tests + exclusive.tests:
+    for function in tests + exclusive.tests + cut_links.tests:
         if given.names and function.__name__ not in given.names:
             continue
         title = function.__name__.replace("_", " ")
