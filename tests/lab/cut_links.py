@@ -1,26 +1,11 @@
 """Links that are cut, between real processes in network namespaces: what is exclusive, what is kept, what goes on."""
 
-import threading
 import time
 
 import exclusive
 from cluster import alive, check, is_ready, keeper_of, node_of, pid_of, wait_for
 from network import FarCluster, Network
-
-
-def web(name="web", replicas=3):
-    return f"""apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: {name}}}
-spec:
-  replicas: {replicas}
-  template:
-    metadata: {{labels: {{app: {name}}}}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-        - {{name: main, command: [sleep, "100000"]}}
-"""
+from writer import Writer, check_all_there, idle
 
 
 def mine(pods, name="web"):
@@ -36,53 +21,10 @@ def kept_by_three(cluster, node, name="web"):
     return "3 of 3 are up" in node.ctl("describe", "deployment", name, check=False).stdout
 
 
-class Writer(threading.Thread):
-    """Makes Deployments through one node, one after another, and remembers which were acknowledged, and when."""
-
-    def __init__(self, node, prefix):
-        super().__init__()
-        self.node, self.prefix = node, prefix
-        self.acknowledged = []  # (name, when)
-        self.over = threading.Event()
-
-    def run(self):
-        number = 0
-        while not self.over.is_set():
-            name = f"{self.prefix}{number}"
-            number += 1
-            done = self.node.ctl("apply", "-f", "-", text_input=web(name, 0), check=False)
-            if done.returncode == 0:
-                self.acknowledged.append((name, time.monotonic()))
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.join()
-
-    def wait_for_more(self, count=3, seconds=30):
-        """So many that began after now; returns how long the first took."""
-        begin = time.monotonic()
-        before = len(self.acknowledged) + 1  # one may be under way
-        wait_for("writes are acknowledged", lambda: len(self.acknowledged) >= before + count, seconds)
-        return self.acknowledged[before][1] - begin
-
-
-def check_all_there(cluster, writers):
-    names = [name for x in writers for name, _ in x.acknowledged]
-    for node in cluster.nodes:
-        listed = set(node.ctl("get", "deployments").stdout.split())
-        lost = [n for n in names if n not in listed]
-        check(not lost, f"{node.name} lacks {len(lost)} of {len(names)} that were acknowledged: {lost[:5]}")
-    return len(names)
-
-
 def a_cut_link_does_not_leave_two_exclusive_replicas(bin_folder):
     with Network(3) as net, FarCluster(bin_folder, net) as c:
         journal, keeper, victim, name, pid = exclusive.begin(c)
-        c.nodes[0].ctl("apply", "-f", "-", text_input=web())
+        c.nodes[0].ctl("apply", "-f", "-", text_input=idle())
         pods = wait_for("3 ready", lambda: replicas(c, keeper, 3))
         wait_for("three nodes keep it", lambda: kept_by_three(c, keeper, "one"), 30)
         common = {k: pid_of(p) for k, p in pods.items() if node_of(p) == victim.name}
@@ -110,13 +52,13 @@ def a_cut_link_does_not_leave_two_exclusive_replicas(bin_folder):
 
 def a_leader_that_is_cut_off_is_replaced_and_nothing_acknowledged_is_lost(bin_folder):
     with Network(3) as net, FarCluster(bin_folder, net) as c:
-        c.nodes[0].ctl("apply", "-f", "-", text_input=web())
+        c.nodes[0].ctl("apply", "-f", "-", text_input=idle())
         pods = wait_for("3 ready", lambda: replicas(c, c.nodes[0], 3))
         wait_for("three nodes keep it", lambda: kept_by_three(c, c.nodes[0]), 30)
         leader = keeper_of(c)
         other = next(n for n in c.nodes if n is not leader)
         running = [pid_of(p) for p in pods.values()]
-        with Writer(leader, "far") as far, Writer(other, "near") as near:
+        with Writer("far", leader) as far, Writer("near", other) as near:
             near.wait_for_more()
             far.wait_for_more()
             net.isolate(leader.index)
@@ -137,16 +79,16 @@ def a_leader_that_is_cut_off_is_replaced_and_nothing_acknowledged_is_lost(bin_fo
         wait_for("4 replicas, on all nodes", lambda: replicas(c, leader, 4), 30)
         wait_for("what was replaced has ended", lambda: sum(alive(p) for p in running)
                  == len({pid_of(p) for p in replicas(c, other, 4).values()} & set(running)), 10)
-        count = check_all_there(c, (far, near))
+        count = check_all_there(c, far, near)
         print(f"    {count} writes acknowledged, all there; a write {back:.1f} s after the cut, through the healed node "
               f"{again:.1f} s after it was healed")
 
 
 def pulled_and_half_cut_links_lose_nothing(bin_folder):
     with Network(3) as net, FarCluster(bin_folder, net) as c:
-        c.nodes[0].ctl("apply", "-f", "-", text_input=web(replicas=0))
+        c.nodes[0].ctl("apply", "-f", "-", text_input=idle(replicas=0))
         wait_for("three nodes keep it", lambda: kept_by_three(c, c.nodes[0]), 30)
-        with Writer(c.nodes[0], "w") as writer:
+        with Writer("w", c.nodes[0]) as writer:
             net.pull(2)
             pulled = writer.wait_for_more(seconds=40)
             net.heal()
@@ -156,7 +98,7 @@ def pulled_and_half_cut_links_lose_nothing(bin_folder):
             net.heal()
             wait_for("three nodes keep it", lambda: kept_by_three(c, c.nodes[0]), 30)
         wait_for("all see three", lambda: all(c.ready(n) == 3 for n in c.nodes), 30)
-        count = check_all_there(c, [writer])
+        count = check_all_there(c, writer)
         print(f"    {count} writes, all there; {pulled:.1f} s after a link was pulled, {half:.1f} s after two of three were parted")
 
 

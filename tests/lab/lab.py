@@ -22,7 +22,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import cut_links  # noqa: E402
 import exclusive  # noqa: E402
 from cluster import (Cluster, LabFailure, Node, Skip, alive, check, cluster_ports, free_port_base,  # noqa: E402
-                     host_ports, is_ready, keeper_of, node_of, pid_of, processes_in, wait_for)
+                     host_ports, keeper_of, node_of, pid_of, processes_in, wait_for)
+from writer import Scaler, Writer, check_all_there  # noqa: E402
 
 tests = []
 
@@ -149,27 +150,51 @@ def kept_by_three(cluster, name="web"):
 
 
 @test
-def any_node_can_die_while_things_are_changed_and_nothing_acknowledged_is_lost(bin_folder):
+def each_node_is_killed_in_turn_while_things_are_applied_and_scaled_in_a_loop(bin_folder):
     with Cluster(bin_folder) as c:
         applied(c, 3)
         wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
-        made = []
-        for victim in c.nodes:
-            victim.kill()
-            asked = other_than(c, victim)
-            begin = time.monotonic()
-            apply(asked, web(0, f"after-{victim.name}"))
-            print(f"    a change beside dead {victim.name}: {time.monotonic() - begin:.2f} s")
-            made.append(f"after-{victim.name}")
-            asked.ctl("scale", "deployment", "web", "--replicas", "4")
-            wait_for("4 ready on the other two", lambda: (lambda p: p and not any(node_of(x) == victim.name for x in p.values()))(
-                exactly(c.ready_pods(asked), 4)), 20)
-            victim.start().await_up()
-            wait_for("three nodes", lambda: all(c.ready(n) == 3 for n in c.nodes), 30)
-            wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
-        for node in c.nodes:
-            listed = node.ctl("get", "deployments").stdout.split()
-            check(all(n in listed for n in [*made, "web"]), f"{node.name} lacks one of {made}: {listed}")
+        with Writer("made", *c.nodes) as writer, Scaler("web", 2, 4, *c.nodes) as scaler:
+            for victim in c.nodes:
+                writer.wait_for_more()
+                victim.kill()
+                print(f"    beside dead {victim.name}: a deployment after {writer.wait_for_more():.2f} s, "
+                      f"a scaling after {scaler.wait_for_more():.2f} s")
+                victim.start().await_up()
+                wait_for("three nodes", lambda: all(c.ready(n) == 3 for n in c.nodes), 30)
+                wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        count = check_all_there(c, writer)
+        allowed = {scaler.last, *scaler.unsure}
+        wait_for(f"one of {allowed} replicas, as was said last",
+                 lambda: any(exactly(c.ready_pods(), n) and len(c.pods()) == n for n in allowed), 60)
+        print(f"    {count} deployments and {len(scaler.acknowledged)} scalings acknowledged, all there")
+
+
+@test
+def a_cluster_that_begins_with_one_node_grows_to_three_and_outlives_the_first(bin_folder):
+    with Cluster(bin_folder, 1) as c:
+        founder = c.nodes[0]
+        applied(c, 2)
+        with Writer("early", founder) as writer:
+            writer.wait_for_more()
+            c.nodes += [Node(c, 1).start(), Node(c, 2).start()]
+            for node in c.nodes:
+                node.await_up()
+            grew = time.monotonic()
+            wait_for("three nodes keep it, and nobody asked for it", lambda: kept_by_three(c), 30)
+            print(f"    three nodes keep it {time.monotonic() - grew:.1f} s after they answered")
+            writer.wait_for_more()
+        wait_for("all have grown", lambda: all("3 of 3 are up" in founder.ctl("describe", "deployment", n).stdout
+                                               for n, _ in writer.acknowledged[:5]), 30)
+        founder.kill()
+        other = c.nodes[1]
+        wait_for("the other two decide", lambda: other.ctl("scale", "deployment", "web", "--replicas", "3", check=False)
+                 .returncode == 0, 30)
+        wait_for("3 ready elsewhere", lambda: (lambda p: p and not any(node_of(x) == founder.name for x in p.values()))(
+            exactly(c.ready_pods(other), 3)), 30)
+        founder.start().await_up()
+        wait_for("three nodes", lambda: all(c.ready(n) == 3 for n in c.nodes), 30)
+        check_all_there(c, writer)
 
 
 @test
@@ -197,18 +222,21 @@ def without_a_quorum_it_is_said_and_repair_resumes_with_one(bin_folder):
 def what_was_acknowledged_survives_kill_9_of_all(bin_folder):
     with Cluster(bin_folder) as c:
         applied(c, 3)
-        for i in range(5):
-            apply(c.nodes[i % 3], web(1, f"extra{i}"))
-        for node in c.nodes:
-            node.kill()
-        for node in c.nodes:
-            node.start()
-        for node in c.nodes:
-            node.await_up()
-        names = lambda: c.nodes[0].ctl("get", "deployments", check=False).stdout
-        wait_for("all six deployments are known", lambda: all(n in names() for n in
-                                                               ["web", *(f"extra{i}" for i in range(5))]), 30)
-        wait_for("all replicas ready", lambda: len(c.ready_pods()) == 8, 30)
+        wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        with Writer("made", *c.nodes) as writer:
+            for _ in range(2):
+                writer.wait_for_more()
+                for node in c.nodes:  # at once, as far as one can
+                    node.process.kill()
+                for node in c.nodes:
+                    node.process.wait()
+                for node in c.nodes:
+                    node.start()
+                for node in c.nodes:
+                    node.await_up()
+                print(f"    a write {writer.wait_for_more(seconds=40):.1f} s after all had started again")
+        print(f"    {check_all_there(c, writer)} deployments acknowledged, all there")
+        wait_for("all replicas ready", lambda: len(c.ready_pods()) == 3, 30)
 
 
 @test
