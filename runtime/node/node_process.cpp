@@ -23,9 +23,11 @@
 #include "runtime/api/socket_server.hpp"
 #include "runtime/drivers/boot_clock.hpp"
 #include "runtime/drivers/process/process_driver.hpp"
+#include "runtime/drivers/supervisor/startup_pages.hpp"
 #include "runtime/node/data_folder.hpp"
 #include "runtime/node/journal_start.hpp"
 #include "runtime/node/machine.hpp"
+#include "runtime/node/scheduler.hpp"
 #include "runtime/node/signals.hpp"
 #include "runtime/node/texts.hpp"
 #include "runtime/transport/zeromq/identify.hpp"
@@ -166,9 +168,20 @@ void greet(const configuration& settings, const node_context& context) {
   std::fflush(stdout);
 }
 
+/// What starting, joining and settling needed, and a node at rest does not, goes back meanwhile.
+int wait_for_signal(signals& asked) {
+  for (auto pause : {std::chrono::seconds{10}, std::chrono::seconds{60}}) {
+    if (auto number = asked.wait(pause); number != 0)
+      return number;
+    drivers::shed_startup_pages();
+    malloc_trim(0);
+  }
+  return asked.wait();
+}
+
 /// Until a signal says stop; a drain first if it says so.
 void serve(caf::actor_system& system, const cluster_node& node, signals& asked) {
-  if (asked.wait() != SIGUSR1)
+  if (wait_for_signal(asked) != SIGUSR1)
     return;
   spdlog::info("node draining");
   caf::scoped_actor self{system};
@@ -205,7 +218,7 @@ int run_node(const configuration& settings) {
   journal->records.clear();
 
   caf::actor_system_config config;
-  config.set("scheduler.policy", caf::atom("sharing"));
+  config.load<scheduler>();
   config.set("scheduler.max-threads", std::size_t{2});
   config.set("scheduler.max-throughput", std::size_t{64});
   config.add_message_types<caf::id_block::legion>();

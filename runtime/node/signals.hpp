@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <csignal>
+#include <ctime>
 
 namespace legion::node_process {
 
@@ -20,6 +22,13 @@ public:
     int number = 0;
     sigwait(&set_, &number);
     return number;
+  }
+
+  /// 0: none came in this time.
+  int wait(std::chrono::seconds most) {
+    timespec limit{most.count(), 0};
+    auto number = sigtimedwait(&set_, nullptr, &limit);
+    return number < 0 ? 0 : number;
   }
 
 private:
