@@ -115,6 +115,8 @@ beats::effects beats::on_beat(const node_id& from, const consensus_beat& x, time
   std::erase_if(p.list, [&](const auto& y) {
     return y.second.item.standing == standing::gone && y.second.version <= p.confirmed;
   });
+  if (next_ - now <= setting_.interval / 2)
+    send_beats(now, out);
   return out;
 }
 
@@ -166,11 +168,15 @@ beats::effects beats::on_tick(time_point now) {
   }
   if (now < next_)
     return out;
+  send_beats(now, out);
+  return out;
+}
+
+void beats::send_beats(time_point now, effects& out) {
   next_ = now + setting_.interval;
   for (const auto& [who, p] : peers_)
     if (p.wants_beats())
       out.push_back(send_beat{who, compose(p)});
-  return out;
 }
 
 time_point beats::wake_at() const {

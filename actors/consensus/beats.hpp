@@ -17,6 +17,9 @@ namespace legion::consensus {
 /// that in peace a beat is some 60 bytes whatever the number of groups. Cores hear only of changes:
 /// a peer that is something else now, falls silent, is back, or is dead for certain.
 ///
+/// Who hears a beat and has to send its own within half an interval sends them at once: nodes fall
+/// into step, and a node that has woken does all there is to do.
+///
 /// Shape:  peers are the nodes of `describe`d groups; an item for each group shared with a peer.
 /// Units:  time is the node's monotonic clock, handed in; call `on_tick` no later than `wake_at`.
 /// Errors: beats of strangers, and what makes no sense, are ignored.
@@ -105,6 +108,7 @@ private:
   void begin_life(const node_id& who, peer& p, const consensus_beat& x, effects& out);
   void take_items(const node_id& who, peer& p, const consensus_beat& x, effects& out);
   consensus_beat compose(const peer& p) const;
+  void send_beats(time_point now, effects& out);
 
   setting setting_;
   std::map<group_id, mine> groups_;

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "actors/consensus/beats.hpp"
@@ -85,6 +86,29 @@ TEST_SUITE("consensus/beats") {
     CHECK(two.bytes < 120); // both ways
     auto [at_a, at_b] = two.beat();
     CHECK(at_a + at_b == ""); // in peace no core hears anything
+  }
+
+  TEST_CASE("who hears a beat when its own are due soon sends them at once, and is in step then") {
+    auto beats_in = [](const beats::effects& all) {
+      return std::count_if(all.begin(), all.end(),
+                           [](auto& x) { return std::holds_alternative<beats::send_beat>(x); });
+    };
+    auto beat_of = [](const beats::effects& all) {
+      return std::get<beats::send_beat>(all[0]).what;
+    };
+    for (auto [later, answers] : {std::pair{40, true}, {50, true}, {51, false}, {90, false}}) {
+      CAPTURE(later);
+      pair_of_nodes two;
+      two.share(1);
+      auto begin = two.now;
+      (void)two.b.heart.on_tick(begin);
+      CHECK(beats_in(two.b.heart.on_tick(begin)) == 0);
+      auto said = beat_of(two.a.heart.on_tick(begin + milliseconds{100 - later}));
+      auto at_b = two.b.heart.on_beat(two.a.who.node, said, begin + milliseconds{100 - later});
+      CHECK(beats_in(at_b) == answers);
+      auto due = begin + milliseconds{answers ? 200 - later : 100};
+      CHECK(two.b.heart.wake_at() == due);
+    }
   }
 
   TEST_CASE("a change is told once, though beats are lost") {
