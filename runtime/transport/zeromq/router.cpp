@@ -19,8 +19,9 @@ constexpr int zap_enforce_domain = 93;
 
 constexpr int most_in_pipe = 128;          // frames that ZeroMQ holds for one connection
 constexpr int handshake_ms = 3000;         // then a half-open connection is closed
-constexpr int heartbeat_ms = 1500;         // on every connection
-constexpr int heartbeat_timeout_ms = 3000; // without an answer: closed
+constexpr int unheard_ms = 3000;           // what a peer's machine does not acknowledge: closed
+constexpr int heartbeat_ms = 5000;         // on every connection, for a process that stands still
+constexpr int heartbeat_timeout_ms = 5000; // without an answer: closed
 constexpr int never_ms = 24 * 3600 * 1000; // ZeroMQ's own reconnect: we do it
 constexpr milliseconds first_pause{200};
 constexpr milliseconds longest_pause{5000};
@@ -76,18 +77,18 @@ result<void> router::start() {
   events_ = socket(context_, ZMQ_PAIR);
   if (!doorkeeper_->bound() || !router_ || !events_)
     return fault{errc::unsupported, std::string{"ZeroMQ gives no socket: "} + zmq_strerror(errno)};
-  bool set = router_.set(ZMQ_LINGER, 0) && router_.set(ZMQ_ROUTER_MANDATORY, 1)
-             && router_.set(ZMQ_SNDHWM, most_in_pipe) && router_.set(ZMQ_RCVHWM, most_in_pipe)
-             && router_.set(ZMQ_HANDSHAKE_IVL, handshake_ms)
-             && router_.set(ZMQ_CONNECT_TIMEOUT, handshake_ms)
-             && router_.set(ZMQ_HEARTBEAT_IVL, heartbeat_ms)
-             && router_.set(ZMQ_HEARTBEAT_TIMEOUT, heartbeat_timeout_ms)
-             && router_.set(ZMQ_RECONNECT_IVL, never_ms)
-             && router_.set(ZMQ_IPV6, settings_.endpoint.front() == '[')
-             && router_.set(ZMQ_ZAP_DOMAIN, doorkeeper::domain)
-             && router_.set(zap_enforce_domain, 1) && router_.set(ZMQ_CURVE_SERVER, 1)
-             && router_.set(ZMQ_CURVE_PUBLICKEY, settings_.public_key)
-             && router_.set(ZMQ_CURVE_SECRETKEY, settings_.secret_key);
+  bool set =
+      router_.set(ZMQ_LINGER, 0) && router_.set(ZMQ_ROUTER_MANDATORY, 1)
+      && router_.set(ZMQ_SNDHWM, most_in_pipe) && router_.set(ZMQ_RCVHWM, most_in_pipe)
+      && router_.set(ZMQ_HANDSHAKE_IVL, handshake_ms)
+      && router_.set(ZMQ_CONNECT_TIMEOUT, handshake_ms) && router_.set(ZMQ_TCP_MAXRT, unheard_ms)
+      && router_.set(ZMQ_HEARTBEAT_IVL, heartbeat_ms)
+      && router_.set(ZMQ_HEARTBEAT_TIMEOUT, heartbeat_timeout_ms)
+      && router_.set(ZMQ_RECONNECT_IVL, never_ms)
+      && router_.set(ZMQ_IPV6, settings_.endpoint.front() == '[')
+      && router_.set(ZMQ_ZAP_DOMAIN, doorkeeper::domain) && router_.set(zap_enforce_domain, 1)
+      && router_.set(ZMQ_CURVE_SERVER, 1) && router_.set(ZMQ_CURVE_PUBLICKEY, settings_.public_key)
+      && router_.set(ZMQ_CURVE_SECRETKEY, settings_.secret_key);
   // CURVE adds 33 bytes to a frame.
   std::int64_t most = max_frame_bytes + 64;
   set = set && zmq_setsockopt(router_.get(), ZMQ_MAXMSGSIZE, &most, sizeof(most)) == 0;
