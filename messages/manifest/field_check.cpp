@@ -133,10 +133,11 @@ private:
   }
 
   void field(const node& key, const node& x, const field_rule& rule) {
+    // Ours hold what no table knows, and what `get -o yaml` printed may be applied.
+    if (rule.name == "status" && !later_)
+      return to_.warning(key.at, path_, "ignored: a status is what nodes say, not an author");
     if (!rule.honoured && !later_) {
-      to_.warning(key.at, path_,
-                  rule.name == "status" ? "ignored: a status is what nodes say, not an author"
-                                        : "not yet honoured");
+      to_.warning(key.at, path_, "not yet honoured");
       later_ = true;
       value(x, rule.value, rule);
       later_ = false;

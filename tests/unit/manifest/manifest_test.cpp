@@ -206,9 +206,10 @@ TEST_SUITE("manifest/manifest") {
   }
 
   TEST_CASE("what is not yet honoured is a warning at its name, and an error when strict") {
-    auto text = deployment(std::string(one_container)
-                               + "    hostNetwork: true\n    volumes: [{name: v, emptyDir: {}}]\n",
-                           " revisionHistoryLimit: 2\nstatus: {replicas: 3}\n");
+    auto text =
+        deployment(std::string(one_container)
+                       + "    hostNetwork: true\n    volumes: [{name: v, emptyDir: {}}]\n",
+                   " revisionHistoryLimit: 2\nstatus: {replicas: 3, legion.dev/keeper: n1}\n");
     std::vector<std::string> expected{
         "web.yaml:13:5: spec.template.spec.hostNetwork: not yet honoured",
         "web.yaml:14:5: spec.template.spec.volumes: not yet honoured",
