@@ -1,6 +1,7 @@
 #include "actors/group/state.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace legion::group {
 
@@ -32,6 +33,45 @@ void name(resource_state& of, const group_entry& x) {
   }
 }
 
+std::size_t bytes_of(const std::deque<negotiation_round>& rounds) {
+  std::size_t result = 0;
+  for (const auto& x : rounds)
+    result += x.ByteSizeLong();
+  return result;
+}
+
+/// Only what is about pods that are here, and of that the newest.
+void forget_rounds(resource_state& of) {
+  if (of.rounds.empty())
+    return;
+  std::set<std::string_view> here;
+  for (const auto& [uid, slot] : of.slots)
+    here.insert(slot.what.pod());
+  std::erase_if(of.rounds, [&](const negotiation_round& x) {
+    return std::none_of(x.pods().begin(), x.pods().end(),
+                        [&](const std::string& pod) { return here.contains(pod); });
+  });
+  std::size_t bytes = 0;
+  std::size_t kept = 0;
+  for (auto i = of.rounds.rbegin(); i != of.rounds.rend(); ++i, ++kept) {
+    bytes += i->ByteSizeLong();
+    if (kept == resource_state::most_rounds || bytes > resource_state::most_round_bytes)
+      break;
+  }
+  while (of.rounds.size() > kept)
+    of.rounds.pop_front();
+}
+
+/// One that is told again is told with what came of it.
+void remember(resource_state& of, const negotiation_round& x) {
+  auto same = [&](const negotiation_round& y) { return y.call() == x.call(); };
+  auto i = std::find_if(of.rounds.begin(), of.rounds.end(), same);
+  if (i != of.rounds.end())
+    *i = x;
+  else
+    of.rounds.push_back(x);
+}
+
 void accept(resource_state& of, const group_entry& x) {
   for (const auto& y : x.accepted().slots()) {
     auto i = of.slots.find(y.uid());
@@ -46,6 +86,9 @@ void accept(resource_state& of, const group_entry& x) {
     slot.what.mutable_order()->set_incarnation(x.incarnation());
     slot.what.mutable_order()->set_index(x.index());
   }
+  for (const auto& y : x.accepted().rounds())
+    remember(of, y);
+  forget_rounds(of);
 }
 
 void end(resource_state& of, const group_entry& x) {
@@ -58,6 +101,7 @@ void end(resource_state& of, const group_entry& x) {
     else
       i->second.phase = slot_phase::ending;
   }
+  forget_rounds(of);
 }
 
 void finish(resource_state& of, const group_entry& x) {
@@ -165,7 +209,7 @@ void apply(resource_state& to, const group_entry& x) {
     case group_entry::kGone:
       for (const auto& y : x.gone().slots())
         to.slots.erase(y.uid());
-      return;
+      return forget_rounds(to);
     case group_entry::WHAT_NOT_SET:
       return;
   }
@@ -183,6 +227,7 @@ state state::from(const group_state& snapshot) {
     kept.deleting = x.deleting();
     for (const auto& y : x.slots())
       kept.slots.emplace(y.slot().uid(), from_message(y));
+    kept.rounds.assign(x.rounds().begin(), x.rounds().end());
     result.resources_.emplace(key_of(x.what()), std::move(kept));
   }
   result.requests_.assign(snapshot.requests().begin(), snapshot.requests().end());
@@ -200,6 +245,8 @@ group_state state::snapshot() const {
     kept.set_deleting(x.deleting);
     for (const auto& [uid, y] : x.slots)
       *kept.add_slots() = to_message(y);
+    for (const auto& y : x.rounds)
+      *kept.add_rounds() = y;
   }
   for (const auto& x : requests_)
     *result.add_requests() = x;
@@ -253,7 +300,7 @@ std::size_t state::bytes() const {
   constexpr std::size_t per_slot = 200;
   std::size_t result = 0;
   for (const auto& [key, x] : resources_)
-    result += x.what.ByteSizeLong() + x.slots.size() * per_slot;
+    result += x.what.ByteSizeLong() + x.slots.size() * per_slot + bytes_of(x.rounds);
   return result;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -32,9 +33,16 @@ struct slot_state {
 };
 
 /// One resource and all that was promised for it, by the slots' uids.
+///
+/// Shape:  rounds are for `why`, also of the next leader: those that named a pod which is still
+///         here, oldest first; at most 64 and 128 KiB of them, beyond which the oldest go.
 struct resource_state {
+  static constexpr std::size_t most_rounds = 64;
+  static constexpr std::size_t most_round_bytes = 128 * 1024;
+
   resource what;
   std::map<std::string, slot_state> slots;
+  std::deque<negotiation_round> rounds;
   bool deleting = false;
 };
 

@@ -14,6 +14,30 @@ bool in_vain(const negotiation_round& x) {
                       [](const candidate& y) { return y.accepted(); });
 }
 
+bool names_one_of(const negotiation_round& x, const std::set<std::string>& pods) {
+  return std::any_of(x.pods().begin(), x.pods().end(),
+                     [&](const std::string& pod) { return pods.contains(pod); });
+}
+
+/// Those that were accepted, and of the others the first that fit.
+negotiation_round compact(const negotiation_round& x) {
+  negotiation_round result = x;
+  if (x.ByteSizeLong() <= history::most_candidate_bytes)
+    return result;
+  result.clear_candidates();
+  std::size_t bytes = 0;
+  for (const auto& y : x.candidates()) {
+    auto more = y.ByteSizeLong();
+    if (!y.accepted() && bytes + more > history::most_candidate_bytes)
+      continue;
+    bytes += more;
+    *result.add_candidates() = y;
+  }
+  auto left_out = x.candidates_size() - result.candidates_size();
+  result.set_candidates_left_out(x.candidates_left_out() + static_cast<std::uint32_t>(left_out));
+  return result;
+}
+
 bool same_pods(const negotiation_round& a, const negotiation_round& b) {
   return std::equal(a.pods().begin(), a.pods().end(), b.pods().begin(), b.pods().end());
 }
@@ -24,6 +48,13 @@ void history::push_round(negotiation_round x) {
   auto bytes = x.ByteSizeLong();
   rounds_.push_back({std::move(x), bytes});
   round_bytes_ += bytes;
+}
+
+void history::changed(remembered_round& x) {
+  round_bytes_ -= x.bytes;
+  x.bytes = x.what.ByteSizeLong();
+  round_bytes_ += x.bytes;
+  x.kept = on_disk::no;
 }
 
 void history::drop_round(std::size_t i) {
@@ -55,9 +86,7 @@ void history::amend(std::uint64_t call, const candidate& x) {
     for (auto& y : *i->what.mutable_candidates())
       if (y.node() == x.node() && !y.has_offer() && y.decline().reason() == decline_silent)
         y = x;
-    round_bytes_ -= i->bytes;
-    i->bytes = i->what.ByteSizeLong();
-    round_bytes_ += i->bytes;
+    changed(*i);
     return;
   }
 }
@@ -70,11 +99,39 @@ void history::regret(regretted_slot x) {
     if (!asked || !std::any_of(round.candidates().begin(), round.candidates().end(), accepted))
       continue;
     *round.add_regretted() = std::move(x);
-    round_bytes_ -= i->bytes;
-    i->bytes = round.ByteSizeLong();
-    round_bytes_ += i->bytes;
+    changed(*i);
     return;
   }
+}
+
+void history::restore(const std::deque<negotiation_round>& rounds) {
+  for (const auto& x : rounds) {
+    push_round(x);
+    rounds_.back().kept = on_disk::yes;
+  }
+}
+
+std::vector<negotiation_round> history::unsaved(const std::set<std::string>& pods) {
+  std::vector<negotiation_round> result;
+  std::size_t bytes = 0;
+  for (auto i = rounds_.rbegin(); i != rounds_.rend(); ++i) {
+    if (i->kept != on_disk::no || !names_one_of(i->what, pods))
+      continue;
+    auto x = compact(i->what);
+    bytes += x.ByteSizeLong();
+    if (bytes > most_saved_bytes)
+      break;
+    i->kept = on_disk::under_way;
+    result.push_back(std::move(x));
+  }
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+void history::saved(bool committed) {
+  for (auto& x : rounds_)
+    if (x.kept == on_disk::under_way)
+      x.kept = committed ? on_disk::yes : on_disk::no;
 }
 
 void history::add_gone(pod_view x) {

@@ -21,6 +21,7 @@ rollout::rollout(group::resource_state kept, group_id group, node_id self, std::
     : kept_(std::move(kept)), group_(group), self_(self), term_(term), random_(seed),
       started_(t.now), revision_(revision_of(kept_.what)), call_due_(t.now), set_back_until_(t.now),
       called_at_(t.now - seconds{1}) {
+  history_.restore(std::exchange(kept_.rounds, {})); // one memory of them is enough
   list_errands(t);
 }
 
@@ -77,6 +78,7 @@ void rollout::fold(const group_entry& x, moment t) {
       history_.add_gone(view_of(kept_.what, i->second, heard, false, {}));
     }
   group::apply(kept_, x);
+  kept_.rounds.clear();
   if (x.what_case() != group_entry::kAccepted) {
     std::erase_if(watches_, [&](const auto& y) { return !kept_.slots.contains(y.first); });
     for (const auto& [uid, slot] : kept_.slots)
@@ -108,6 +110,7 @@ void rollout::fold(const group_entry& x, moment t) {
 
 rollout::effects rollout::on_proposed(moment t) {
   proposing_ = false;
+  history_.saved(true);
   effects out;
   if (committing_outcome_)
     drop_outcome(out);
@@ -119,6 +122,7 @@ rollout::effects rollout::on_proposed(moment t) {
 rollout::effects rollout::on_refused(const fault& why, moment t) {
   proposing_ = false;
   propose_again_ = t.now + propose_gap;
+  history_.saved(false);
   effects out;
   if (committing_outcome_)
     drop_outcome(out);

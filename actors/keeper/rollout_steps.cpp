@@ -177,7 +177,8 @@ void rollout::assign(std::vector<group_entry>& into, const uid_set& leaving, mom
         && !leaving.contains(uid))
       waiting.push_back(&slot.what);
   std::size_t next = 0;
-  auto any = false;
+  std::set<std::string> pods;
+  auto begin = into.size();
   for (const auto& pick : outcome_->picks) {
     if (next == waiting.size() || is_dead(pick.node, t.now))
       continue;
@@ -188,13 +189,16 @@ void rollout::assign(std::vector<group_entry>& into, const uid_set& leaving, mom
     accepted.set_node_name(pick.node_name);
     accepted.set_offer(pick.offer);
     accepted.set_start(pick.start);
-    for (auto n = pick.count; n > 0 && next < waiting.size(); --n)
+    for (auto n = pick.count; n > 0 && next < waiting.size(); --n) {
+      pods.insert(waiting[next]->pod());
       *accepted.add_slots() = *waiting[next++];
-    any = true;
+    }
   }
-  committing_outcome_ = any;
-  if (!any)
-    drop_outcome(out);
+  committing_outcome_ = into.size() > begin;
+  if (!committing_outcome_)
+    return drop_outcome(out);
+  for (auto& x : history_.unsaved(pods)) // so that the next leader knows them, too
+    *into[begin].mutable_accepted()->add_rounds() = std::move(x);
 }
 
 void rollout::call_for_missing(moment t, effects& out) {

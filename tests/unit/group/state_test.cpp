@@ -77,8 +77,10 @@ struct fixture {
     return added;
   }
 
-  void accepted(const resource& of, const slot& y) {
+  void accepted(const resource& of, const slot& y, std::vector<negotiation_round> rounds = {}) {
     group_entry x;
+    for (auto& round : rounds)
+      *x.mutable_accepted()->add_rounds() = std::move(round);
     *x.mutable_accepted()->mutable_of() = name_of(of);
     *x.mutable_accepted()->add_slots() = y;
     x.mutable_accepted()->set_node(std::string(16, 'n'));
@@ -99,6 +101,13 @@ struct fixture {
   state rules;
   seeded_random random{1};
 };
+
+negotiation_round round_of(std::uint64_t call, const slot& y) {
+  negotiation_round result;
+  result.set_call(call);
+  result.add_pods(y.pod());
+  return result;
+}
 
 auto ended = [](group_entry& x) { return x.mutable_ended(); };
 auto gone = [](group_entry& x) { return x.mutable_gone(); };
@@ -170,6 +179,61 @@ TEST_SUITE("group/state") {
     CHECK(!there->deleting);
     CHECK(there->what.metadata().uid() != uid);
     CHECK(there->slots.at("u").phase == slot_phase::ending);
+  }
+
+  TEST_CASE(
+      "rounds are known for as long as a pod is here that they named; the newest word counts") {
+    auto web = deployment("web", 2);
+    fixture f{web};
+    f.ask(request("1", web));
+    auto a = f.named(web, "a");
+    auto b = f.named(web, "b");
+    auto rounds = [&]() -> const auto& {
+      return f.rules.find(key_of(web))->rounds;
+    };
+    f.accepted(web, a, {round_of(1, a)});
+    auto both = round_of(2, a);
+    both.add_pods(b.pod());
+    f.accepted(web, b, {both});
+    CHECK(rounds().size() == 2);
+    both.set_decided("then regretted");
+    f.accepted(web, b, {both});
+    REQUIRE(rounds().size() == 2);
+    CHECK(rounds().back().decided() == "then regretted");
+    f.about(web, a, ended);
+    CHECK(rounds().size() == 2); // its tombstone is here
+    f.about(web, a, gone);
+    REQUIRE(rounds().size() == 1);
+    CHECK(rounds().front().call() == 2);
+    auto again = state::from(f.rules.snapshot());
+    CHECK(again.snapshot().SerializeAsString() == f.rules.snapshot().SerializeAsString());
+    REQUIRE(again.find(key_of(web))->rounds.size() == 1);
+    f.about(web, b, ended);
+    f.about(web, b, gone);
+    CHECK(rounds().empty());
+  }
+
+  TEST_CASE("rounds are bounded in number and bytes: the oldest go") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    f.ask(request("1", web));
+    auto s = f.named(web, "u");
+    auto rounds = [&]() -> const auto& {
+      return f.rules.find(key_of(web))->rounds;
+    };
+    for (std::uint64_t i = 1; i <= 100; ++i)
+      f.accepted(web, s, {round_of(i, s)});
+    REQUIRE(rounds().size() == resource_state::most_rounds);
+    CHECK(rounds().front().call() == 101 - resource_state::most_rounds);
+    CHECK(rounds().back().call() == 100);
+    for (std::uint64_t i = 101; i <= 110; ++i) {
+      auto big = round_of(i, s);
+      big.set_decided(std::string(resource_state::most_round_bytes / 4, 'x'));
+      f.accepted(web, s, {big});
+    }
+    CHECK(rounds().size() == 3);
+    CHECK(rounds().back().call() == 110);
+    CHECK(f.rules.bytes() > 3 * (resource_state::most_round_bytes / 4));
   }
 
   TEST_CASE("a snapshot read back is the same state") {

@@ -115,4 +115,77 @@ TEST_SUITE("keeper/history") {
     CHECK(all.explain(pod(1)).rounds_size() == 1);
     CHECK(all.explain(pod(1)).rounds(0).call() == 5);
   }
+
+  TEST_CASE("a round is to be committed once, and again when something came of it") {
+    history all;
+    all.add(round_for(1, pod(1)), {pod(1)});
+    all.add(round_for(2, pod(2)), {pod(1), pod(2)});
+    auto first = all.unsaved({pod(1)});
+    REQUIRE(first.size() == 1);
+    CHECK(first[0].call() == 1);
+    CHECK(all.unsaved({pod(1)}).empty()); // under way
+    all.saved(false);
+    CHECK(all.unsaved({pod(1)}).size() == 1); // it was refused
+    all.saved(true);
+    CHECK(all.unsaved({pod(1)}).empty());
+    regretted_slot what;
+    what.set_pod(pod(1));
+    what.set_node("node-1");
+    all.regret(what);
+    auto again = all.unsaved({pod(1), pod(2)});
+    REQUIRE(again.size() == 2);
+    CHECK(again[0].regretted_size() == 1);
+    CHECK(again[1].call() == 2);
+  }
+
+  TEST_CASE("what changed while its commit was under way is to be committed again") {
+    history all;
+    all.add(round_for(1, pod(1)), {pod(1)});
+    CHECK(all.unsaved({pod(1)}).size() == 1);
+    candidate late;
+    late.set_node("node-2");
+    late.mutable_offer()->set_count(3);
+    all.amend(1, late);
+    all.saved(true);
+    CHECK(all.unsaved({pod(1)}).size() == 1);
+  }
+
+  TEST_CASE("a keeper that begins knows what was committed, and does not commit it again") {
+    history all;
+    all.restore({round_for(1, pod(1)), round_for(2, pod(2))});
+    CHECK(all.explain(pod(1)).rounds_size() == 1);
+    CHECK(all.explain(pod(2)).rounds_size() == 1);
+    CHECK(all.unsaved({pod(1), pod(2)}).empty());
+  }
+
+  TEST_CASE("of many candidates those are committed that were accepted, and the first that fit") {
+    history all;
+    auto round = round_for(1, pod(1), false);
+    for (int i = 0; i < 62; ++i) {
+      auto& more = *round.add_candidates();
+      more.set_node("node-" + std::to_string(10 + i));
+      more.mutable_decline()->set_detail(std::string(1024, 'x'));
+    }
+    round.mutable_candidates(63)->set_accepted(true);
+    all.add(round, {pod(1)});
+    auto saved = all.unsaved({pod(1)});
+    REQUIRE(saved.size() == 1);
+    CHECK(saved[0].ByteSizeLong() < history::most_candidate_bytes + 2048);
+    CHECK(saved[0].candidates(saved[0].candidates_size() - 1).accepted());
+    CHECK(saved[0].candidates_size() + static_cast<int>(saved[0].candidates_left_out()) == 64);
+    CHECK(all.explain(pod(1)).rounds(0).candidates_size() == 64); // here all are known
+  }
+
+  TEST_CASE("what is committed at once is bounded: the newest rounds come first") {
+    history all;
+    for (int i = 1; i <= 20; ++i) {
+      auto round = round_for(i, pod(1));
+      round.set_decided(std::string(8 * 1024, 'x'));
+      all.add(round, {pod(1)});
+    }
+    auto saved = all.unsaved({pod(1)});
+    REQUIRE(saved.size() == 7);
+    CHECK(saved.front().call() == 14);
+    CHECK(saved.back().call() == 20);
+  }
 }

@@ -119,6 +119,43 @@ TEST_SUITE("keeper/rollout") {
     CHECK(w.accepts.size() == before);
   }
 
+  TEST_CASE("the next leader's keeper tells of the rounds that decided where its pods are") {
+    world w{deployment(2)};
+    group::resource_state kept;
+    kept.what = deployment(2);
+    auto rounds = 0;
+    for (const auto& x : w.journal) {
+      group::apply(kept, x);
+      rounds += x.accepted().rounds_size();
+    }
+    CHECK(rounds == 1); // once for both nodes
+    rollout next{kept, group_id{1}, node(1), 2, 8, w.at()};
+    for (const auto& x : w.pods()) {
+      auto told = next.explain(x.slot().pod(), w.at());
+      REQUIRE(told);
+      REQUIRE(told->rounds_size() == 1);
+      CHECK(told->rounds(0).candidates_size() == 2);
+    }
+    CHECK(next.kept().rounds.empty()); // one memory of them is enough
+  }
+
+  TEST_CASE("a round whose commit was refused goes with the next one") {
+    world w{deployment(0)};
+    w.hold_calls = true;
+    w.put(deployment(1));
+    REQUIRE(w.calls.size() == 1);
+    w.disk_full = true;
+    w.act(w.rules->on_placed(w.placed(w.calls[0], 1), w.at()));
+    w.disk_full = false;
+    w.hold_calls = false;
+    w.pass(seconds{5});
+    REQUIRE(w.pods("bound").size() == 1);
+    auto rounds = 0;
+    for (const auto& x : w.journal)
+      rounds += x.accepted().rounds_size();
+    CHECK(rounds == 2);
+  }
+
   TEST_CASE(
       "regret: called anew under the same name and another uid, as old as before; explained") {
     world w{deployment(0)};
