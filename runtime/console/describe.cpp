@@ -1,10 +1,11 @@
 #include "runtime/console/describe.hpp"
 
 #include <algorithm>
-#include <sstream>
 #include <vector>
 
 #include "messages/ids.hpp"
+#include "runtime/console/explain.hpp"
+#include "runtime/console/page.hpp"
 #include "runtime/console/table.hpp"
 #include "runtime/console/words.hpp"
 
@@ -13,40 +14,6 @@ namespace legion::console {
 namespace {
 
 constexpr int most_events = 20;
-constexpr std::size_t key_width = 14;
-
-/// Lines of `Key:   value`, the values below each other.
-class page {
-public:
-  void line(const std::string& key, const std::string& value, int depth = 0) {
-    text_ += std::string(static_cast<std::size_t>(depth) * 2, ' ') + key + ":";
-    text_.append(key.size() + 1 < key_width ? key_width - key.size() - 1 : 1, ' ');
-    text_ += plain(value) + "\n";
-  }
-  /// The first value beside the key, the others below it.
-  void lines(const std::string& key, const std::vector<std::string>& values, int depth = 0) {
-    line(key, values.empty() ? "<none>" : values.front(), depth);
-    for (std::size_t i = 1; i < values.size(); ++i)
-      text_ += std::string(key_width + static_cast<std::size_t>(depth) * 2, ' ') + plain(values[i])
-               + "\n";
-  }
-  void heading(const std::string& words, int depth = 0) {
-    text_ += std::string(static_cast<std::size_t>(depth) * 2, ' ') + words + ":\n";
-  }
-  void block(const std::string& text, std::size_t indent = 2) {
-    std::size_t from = 0;
-    while (from < text.size()) {
-      auto end = std::min(text.find('\n', from), text.size());
-      text_ += std::string(indent, ' ') + text.substr(from, end - from) + "\n";
-      from = end + 1;
-    }
-  }
-  const std::string& text() const { return text_; }
-
-private:
-  std::string text_;
-};
-
 template <class Labels>
 std::vector<std::string> label_lines(const Labels& x) {
   std::vector<std::string> result;
@@ -61,11 +28,6 @@ std::string with_age(wall_ms x, wall_ms now) {
 
 std::string order_text(const order_number& x) {
   return std::to_string(x.incarnation()) + "." + std::to_string(x.index());
-}
-
-std::string amounts(const capacity& x) {
-  return cpu(x.cpu_millis()) + " cpu, " + memory_short(x.memory_bytes()) + " memory, "
-         + std::to_string(x.ports()) + " ports, " + std::to_string(x.pods()) + " pods";
 }
 
 std::string amounts(const quantities& x) {
@@ -91,47 +53,6 @@ std::string joined(const google::protobuf::RepeatedPtrField<std::string>& words)
   std::string result;
   for (const auto& x : words)
     result += (result.empty() ? "" : " ") + word(x);
-  return result;
-}
-
-/// In lines of at most so many bytes, broken after commas, each with the same indent.
-std::string wrapped(const std::string& text, std::size_t indent) {
-  constexpr std::size_t columns = 78;
-  std::string result, line;
-  std::size_t from = 0;
-  while (from < text.size()) {
-    auto end = std::min(text.find(", ", from), text.size());
-    auto part = text.substr(from, end == text.size() ? end - from : end + 1 - from);
-    if (!line.empty() && indent + line.size() + 1 + part.size() > columns)
-      result += std::exchange(line, {}) + "\n";
-    line += (line.empty() ? "" : " ") + part;
-    from = end == text.size() ? end : end + 2;
-  }
-  return result + line;
-}
-
-/// A table's rows with one more column, which is wrapped at 80 columns: below its row where too
-/// little room is left beside it.
-std::string beside(const std::string& rows, const std::vector<std::string>& texts) {
-  constexpr std::size_t columns = 78, least = 24, indent = 4;
-  std::vector<std::string> left;
-  std::size_t widest = 0;
-  std::istringstream all(rows);
-  for (std::string line; std::getline(all, line); left.push_back(line))
-    widest = std::max(widest, line.size());
-  auto below = widest + 3 + least > columns;
-  auto from = below ? indent : widest + 3;
-  std::string result;
-  for (std::size_t i = 0; i < std::min(left.size(), texts.size()); ++i) {
-    result += left[i];
-    auto first = !below;
-    for (const auto& line : lines_of(texts[i], columns - from, columns - from)) {
-      result += first ? std::string(from - left[i].size(), ' ') : "\n" + std::string(from, ' ');
-      result += line;
-      first = false;
-    }
-    result += "\n";
-  }
   return result;
 }
 
@@ -222,32 +143,6 @@ std::string keeper_text(const resource_view& x) {
          + (x.keeper_dead() ? "; not repaired until most of the group is up" : "");
 }
 
-/// "n2 (leads), n1, n3 (not heard): 2 of 3 are up, a quorum".
-template <class Members>
-std::string quorum_text(const Members& members) {
-  std::string names;
-  auto votes = 0;
-  auto up = 0;
-  for (auto leaders : {true, false})
-    for (const auto& x : members) {
-      if (x.leads() != leaders)
-        continue;
-      names += (names.empty() ? "" : ", ") + plain(x.name())
-               + (x.leads()    ? " (leads)"
-                  : !x.votes() ? " (learns)"
-                  : x.heard()  ? ""
-                               : " (not heard)");
-      votes += x.votes() ? 1 : 0;
-      up += x.votes() && x.heard() ? 1 : 0;
-    }
-  if (votes == 1)
-    return names + ": one node decides; with three in the zone it will be three";
-  auto whole = up == votes      ? ", the quorum is whole"
-               : up * 2 > votes ? ", still a quorum"
-                                : ", NO quorum: nothing can be changed";
-  return names + ": " + std::to_string(up) + " of " + std::to_string(votes) + " are up" + whole;
-}
-
 std::string taint_text(const taint& x) {
   return x.key() + (x.value().empty() ? "" : "=" + x.value()) + ":" + x.effect();
 }
@@ -311,7 +206,7 @@ std::string describe_node(const node_view& x, wall_ms now) {
     for (const auto& y : loss_lines(x))
       to.block(plain(y));
   }
-  to.line("Keeps", std::to_string(x.kept_groups()) + " groups that hold resources");
+  to.line("Keeps", std::to_string(x.kept_groups()) + " keeper groups");
   to.line("Processes", "node " + std::to_string(x.pid()) + ", supervisor "
                            + (x.supervisor_pid() == 0 ? "lost: another one is being started"
                                                       : std::to_string(x.supervisor_pid())));
@@ -461,86 +356,6 @@ std::string describe(const std::string& kind, const api_reply& x, wall_ms now) {
   for (const auto& part : parts)
     result += (result.empty() ? "" : "\n") + part;
   return result;
-}
-
-namespace {
-
-std::string decline_word(decline_reason x) {
-  auto word = decline_reason_Name(x);
-  constexpr std::string_view prefix = "decline_";
-  return word.starts_with(prefix) ? word.substr(prefix.size()) : word;
-}
-
-/// What became of an accepted offer: why its node did not keep to it, or nothing.
-std::string regret_of(const negotiation_round& round, const candidate& x) {
-  for (const auto& y : round.regretted())
-    if (y.node() == x.node())
-      return y.detail();
-  return {};
-}
-
-void add_candidate(page& to, const negotiation_round& round, const candidate& x,
-                   std::size_t name_width) {
-  auto name =
-      plain(x.node_name().empty() ? node_id::from_bytes(x.node()).short_text() : x.node_name());
-  name.resize(std::max(name.size(), name_width), ' ');
-  if (x.has_offer()) {
-    const auto& y = x.offer();
-    auto regret = regret_of(round, x);
-    to.block(name + "  offered " + std::to_string(y.count()) + ", score "
-             + std::to_string(x.score())
-             + (!regret.empty() ? ", accepted, then regretted:"
-                : x.accepted()  ? ", accepted"
-                : x.late()      ? ", too late: it was given back"
-                                : ", not taken"));
-    if (!regret.empty())
-      for (const auto& line : lines_of(plain(regret), 78 - name_width - 4, 78 - name_width - 4))
-        to.block(line, name_width + 4);
-    if (!x.score_detail().empty())
-      to.block(wrapped(plain(x.score_detail()), name_width + 4), name_width + 4);
-    to.block("free " + amounts(y.free()), name_width + 4);
-  } else if (x.decline().reason() == decline_silent) {
-    to.block(name + "  did not answer" + (x.decline().detail().empty() ? "" : ": ")
-             + plain(x.decline().detail()));
-  } else {
-    const auto& detail = x.decline().detail();
-    to.block(name + (x.late() ? "  declined too late: " : "  declined: ")
-             + (detail.empty() ? decline_word(x.decline().reason()) : plain(detail)));
-  }
-}
-
-} // namespace
-
-std::string explain(const explanation& x, wall_ms now) {
-  page to;
-  const auto& view = x.view();
-  auto where = view.node_name().empty() ? std::string{" on no node"} : " on " + view.node_name();
-  to.block(plain("pod " + x.pod() + ": " + pod_status(view) + where
-                 + (view.assessment().ready() ? ", ready" : "")
-                 + (view.note().empty() ? "" : ": " + view.note())),
-           0);
-  if (!x.members().empty())
-    to.block("kept by " + quorum_text(x.members()), 0);
-  if (x.rounds().empty())
-    to.block("No round of negotiation is remembered: its keeper was started since, or its\n"
-             "rounds were the oldest of more than 512 KiB.",
-             0);
-  auto number = 0;
-  for (const auto& round : x.rounds()) {
-    std::size_t name_width = 0;
-    for (const auto& y : round.candidates())
-      name_width = std::max(name_width, y.node_name().size());
-    to.block("\nRound " + std::to_string(++number) + ", " + age(round.time_ms(), now)
-                 + " ago: " + std::to_string(round.called_for())
-                 + (round.called_for() == 1 ? " replica" : " replicas") + " called for, "
-                 + std::to_string(round.candidates_size())
-                 + (round.candidates_size() == 1 ? " node" : " nodes") + " asked",
-             0);
-    for (const auto& y : round.candidates())
-      add_candidate(to, round, y, name_width);
-    to.block(wrapped("decided: " + or_none(plain(round.decided())), 4), 2);
-  }
-  return to.text();
 }
 
 } // namespace legion::console

@@ -5,7 +5,7 @@
 #include "messages/api.pb.h"
 #include "messages/time.hpp"
 
-/// What describe and why print: everything known of one thing, in words. A description ends with
+/// What describe prints: everything known of one thing, in words. A description ends with
 /// the last 20 events.
 namespace legion::console {
 
@@ -16,8 +16,5 @@ std::string describe_promise(const assessment& x, const api_reply& all, wall_ms 
 
 /// Every thing of a kind in a reply, with an empty line between.
 std::string describe(const std::string& kind, const api_reply& x, wall_ms now);
-
-/// The rounds of negotiation that decided where a pod went.
-std::string explain(const explanation& x, wall_ms now);
 
 } // namespace legion::console

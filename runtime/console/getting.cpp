@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/console/object_text.hpp"
 #include "runtime/console/objects.hpp"
 #include "runtime/console/tables.hpp"
 #include "runtime/console/verbs.hpp"

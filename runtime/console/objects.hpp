@@ -22,7 +22,4 @@ std::vector<json> objects_of(const std::string& kind, const api_reply& x);
 /// One object as it is, several as a v1 List.
 json listed(std::vector<json> items, bool always_list);
 
-std::string to_json(const json& x);
-std::string to_yaml(const json& x);
-
 } // namespace legion::console

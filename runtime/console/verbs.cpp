@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "runtime/console/describe.hpp"
+#include "runtime/console/explain.hpp"
 #include "runtime/console/waiting.hpp"
 #include "runtime/console/words.hpp"
 

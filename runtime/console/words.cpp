@@ -143,6 +143,11 @@ std::string folded(std::string_view text) {
   return result;
 }
 
+std::string amounts(const capacity& x) {
+  return cpu(x.cpu_millis()) + " cpu, " + memory_short(x.memory_bytes()) + " memory, "
+         + std::to_string(x.ports()) + " ports, " + std::to_string(x.pods()) + " pods";
+}
+
 std::string age(wall_ms since, wall_ms now) {
   if (since <= 0)
     return "<none>";

@@ -33,6 +33,7 @@ std::string rfc3339(wall_ms x);
 std::string cpu(std::int64_t millis);         // 250m, 2
 std::string memory(std::int64_t bytes);       // exact, as Kubernetes writes it: 512Mi, 1Gi, 1000
 std::string memory_short(std::int64_t bytes); // rounded for a table: 1.4Gi
+std::string amounts(const capacity& x);
 
 /// `text` if there is any, else `<none>`.
 std::string or_none(std::string text);

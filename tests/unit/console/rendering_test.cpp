@@ -3,6 +3,8 @@
 #include <sstream>
 
 #include "runtime/console/describe.hpp"
+#include "runtime/console/explain.hpp"
+#include "runtime/console/object_text.hpp"
 #include "runtime/console/objects.hpp"
 #include "runtime/console/tables.hpp"
 #include "runtime/console/words.hpp"
@@ -329,11 +331,21 @@ TEST_SUITE("console/rendering") {
     CHECK(
         explain(x, canned_now).find("legion-3   offered 2, score 0, too late: it was given back\n")
         != std::string::npos);
+    round.set_candidates_left_out(61);
+    round.set_decided("64 nodes declined: 40 for runtime: container c sets runAsUser or runAsGroup,"
+                      " which needs root here");
+    CHECK(explain(x, canned_now).find("3 replicas called for, 64 nodes asked\n")
+          != std::string::npos);
+    CHECK(explain(x, canned_now)
+              .find("  and 61 more, not accepted, whose answers are not remembered\n"
+                    "  decided: 64 nodes declined: 40 for runtime: container c sets runAsUser or\n"
+                    "  runAsGroup, which needs root here\n")
+          != std::string::npos);
     x.clear_rounds();
     CHECK(explain(x, canned_now)
           == "pod web-6d5f9c7b8d-x2k41: Running on legion-1, ready\n"
-             "No round of negotiation is remembered: its keeper was started since, or its\n"
-             "rounds were the oldest of more than 512 KiB.\n");
+             "No round of negotiation is remembered: none has decided about it yet since its\n"
+             "keeper was started, or its rounds were the oldest of too many.\n");
   }
 
 } // TEST_SUITE
