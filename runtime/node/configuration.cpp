@@ -33,7 +33,7 @@ void add_options(CLI::App& app, raw& x) {
   app.add_option("--data", x.data, "Where keys, journal and outputs are kept")
       ->envname("LEGION_DATA")
       ->type_name("DIR");
-  app.add_option("--name", x.name, "This node's name in tables; default: the host's name")
+  app.add_option("--name", x.name, "This node's name; default: the host's")
       ->envname("LEGION_NAME")
       ->type_name("N");
   app.add_option("--zone", x.zone, "The zone's path; default: local")
@@ -45,18 +45,17 @@ void add_options(CLI::App& app, raw& x) {
   app.add_option("--api", x.api, "For legionctl; default: 127.0.0.1:7711")
       ->envname("LEGION_API")
       ->type_name("HOST:PORT");
-  app.add_option("--join", x.join, "A member's join string, as its node printed it; repeatable")
+  app.add_option("--join", x.join, "A join string, as a node printed it; repeatable")
       ->envname("LEGION_JOIN")
       ->delimiter(',')
       ->type_name("HOST:PORT#PUBLICKEY");
   app.add_option("--ports", x.ports, "Host ports for workloads; default: 20000-20999")
       ->envname("LEGION_PORTS")
       ->type_name("FIRST-LAST");
-  app.add_option("--cpu", x.cpu, "Offer so much, as 2, 500m or 50%; default: what the machine has")
+  app.add_option("--cpu", x.cpu, "Offer so much: 2, 500m or 50%; default: all")
       ->envname("LEGION_CPU")
       ->type_name("QUANTITY");
-  app.add_option("--memory", x.memory,
-                 "Offer so much, as 4Gi or 50%; default: 90% of the machine's")
+  app.add_option("--memory", x.memory, "Offer so much: 4Gi or 50%; default: 90%")
       ->envname("LEGION_MEMORY")
       ->type_name("QUANTITY");
   app.add_option("--pods", x.pods, "Most replicas at a time; default: 110")
@@ -74,20 +73,20 @@ void add_options(CLI::App& app, raw& x) {
       ->envname("LEGION_LOG_LEVEL")
       ->type_name("LEVEL");
   app.add_flag("--drain", x.drain,
-               "End this data folder's workloads with their grace period, stop its node, and wait "
-               "until it is done");
-  app.add_flag(
-      "--accept-loss", x.accept_loss,
-      "After a damaged journal that no other node can make good: what its keeper groups held is "
-      "lost, and they begin anew");
+               "End this data folder's workloads, hand over what\n"
+               "its node keeps, stop it, and wait until done");
+  app.add_flag("--accept-loss", x.accept_loss,
+               "After a damaged journal that no node can make\n"
+               "good: what its keeper groups held is lost, and\n"
+               "they begin anew");
   app.add_flag("--version", x.version, "Print the version");
-  app.footer(
-      "Examples:\n"
-      "  legion-node                                    found a cluster of one on this machine\n"
-      "  legion-node --name b --data /tmp/b --listen 127.0.0.1:7720 --api 127.0.0.1:7721 \\\n"
-      "      --join 127.0.0.1:7710#PUBLICKEY            join it with a second node\n"
-      "  legion-node --drain --data /tmp/b              end its workloads, then the node\n"
-      "SIGTERM stops the node and leaves its workloads running; the next start adopts them.");
+  app.footer("Examples:\n"
+             "  legion-node                        found a cluster of one on this machine\n"
+             "  legion-node --name b --data /tmp/b --listen 127.0.0.1:7720 \\\n"
+             "      --api 127.0.0.1:7721 --join 127.0.0.1:7710#PUBLICKEY    a second node\n"
+             "  legion-node --drain --data /tmp/b  end its workloads, then the node\n"
+             "SIGTERM stops the node and leaves its workloads running; the next start adopts\n"
+             "them.");
 }
 
 /// The file's settings go where neither flag nor environment spoke.
