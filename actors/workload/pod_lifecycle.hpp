@@ -120,6 +120,7 @@ private:
   void again(int i, milliseconds delay, moment t, effects& out);
   bool wants_restart(const one& x) const;
   milliseconds lease_grace() const;
+  seconds grace() const;
   void probe_now(int i, moment t, effects& out);
   void settle(moment t, effects& out);
   void note_readiness(moment t);
