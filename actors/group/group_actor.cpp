@@ -102,6 +102,7 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
       [self](const stand_back& x) {
         self->state.standing_back = x.back;
         stand_aside(self);
+        try_to_leave(self);
       },
       [self](group_mail& x) {
         hear(self, [&](auto& core) {
@@ -124,6 +125,7 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
       [self](spread_zone) { on_spread_zone(self); },
       [self](finish_writing) { finish_earlier_write(self); },
       [self](const review_members& x) { review(self, x); },
+      [self](ask_to_leave) { try_to_leave(self); },
       [self](const respawn_keeper& x) {
         auto i = self->state.keepers.find(x.key);
         if (i != self->state.keepers.end() && !i->second.keeper)

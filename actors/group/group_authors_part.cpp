@@ -83,7 +83,9 @@ void change(group_pointer self, group_author& x) {
 }
 
 void serve(group_pointer self, group_author& x) {
-  if (x.request.has_read() || x.request.has_explain())
+  if (x.request.has_leave())
+    x.reply.deliver(on_leave_request(self, x.request));
+  else if (x.request.has_read() || x.request.has_explain())
     ask_to_read(self, x);
   else
     change(self, x);
@@ -137,7 +139,8 @@ author_reply on_request(group_pointer self, group_request& x) {
     return reply;
   }
   // Reads do not wait behind changes.
-  if (s.keeps && s.zone_known && (who.request.has_read() || who.request.has_explain()))
+  auto changes = !who.request.has_read() && !who.request.has_explain() && !who.request.has_leave();
+  if (s.keeps && s.zone_known && !changes)
     serve(self, who);
   else
     s.authors.push_back(std::move(who));

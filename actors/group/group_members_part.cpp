@@ -14,13 +14,6 @@ constexpr auto review_pause = milliseconds{200}; // while something is under way
 constexpr int least_move_pause = 15;
 constexpr int most_move_pause = 45;
 
-std::vector<group::resident> residents(const group_shell& state) {
-  std::vector<group::resident> result;
-  for (const auto& [id, x] : state.zone)
-    result.push_back(x);
-  return result;
-}
-
 void propose(group_pointer self, const consensus::configuration& wanted) {
   auto& s = self->state;
   auto done = s.core->propose_change(wanted, now(self));
@@ -35,6 +28,13 @@ void propose(group_pointer self, const consensus::configuration& wanted) {
 }
 
 } // namespace
+
+std::vector<group::resident> residents(const group_shell& state) {
+  std::vector<group::resident> result;
+  for (const auto& [id, x] : state.zone)
+    result.push_back(x);
+  return result;
+}
 
 std::string name_of(const group_shell& state, const node_id& x) {
   auto i = state.members.find(x);
@@ -90,6 +90,8 @@ void on_member(group_pointer self, const member_change& x) {
   auto& row = s.members[id];
   if (row.name == x.who.name() && row.start == x.who.start() && row.state == x.state)
     return;
+  if (s.choice && row.start != x.who.start())
+    s.choice->welcome_back(id);
   row = {x.who.name(), x.who.start(), x.state};
   if (s.keeps)
     review_soon(self, review_pause);

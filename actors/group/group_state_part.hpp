@@ -36,6 +36,8 @@ struct finish_writing {};
 struct review_members {
   std::uint64_t generation = 0;
 };
+/// This node leaves: whether the group can do without it is found out.
+struct ask_to_leave {};
 /// A keeper that failed too often may be tried again.
 struct respawn_keeper {
   group::resource_key key;
@@ -49,6 +51,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::spread_zone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::finish_writing)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::review_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::respawn_keeper)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::ask_to_leave)
 
 namespace legion {
 
@@ -56,7 +59,8 @@ using group_core =
     group_handle::extend<caf::replies_to<propose_entries>::with<entries_proposed>, //
                          caf::reacts_to<group_tick>, caf::reacts_to<write_again>,
                          caf::reacts_to<spread_zone>, caf::reacts_to<finish_writing>,
-                         caf::reacts_to<review_members>, caf::reacts_to<respawn_keeper>>;
+                         caf::reacts_to<review_members>, caf::reacts_to<respawn_keeper>,
+                         caf::reacts_to<ask_to_leave>>;
 
 using author_reply = caf::typed_response_promise<group_reply>;
 using keeper_reply = caf::typed_response_promise<entries_proposed>;
@@ -112,6 +116,7 @@ struct group_shell {
   bool claimed = false;              // the node was told that it is in the group
   bool full = false;                 // the disk
   bool standing_back = false;        // the node drains
+  std::optional<time_point> leaderless_since; // while it does
 
   std::deque<group_author> authors;       // waiting for their turn, or for a leader
   std::optional<group_author> committing; // one author's request at a time
@@ -180,7 +185,15 @@ void on_member(group_pointer self, const member_change& x);
 void on_spread_zone(group_pointer self);
 void review(group_pointer self, const review_members& x);
 void review_soon(group_pointer self, time_point::duration after);
+std::vector<group::resident> residents(const group_shell& state);
 std::string name_of(const group_shell& state, const node_id& x);
+
+// group_leaving_part.cpp: what becomes of the group when a node of it drains
+
+/// Asks until the group can do without this node, or nobody can take its place; tells the node.
+void try_to_leave(group_pointer self);
+/// Another node drains, and this one leads.
+group_reply on_leave_request(group_pointer self, const group_request& x);
 
 // group_reading_part.cpp
 

@@ -39,14 +39,20 @@ bool here(const resident& x) {
 
 bool member_rules::may_join(const resident& x, time_point now) const {
   return x.state == member_alive && now - x.since >= settling && !x.journal.null()
-         && !distrusted_.contains({x.id, x.journal});
+         && !distrusted_.contains({x.id, x.journal}) && !leaving_.contains({x.id, x.journal});
+}
+
+/// Because a person wants it to.
+bool member_rules::is_leaving(const member_id& who, const std::vector<resident>& zone) const {
+  const auto* x = find(zone, who.node);
+  return leaving_.contains(who) || (x && x->state == member_left);
 }
 
 /// A voter keeps its place, though it may be down for a while.
 bool member_rules::stays(const member_id& who, const std::vector<resident>& zone,
                          time_point now) const {
   const auto* x = find(zone, who.node);
-  if (distrusted_.contains(who) || (x && x->state == member_left))
+  if (distrusted_.contains(who) || is_leaving(who, zone))
     return false;
   if (!x || who == self_)
     return true;
@@ -66,7 +72,8 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
   auto newcomers = zone;
   std::erase_if(newcomers, [&](const resident& x) {
     auto member = in(kept, {x.id, x.journal});
-    plan.waits = plan.waits || (!member && x.state == member_alive && !may_join(x, now));
+    auto comes = !member && x.state == member_alive && !leaving_.contains({x.id, x.journal});
+    plan.waits = plan.waits || (comes && !may_join(x, now));
     return member || !may_join(x, now);
   });
   std::sort(newcomers.begin(), newcomers.end(),
@@ -77,9 +84,17 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
   for (const auto& x : newcomers)
     if (result.size() < size)
       result.push_back({x.id, x.journal});
-  for (const auto& who : of.voters) // nobody can take its place yet
-    if (result.size() < size && !in(result, who))
-      result.push_back(who);
+  std::vector<member_id> unreplaced;
+  for (const auto& who : of.voters)
+    if (result.size() + unreplaced.size() < size && !in(result, who))
+      unreplaced.push_back(who);
+  auto all_leave = std::all_of(unreplaced.begin(), unreplaced.end(),
+                               [&](const member_id& who) { return is_leaving(who, zone); });
+  if (!result.empty() && result.size() * 2 <= size && all_leave) {
+    result.resize(1);
+    return result; // else those who stay would wait for who left
+  }
+  result.insert(result.end(), unreplaced.begin(), unreplaced.end());
   if (!healthy || result.size() != of.voters.size() || result.size() < voters || newcomers.empty()
       || !may_move)
     return result;
@@ -93,6 +108,28 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
   if (calm && ranks_before(group_, newcomers.front().id, last->node))
     *last = {newcomers.front().id, newcomers.front().journal};
   return result;
+}
+
+departure member_rules::without(const member_id& who, const consensus::core::status& now_is,
+                                const std::vector<resident>& zone, time_point now) const {
+  const auto& members = now_is.members;
+  if (now_is.members_committed && !members.has(who))
+    return departure_free;
+  auto next = plan(now_is, zone, false, now);
+  if (next.change || next.waits)
+    return departure_under_way;
+  auto heard = [&](const member_id& x) {
+    return x == self_
+           || std::any_of(now_is.followers.begin(), now_is.followers.end(),
+                          [&](const auto& y) { return y.who == x && y.heard; });
+  };
+  auto up = [&](const member_id& x) {
+    const auto* at = find(zone, x.node);
+    return x != who && at && here(*at) && heard(x) && !is_leaving(x, zone);
+  };
+  auto left =
+      static_cast<std::size_t>(std::count_if(members.voters.begin(), members.voters.end(), up));
+  return left * 2 > members.voters.size() ? departure_free : departure_stuck;
 }
 
 member_plan member_rules::plan(const consensus::core::status& now_is,

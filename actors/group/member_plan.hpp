@@ -6,6 +6,7 @@
 
 #include "actors/consensus/core.hpp"
 #include "messages/ids.hpp"
+#include "messages/keeping.pb.h"
 #include "messages/membership.pb.h"
 #include "messages/time.hpp"
 
@@ -30,7 +31,9 @@ struct member_plan {
 /// its journal or is dead for long, and moves a healthy group to where rendezvous hashing has it.
 ///
 /// Shape:  new voters are learners first. A group never shrinks by itself: a voter that nobody can
-///         replace stays. Nothing is replaced while over a third of the zone seems dead.
+///         replace stays. But where so many have left, or ask to, that those who stay have no
+///         quorum, it shrinks to one of them. Nothing is replaced while over a third of the zone
+///         seems dead.
 /// Units:  `may_move`: this look may move what is healthy; the owner draws it seldom, so that of a
 ///         zone's groups a few move at a time.
 /// Source: docs/consensus.md; Thaler and Ravishankar 1998 for the hashing.
@@ -46,10 +49,20 @@ public:
   /// Its log was found to be shorter than it once acknowledged: it must be replaced.
   void distrust(const consensus::member_id& who) { distrusted_.insert(who); }
 
+  /// It drains; and it is back, with another start number.
+  void let_go(const consensus::member_id& who) { leaving_.insert(who); }
+  void welcome_back(const node_id& who) {
+    std::erase_if(leaving_, [&](const consensus::member_id& x) { return x.node == who; });
+  }
+  /// What becomes of the group without it, as things stand.
+  departure without(const consensus::member_id& who, const consensus::core::status& now_is,
+                    const std::vector<resident>& zone, time_point now) const;
+
   member_plan plan(const consensus::core::status& now_is, const std::vector<resident>& zone,
                    bool may_move, time_point now) const;
 
 private:
+  bool is_leaving(const consensus::member_id& who, const std::vector<resident>& zone) const;
   bool may_join(const resident& x, time_point now) const;
   bool stays(const consensus::member_id& who, const std::vector<resident>& zone,
              time_point now) const;
@@ -60,6 +73,7 @@ private:
   group_id group_;
   consensus::member_id self_;
   std::set<consensus::member_id> distrusted_;
+  std::set<consensus::member_id> leaving_;
 };
 
 } // namespace legion::group

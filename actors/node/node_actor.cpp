@@ -118,17 +118,14 @@ caf::typed_response_promise<drained> on_drain(node_pointer self) {
   auto reply = self->make_response_promise<drained>();
   s.self.describes.draining = true;
   spdlog::info("node drains promises={}", s.promises.all().size());
-  for (auto& [id, here] : s.groups)
-    if (here.group)
-      self->send(here.group, stand_back{});
+  hand_over_groups(self);
   std::vector<std::string> uids;
   for (const auto& [uid, x] : s.promises.all())
     uids.push_back(uid);
   for (const auto& uid : uids)
     end_here(self, uid, true);
   s.draining.push_back(reply);
-  if (s.promises.all().empty())
-    answer_drains(self);
+  answer_drains(self);
   arm(self);
   return reply;
 }
@@ -210,6 +207,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const cordon_request& x) { return on_cordon(self, x); },
       [self](const member_change& x) { on_member(self, x); },
       [self](const group_claimed& x) { on_claimed(self, x); },
+      [self](const group_let_go& x) { on_let_go(self, x); },
       [self](group_mail& x) { on_group_mail(self, x); },
       [self](drain) { return on_drain(self); },
       [self](const promise_says& x) { on_says(self, x); },
@@ -224,6 +222,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
         describe(self);
       },
       [self](zone_told) { on_zone_told(self); },
+      [self](hand_over_ends) { on_hand_over_ends(self); },
       [self](const store::health& x) { on_health(self, x); },
       [self](const supervisor_lost& x) { on_supervisor_lost(self, x.why); },
       [self](learn_supervisor) { learn_supervisor_again(self); },

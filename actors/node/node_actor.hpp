@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <caf/actor_system.hpp>
@@ -16,10 +17,12 @@
 
 namespace legion {
 
-/// Ends every workload with its grace period, withdraws the promises, then answers: `legion-node
-/// --drain`.
+/// Ends every workload with its grace period, withdraws the promises, hands over what this node
+/// keeps, as far as anybody is there, then answers: `legion-node --drain`.
 struct drain {};
-struct drained {};
+struct drained {
+  std::string note; // what could not be handed over, for a person; empty: nothing
+};
 
 /// Whether this node is in a group: the member record must say so.
 struct group_claimed {
@@ -32,9 +35,16 @@ struct stand_back {
   bool back = true;
 };
 
+/// What came of that: the group goes on without this node, or nobody was there to take its place.
+struct group_let_go {
+  group_id group{};
+  bool stuck = false;
+};
+
 } // namespace legion
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::stand_back)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::group_let_go)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drain)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drained)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::group_claimed)
@@ -54,6 +64,7 @@ using node_handle = caf::typed_actor<caf::replies_to<call>::with<call_reply>,   
                                      caf::replies_to<cordon_request>::with<node_view>,  //
                                      caf::reacts_to<member_change>,                     //
                                      caf::reacts_to<group_claimed>,                     //
+                                     caf::reacts_to<group_let_go>,                      //
                                      caf::reacts_to<group_mail>,                        //
                                      caf::replies_to<drain>::with<drained>>;
 

@@ -130,16 +130,24 @@ void on_over(node_pointer self, const std::string& uid) {
 /// later, for then the process ends, and what its transport has not sent is lost.
 void answer_drains(node_pointer self) {
   auto& s = self->state;
-  if (s.draining.empty())
+  if (s.draining.empty() || !s.promises.all().empty() || !s.handing_over.empty()
+      || std::exchange(s.leaves, true))
     return;
   self->send(s.partners.membership, leave_zone{});
   self->delayed_send(self, leaving_pause, zone_told{});
 }
 
 void on_zone_told(node_pointer self) {
-  for (auto& x : self->state.draining)
-    x.deliver(drained{});
-  self->state.draining.clear();
+  auto& s = self->state;
+  drained what;
+  if (s.stuck_groups > 0)
+    what.note = "what " + std::to_string(s.stuck_groups)
+                + (s.stuck_groups == 1 ? " keeper group keeps" : " keeper groups keep")
+                + " is not repaired or changed until this node, or another that keeps it, is back: "
+                  "nobody was there to hand it over to";
+  for (auto& x : s.draining)
+    x.deliver(what);
+  s.draining.clear();
 }
 
 /// Another node leads the group now: what this report said is said there.

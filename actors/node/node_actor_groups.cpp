@@ -11,6 +11,7 @@ namespace {
 
 /// Groups are joined and left several at a time.
 constexpr auto describe_pause = milliseconds{200};
+constexpr auto hand_over_time = seconds{10};
 
 group_handle& spawn_here(node_pointer self, std::uint32_t id, group::journal_copy_ptr journal) {
   auto& s = self->state;
@@ -67,6 +68,7 @@ void on_group_down(node_pointer self, std::uint32_t id, const caf::error& why) {
                 id, caf::to_string(why), node::restart_budget::most + 1,
                 node::restart_budget::span.count());
   here.group = nullptr;
+  on_let_go(self, {group_id{id}, true});
 }
 
 } // namespace
@@ -132,6 +134,32 @@ void on_claimed(node_pointer self, const group_claimed& x) {
   s.keeps = x.keeps ? s.keeps | bit : s.keeps & ~bit;
   if (s.keeps != before && !std::exchange(s.describing, true))
     self->delayed_send(self, describe_pause, describe_again{});
+}
+
+void hand_over_groups(node_pointer self) {
+  auto& s = self->state;
+  for (auto& [id, here] : s.groups)
+    if (here.group) {
+      s.handing_over.insert(id);
+      self->send(here.group, stand_back{});
+    }
+  if (!s.handing_over.empty())
+    self->delayed_send(self, hand_over_time, hand_over_ends{});
+}
+
+void on_let_go(node_pointer self, const group_let_go& x) {
+  auto& s = self->state;
+  if (s.handing_over.erase(value(x.group)) == 0)
+    return;
+  s.stuck_groups += x.stuck ? 1 : 0;
+  answer_drains(self);
+}
+
+void on_hand_over_ends(node_pointer self) {
+  auto& s = self->state;
+  s.stuck_groups += s.handing_over.size();
+  s.handing_over.clear();
+  answer_drains(self);
 }
 
 } // namespace legion

@@ -43,6 +43,8 @@ struct employ_later {
 struct describe_again {};
 /// After a drain, the zone has had time to hear of it.
 struct zone_told {};
+/// What a drain has not handed over by now stays.
+struct hand_over_ends {};
 
 } // namespace legion
 
@@ -52,13 +54,15 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::learn_supervisor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::employ_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::zone_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::hand_over_ends)
 
 namespace legion {
 
 using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
     caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<employ_later>,
-    caf::reacts_to<describe_again>, caf::reacts_to<zone_told>, caf::reacts_to<store::health>,
-    caf::reacts_to<supervisor_lost>, caf::reacts_to<learn_supervisor>>;
+    caf::reacts_to<describe_again>, caf::reacts_to<zone_told>, caf::reacts_to<hand_over_ends>,
+    caf::reacts_to<store::health>, caf::reacts_to<supervisor_lost>,
+    caf::reacts_to<learn_supervisor>>;
 
 inline constexpr auto store_timeout = seconds{30};
 inline constexpr std::size_t most_last_words = 256;
@@ -115,6 +119,9 @@ struct node_state {
   std::map<std::string, node::restart_budget> restarts; // of promise actors that failed, by uid
   std::map<std::string, std::vector<std::shared_ptr<open_accept>>> waiting; // by uid
   std::vector<caf::typed_response_promise<drained>> draining;
+  std::set<std::uint32_t> handing_over; // groups that a drain waits for
+  std::size_t stuck_groups = 0;         // that nobody takes over
+  bool leaves = false;                  // the zone was told
 
   std::optional<time_point> remember_members_at;
   std::size_t members_hash = 0;
@@ -142,6 +149,10 @@ caf::result<group_reply> on_group_request(node_pointer self, const group_request
 caf::result<report_reply> on_report(node_pointer self, const report& x);
 void on_group_mail(node_pointer self, group_mail& x);
 void on_claimed(node_pointer self, const group_claimed& x);
+/// Each group finds somebody to take this node's place, within a bound.
+void hand_over_groups(node_pointer self);
+void on_let_go(node_pointer self, const group_let_go& x);
+void on_hand_over_ends(node_pointer self);
 
 // node_actor_negotiation.cpp: call, accept, release
 caf::typed_response_promise<accept_reply> on_accept(node_pointer self, const accept& x);

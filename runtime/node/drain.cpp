@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <string>
 
@@ -107,6 +108,16 @@ int drain_through_node(const configuration& settings, int pid) {
   return 0;
 }
 
+/// What the node had to leave behind.
+void tell_note(const configuration& settings) {
+  auto path = settings.data + "/" + drain_note;
+  std::string note;
+  if (std::getline(std::ifstream{path}, note))
+    std::printf("legion-node: note: %s\n", note.c_str());
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+}
+
 /// The supervisor ends its workloads, then itself; nothing is drained before it is gone.
 result<void> drain_through_supervisor(const configuration& settings) {
   ending heard;
@@ -135,6 +146,7 @@ int drain_node(const configuration& settings) {
   if (auto pid = data_folder::holder_of(settings.data); pid > 0)
     if (auto code = drain_through_node(settings, pid); code != 0)
       return code;
+  tell_note(settings);
   // The node is gone, asked or killed: its supervisor may still run workloads.
   auto folder = data_folder::open(settings.data);
   if (!folder)

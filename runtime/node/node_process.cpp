@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include <malloc.h>
@@ -179,17 +180,29 @@ int wait_for_signal(signals& asked) {
   return asked.wait();
 }
 
+/// For the `--drain` that waits for this process to end; without it, for the log alone.
+void leave_note(const configuration& settings, const std::string& note) {
+  spdlog::warn("node drained note=\"{}\"", note);
+  std::ofstream{settings.data + "/" + drain_note} << note << '\n';
+}
+
 /// Until a signal says stop; a drain first if it says so.
-void serve(caf::actor_system& system, const cluster_node& node, signals& asked) {
+void serve(const configuration& settings, caf::actor_system& system, const cluster_node& node,
+           signals& asked) {
   if (wait_for_signal(asked) != SIGUSR1)
     return;
   spdlog::info("node draining");
   caf::scoped_actor self{system};
   self->request(node.node, caf::infinite, drain{})
-      .receive([](drained) { spdlog::info("node drained"); },
-               [](const caf::error& why) {
-                 spdlog::error("node drain failed: {}", fault_of(why).detail);
-               });
+      .receive(
+          [&](const drained& x) {
+            spdlog::info("node drained");
+            if (!x.note.empty())
+              leave_note(settings, x.note);
+          },
+          [](const caf::error& why) {
+            spdlog::error("node drain failed: {}", fault_of(why).detail);
+          });
 }
 
 } // namespace
@@ -236,7 +249,7 @@ int run_node(const configuration& settings) {
     failed = true;
     ::kill(::getpid(), SIGTERM); // as any stop, from here on
   });
-  serve(system, *node, asked);
+  serve(settings, system, *node, asked);
   spdlog::info("node stopping");
   stop_node(system, *node);
   system.await_all_actors_done();

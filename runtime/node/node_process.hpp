@@ -4,6 +4,9 @@
 
 namespace legion::node_process {
 
+/// In the data folder: what a drain could not hand over, for who asked for it.
+inline constexpr const char* drain_note = "drained.note";
+
 /// Runs a node until it is told to stop, and returns the process's exit code.
 ///
 /// SIGTERM and SIGINT stop the node and leave its workloads running; SIGUSR1 drains it first. What

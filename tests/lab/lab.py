@@ -513,6 +513,59 @@ def drain_ends_the_workloads_and_leaves_nothing(bin_folder):
         victim.process.wait(10)
 
 
+def drained(cluster, node):
+    done = subprocess.run([str(cluster.bin / "legion-node"), "--drain", "--data", str(node.data)], capture_output=True,
+                          text=True, timeout=60)
+    check(done.returncode == 0, f"drain of {node.name}: {done.stderr}")
+    node.process.wait(10)
+    return done.stdout
+
+
+@test
+def who_drains_hands_over_what_it_keeps_and_says_so_where_nobody_can_take_it(bin_folder):
+    with Cluster(bin_folder, 2) as c:
+        applied(c, 2)
+        first, second = c.nodes
+        begin = time.monotonic()
+        check("note:" not in drained(c, first), "the only voter did not hand over")
+        print(f"    drained and handed over after {time.monotonic() - begin:.2f} s")
+        second.ctl("scale", "deployment", "web", "--replicas", "3")
+        wait_for("3 ready on the other", lambda: exactly(c.ready_pods(second), 3), 20)
+        first.start().await_up()
+        wait_for("two nodes", lambda: all(c.ready(n) == 2 for n in c.nodes), 30)
+        check("note:" not in drained(c, second), "it did not hand back")
+        check("web" in first.ctl("get", "deployments").stdout, "what was handed back is gone")
+        first.ctl("delete", "deployment", "web")
+    with Cluster(bin_folder, 3) as c:
+        applied(c, 1)
+        wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        one, two, three = c.nodes
+        for node in (one, two):
+            check("note:" not in drained(c, node), f"{node.name} left the others without a quorum")
+        three.ctl("scale", "deployment", "web", "--replicas", "2")
+        wait_for("2 ready on the last", lambda: exactly(c.ready_pods(three), 2), 20)
+    with Cluster(bin_folder, 3) as c:
+        applied(c, 1)
+        wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        one, two, three = c.nodes
+        two.kill()
+        wait_for("its death is seen", lambda: "NotReady" in one.ctl("get", "nodes").stdout, 20)
+        check("note: what 64 keeper groups keep" in drained(c, three), "nothing is said of what is out of reach")
+
+
+@test
+def why_is_still_answered_when_the_leader_died(bin_folder):
+    with Cluster(bin_folder) as c:
+        applied(c, 3)
+        wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        leader = keeper_of(c)
+        pod = next(name for name, x in c.pods().items() if node_of(x) != leader.name)
+        leader.kill()
+        asked = other_than(c, leader)
+        told = wait_for("another leads", lambda: (d := asked.ctl("why", pod, check=False)).returncode == 0 and d.stdout, 20)
+        check("Round 1" in told and "accepted" in told, "the rounds are forgotten:\n" + told)
+
+
 def cgroups():
     found = set()
     for folder, names, _ in os.walk("/sys/fs/cgroup"):

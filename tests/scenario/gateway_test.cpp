@@ -71,6 +71,7 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
       [](const member_change&) {},
       [](const group_claimed&) {},
       [](const group_mail&) {},
+      [](const group_let_go&) {},
       [](drain) { return drained{}; },
   };
 }

@@ -240,6 +240,7 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
       [](const member_change&) {},
       [=](const group_claimed& x) { play->transcript.push_back(x.keeps ? "claimed" : "withdrew"); },
       [](const group_mail&) {},
+      [](const group_let_go&) {},
       [](const drain&) { return drained{}; },
   };
 }

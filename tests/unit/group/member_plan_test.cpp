@@ -55,6 +55,7 @@ struct played {
     for (auto& x : status.followers)
       x.caught_up = true;
   }
+  departure without(int n) { return rules.without(who(n), status, zone, now); }
   member_plan plan(bool may_move = false) { return rules.plan(status, zone, may_move, now); }
 };
 
@@ -146,6 +147,83 @@ TEST_SUITE("group/member_plan") {
     CHECK(x.plan().change->learners == std::vector<member_id>{who(3)});
     x.zone.pop_back();
     CHECK_FALSE(x.plan().change);
+  }
+
+  TEST_CASE("the only voter drains: the other node learns, then decides alone") {
+    played x{2};
+    CHECK(x.without(0) == departure_stuck);
+    x.rules.let_go(who(0));
+    CHECK(x.without(0) == departure_under_way);
+    auto first = x.plan().change;
+    REQUIRE(first);
+    CHECK(first->voters == std::vector<member_id>{who(0)});
+    CHECK(first->learners == std::vector<member_id>{who(1)});
+    x.become(*first);
+    CHECK(x.without(0) == departure_under_way);
+    CHECK_FALSE(x.plan().change);
+    x.catch_up();
+    auto second = x.plan().change;
+    REQUIRE(second);
+    CHECK(second->voters == std::vector<member_id>{who(1)});
+    x.become(*second);
+    CHECK(x.without(0) == departure_free);
+  }
+
+  TEST_CASE("who drains and is alone, or knows only of the dead, keeps what it keeps") {
+    played alone{1};
+    alone.rules.let_go(who(0));
+    CHECK_FALSE(alone.plan().change);
+    CHECK(alone.without(0) == departure_stuck);
+    played x{2};
+    x.zone[1].state = member_dead;
+    x.rules.let_go(who(0));
+    CHECK_FALSE(x.plan().change);
+    CHECK(x.without(0) == departure_stuck);
+  }
+
+  TEST_CASE("one of three drains: a fourth takes its place, or two go on") {
+    played four{4, {who(0), who(1), who(2)}};
+    four.rules.let_go(who(2));
+    CHECK(four.without(2) == departure_under_way);
+    auto first = four.plan().change;
+    REQUIRE(first);
+    CHECK(first->learners == std::vector<member_id>{who(3)});
+    played three{3, {who(0), who(1), who(2)}};
+    three.rules.let_go(who(2));
+    CHECK_FALSE(three.plan().change);
+    CHECK(three.without(2) == departure_free);
+    three.status.followers.front().heard = false; // nobody has called it dead yet
+    CHECK(three.without(2) == departure_stuck);
+    three.status.followers.front().heard = true;
+    three.zone[1].state = member_dead;
+    CHECK(three.without(2) == departure_stuck);
+  }
+
+  TEST_CASE("where two of three have left, or ask to, the third decides alone") {
+    played x{3, {who(0), who(1), who(2)}};
+    x.zone[1].state = member_left;
+    CHECK_FALSE(x.plan().change); // two of three are a quorum
+    x.rules.let_go(who(2));
+    CHECK(x.without(2) == departure_under_way);
+    auto change = x.plan().change;
+    REQUIRE(change);
+    CHECK(change->voters == std::vector<member_id>{who(0)});
+    played dead{3, {who(0), who(1), who(2)}};
+    dead.zone[1].state = member_dead; // it may come back
+    dead.rules.let_go(who(2));
+    CHECK_FALSE(dead.plan().change);
+    CHECK(dead.without(2) == departure_stuck);
+  }
+
+  TEST_CASE("who drains takes nobody's place, until it is back") {
+    played x{4, {who(0), who(1), who(2)}};
+    x.rules.let_go(who(3));
+    x.zone[2].state = member_left;
+    CHECK_FALSE(x.plan().change);
+    x.rules.welcome_back(node(3));
+    auto change = x.plan().change;
+    REQUIRE(change);
+    CHECK(change->learners == std::vector<member_id>{who(3)});
   }
 
   TEST_CASE("nobody is replaced while over a third of the zone seems dead") {
