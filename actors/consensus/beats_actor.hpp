@@ -39,6 +39,11 @@ struct peer_lost {
   bool refused = false;
 };
 
+/// The node is about to leave: its groups should be led by others.
+struct stand_back {
+  bool back = true;
+};
+
 struct beats_tick {
   std::uint64_t generation = 0;
 };
@@ -50,6 +55,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::peer_beat)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::peer_silent)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::peer_refused)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::peer_lost)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::stand_back)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::beats_tick)
 
 namespace legion {

@@ -16,70 +16,23 @@ group_shell::~group_shell() {
 
 namespace {
 
-constexpr auto write_time = seconds{60};
-constexpr auto rewrite_pause = seconds{1};
-
-/// What an earlier actor was writing may be on disk or not: the same again makes it sure.
-void finish_earlier_write(group_pointer self) {
-  auto& s = self->state;
-  if (s.journal->in_doubt().records().empty()) {
-    begin_member(self);
-    learn_zone(self);
-    return;
-  }
-  self->request(s.partners.store, write_time, s.journal->in_doubt())
-      .then(
-          [self](written) {
-            self->state.journal->written();
-            finish_earlier_write(self);
-          },
-          [self](caf::error& why) {
-            spdlog::warn("group write_failed group={} why={}", value(self->state.group),
-                         fault_of(why).detail);
-            self->delayed_send(self, rewrite_pause, finish_writing{});
-          });
-}
-
 /// Others should lead while this node can't write, or is about to leave. Who is alone goes on, to
 /// say so.
 void stand_aside(group_pointer self) {
   auto& s = self->state;
-  if (!s.core)
+  if (!s.core())
     return;
-  auto alone = s.core->members().voters.size() < 2;
-  s.core->abstain((s.full || s.standing_back) && !alone, now(self));
-  pump(self);
-}
-
-void on_tick(group_pointer self, const group_tick& x) {
-  auto& s = self->state;
-  if (x.generation != s.generation)
-    return;
-  s.armed.reset();
-  dismiss_impatient(self);
-  if (!s.core)
-    return;
-  if (s.core->wake_at() <= now(self))
-    s.core->on_tick(now(self));
-  pump(self);
-}
-
-/// Hands one input to the member, once there is one.
-template <class Input>
-void hear(group_pointer self, Input input) {
-  auto& s = self->state;
-  if (!s.core || s.fenced)
-    return; // said again by whoever said it
-  input(*s.core);
-  pump(self);
+  auto alone = s.core()->members().voters.size() < 2;
+  s.core()->abstain((s.full || s.standing_back) && !alone, now(self));
+  s.seat->pump();
 }
 
 group_core::behavior_type group_actor(group_pointer self, context_ptr context, group_id group,
-                                      group::journal_copy_ptr journal, group_partners partners) {
+                                      consensus::journal_copy_ptr journal,
+                                      group_partners partners) {
   auto& s = self->state;
   s.context = std::move(context);
   s.group = group;
-  s.journal = std::move(journal);
   s.partners = std::move(partners);
   self->set_default_handler(caf::drop);
   self->set_down_handler([self](caf::down_msg& x) { on_keeper_down(self, x); });
@@ -89,7 +42,8 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
         self->send_exit(kept.keeper, x.reason);
     self->quit(x.reason);
   });
-  finish_earlier_write(self);
+  take_seat(self, std::move(journal));
+  learn_zone(self);
   return {
       [self](group_request& x) { return on_request(self, x); },
       [self](const report& x) { return on_report(self, x); },
@@ -105,25 +59,29 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
         try_to_leave(self);
       },
       [self](group_mail& x) {
-        hear(self, [&](auto& core) {
+        self->state.seat->hear([&](auto& core) {
           for (auto& y : x.messages)
             core.on_message(std::move(y), now(self));
         });
       },
       [self](const peer_beat& x) {
-        hear(self, [&](auto& core) { core.on_beat(x.from, x.what, now(self)); });
+        self->state.seat->hear([&](auto& core) { core.on_beat(x.from, x.what, now(self)); });
       },
       [self](const peer_silent& x) {
-        hear(self, [&](auto& core) { core.on_silence(x.node, x.since, now(self)); });
+        self->state.seat->hear([&](auto& core) { core.on_silence(x.node, x.since, now(self)); });
       },
       [self](const peer_refused& x) {
-        hear(self, [&](auto& core) { core.on_refused(x.node, now(self)); });
+        self->state.seat->hear([&](auto& core) { core.on_refused(x.node, now(self)); });
       },
       [self](propose_entries& x) { return on_propose(self, x); },
-      [self](const group_tick& x) { on_tick(self, x); },
-      [self](write_again) { on_write_again(self); },
+      [self](const seat_tick& x) {
+        if (!self->state.seat->on_tick(x))
+          return;
+        dismiss_impatient(self);
+        self->state.seat->pump();
+      },
+      [self](write_again) { self->state.seat->on_write_again(); },
       [self](spread_zone) { on_spread_zone(self); },
-      [self](finish_writing) { finish_earlier_write(self); },
       [self](const review_members& x) { review(self, x); },
       [self](ask_to_leave) { try_to_leave(self); },
       [self](const respawn_keeper& x) {
@@ -137,7 +95,7 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
 } // namespace
 
 group_handle spawn_group(caf::actor_system& system, const context_ptr& context, group_id group,
-                         group::journal_copy_ptr journal, const group_partners& partners) {
+                         consensus::journal_copy_ptr journal, const group_partners& partners) {
   return spawn_enrolled(system, context, "group/" + std::to_string(value(group)), group_actor,
                         context, group, std::move(journal), partners);
 }

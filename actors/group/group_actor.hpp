@@ -6,7 +6,7 @@
 #include <caf/typed_actor.hpp>
 
 #include "actors/consensus/beats_actor.hpp"
-#include "actors/group/journal_copy.hpp"
+#include "actors/consensus/journal_copy.hpp"
 #include "actors/membership/membership_actor.hpp"
 #include "actors/message_types.hpp"
 #include "actors/node/node_actor.hpp"
@@ -41,6 +41,6 @@ struct group_partners {
 /// leader. It subscribes to membership by itself, and tells the node by `group_claimed` whether it
 /// is in the group.
 group_handle spawn_group(caf::actor_system& system, const context_ptr& context, group_id group,
-                         group::journal_copy_ptr journal, const group_partners& partners);
+                         consensus::journal_copy_ptr journal, const group_partners& partners);
 
 } // namespace legion

@@ -19,10 +19,10 @@ std::string text_of(group_id group) {
 
 /// Another member leads, or nobody: null.
 group_reply elsewhere(const group_shell& state, const group_request& x) {
-  auto leader = state.core ? state.core->leader().node : node_id{};
+  auto leader = state.core() ? state.core()->leader().node : node_id{};
   if (leader == state.context->self.id)
     leader = {};
-  auto in = state.core && state.core->members().has(state.core->self());
+  auto in = state.core() && state.core()->members().has(state.core()->self());
   auto reply = group::refused(x, refusal_elsewhere,
                               text_of(state.group)
                                   + (!leader.null() ? " is led by " + name_of(state, leader)
@@ -38,13 +38,13 @@ void refuse_elsewhere(group_pointer self, group_author& x) {
 }
 
 bool leads(const group_shell& state) {
-  return state.core->role() == consensus::role::leader;
+  return state.core()->role() == consensus::role::leader;
 }
 
 /// A read, as of now: once this member has heard that it leads still.
 void ask_to_read(group_pointer self, group_author& x) {
   auto& s = self->state;
-  auto number = s.core->read();
+  auto number = s.core()->read();
   if (number) {
     s.readers.emplace(*number, std::move(x));
   } else if (number.why().code == errc::overloaded) {
@@ -73,7 +73,7 @@ void change(group_pointer self, group_author& x) {
     x.reply.deliver(std::move(*reply));
     return;
   }
-  auto position = s.core->propose(std::get<group_entry>(next).SerializeAsString());
+  auto position = s.core()->propose(std::get<group_entry>(next).SerializeAsString());
   if (!position) {
     x.reply.deliver(group::refused(x.request, code_of(position.why()), position.why().detail));
     return;
@@ -109,7 +109,7 @@ void answer(group_pointer self, const group_entry& x) {
 
 void serve_authors(group_pointer self) {
   auto& s = self->state;
-  if (!s.core)
+  if (!s.core())
     return;
   while (s.keeps && s.zone_known && !s.committing && !s.authors.empty()) {
     auto x = std::move(s.authors.front());
@@ -123,8 +123,8 @@ author_reply on_request(group_pointer self, group_request& x) {
   auto reply = self->make_response_promise<group_reply>();
   spdlog::debug("group request group={} what={}", value(s.group), static_cast<int>(x.what_case()));
   auto who = group_author{std::move(x), reply, now(self) + leader_patience};
-  if (s.fenced) {
-    reply.deliver(group::refused(who.request, refusal_unknown, s.fenced->detail));
+  if (s.seat->fenced()) {
+    reply.deliver(group::refused(who.request, refusal_unknown, s.seat->fenced()->detail));
     return reply;
   }
   if (s.authors.size() >= max_waiting_authors) {
@@ -133,8 +133,8 @@ author_reply on_request(group_pointer self, group_request& x) {
                                      + " requests wait for this keeper group"));
     return reply;
   }
-  auto in = s.core && s.core->members().votes(s.core->self());
-  if (s.core && !leads(s) && (!in || !s.core->leader().null())) {
+  auto in = s.core() && s.core()->members().votes(s.core()->self());
+  if (s.core() && !leads(s) && (!in || !s.core()->leader().null())) {
     refuse_elsewhere(self, who);
     return reply;
   }
@@ -145,7 +145,7 @@ author_reply on_request(group_pointer self, group_request& x) {
   else
     s.authors.push_back(std::move(who));
   serve_authors(self);
-  pump(self);
+  s.seat->pump();
   return reply;
 }
 
@@ -162,14 +162,14 @@ keeper_reply on_propose(group_pointer self, propose_entries& x) {
     return refuse({errc::disk_full, "the data folder is full"});
   result<consensus::core::position> last = fault{errc::invalid, "nothing is proposed"};
   for (auto& entry : x.entries) {
-    last = s.core->propose(entry.SerializeAsString());
+    last = s.core()->propose(entry.SerializeAsString());
     if (!last)
       break; // what went before may be committed: a keeper goes by what it sees committed
   }
   if (!last)
     return refuse(last.why());
   s.proposals[last->index] = {last->term, reply};
-  pump(self);
+  s.seat->pump();
   return reply;
 }
 
@@ -232,7 +232,7 @@ void dismiss_authors(group_pointer self) {
   for (auto& [number, x] : s.readers)
     refuse_elsewhere(self, x);
   s.readers.clear();
-  if (s.core->leader().null() && s.core->members().votes(s.core->self()))
+  if (s.core()->leader().null() && s.core()->members().votes(s.core()->self()))
     return; // the next leader may be this one
   for (auto& x : s.authors)
     refuse_elsewhere(self, x);

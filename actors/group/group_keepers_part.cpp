@@ -25,8 +25,8 @@ void start_keeper(group_pointer self, const group::resource_key& key) {
   if (!resource || !s.keeps)
     return;
   auto& kept = s.keepers[key];
-  auto as_of = s.core->term() << 32 | (s.rules->index() + kept.restarts);
-  kept.keeper = spawn_keeper(self->system(), s.context, s.group, *resource, s.core->term(), as_of,
+  auto as_of = s.core()->term() << 32 | (s.rules->index() + kept.restarts);
+  kept.keeper = spawn_keeper(self->system(), s.context, s.group, *resource, s.core()->term(), as_of,
                              s.spread, caf::actor_cast<commit_handle>(self));
   kept.who = caf::actor_cast<caf::actor_addr>(kept.keeper);
   self->monitor(kept.keeper);
@@ -37,7 +37,7 @@ void start_keeping(group_pointer self) {
   auto& s = self->state;
   s.keeps = true;
   if (!s.rules->resources().empty())
-    spdlog::info("group leads group={} term={} resources={}", value(s.group), s.core->term(),
+    spdlog::info("group leads group={} term={} resources={}", value(s.group), s.core()->term(),
                  s.rules->resources().size());
   for (const auto& [key, resource] : s.rules->resources())
     start_keeper(self, key);

@@ -90,9 +90,9 @@ lease_reply on_lease_ask(group_pointer self, const lease_ask& x) {
   auto from = node_id::from_bytes(x.node());
   if (!state.keeps) {
     lease_answer elsewhere;
-    elsewhere.set_leader(state.core ? state.core->leader().node.bytes() : std::string{});
-    if (elsewhere.leader().empty() || state.core->leader().node.null()
-        || state.core->leader().node == state.context->self.id)
+    elsewhere.set_leader(state.core() ? state.core()->leader().node.bytes() : std::string{});
+    if (elsewhere.leader().empty() || state.core()->leader().node.null()
+        || state.core()->leader().node == state.context->self.id)
       reply.deliver(make_error(fault{errc::overloaded, "nobody leads the keeper group yet"}));
     else
       reply.deliver(std::move(elsewhere));
@@ -118,11 +118,11 @@ lease_reply on_lease_ask(group_pointer self, const lease_ask& x) {
 /// A read: its answer says that a quorum followed this leader in a round that began after it.
 void confirm_quorum(group_pointer self, std::function<void(bool)> done) {
   auto& s = self->state;
-  auto number = s.core->read();
+  auto number = s.core()->read();
   if (!number)
     return done(false);
   s.leases.confirming.emplace(*number, std::move(done));
-  pump(self);
+  self->state.seat->pump();
 }
 
 bool on_quorum_answered(group_pointer self, std::uint64_t read, bool yes) {

@@ -45,7 +45,7 @@ departure let_go(group_pointer self, const consensus::member_id& who) {
   auto& s = self->state;
   s.choice->let_go(who);
   review_soon(self, milliseconds{0});
-  return s.choice->without(who, s.core->describe(now(self)), residents(s), now(self));
+  return s.choice->without(who, s.core()->describe(now(self)), residents(s), now(self));
 }
 
 void ask_leader(group_pointer self, const node_id& leader) {
@@ -80,11 +80,11 @@ void try_to_leave(group_pointer self) {
   auto& s = self->state;
   if (!s.standing_back)
     return;
-  if (!s.core || s.fenced || !s.core->members().has(s.core->self()) || is_alone(s))
+  if (!s.core() || s.seat->fenced() || !s.core()->members().has(s.core()->self()) || is_alone(s))
     return settle(self, false);
   if (s.keeps)
-    return on_departure(self, let_go(self, s.core->self()));
-  auto leader = s.core->leader().node;
+    return on_departure(self, let_go(self, s.core()->self()));
+  auto leader = s.core()->leader().node;
   if (leader.null() || leader == s.context->self.id)
     return wait_for_leader(self);
   ask_leader(self, leader);
@@ -97,7 +97,7 @@ group_reply on_leave_request(group_pointer self, const group_request& x) {
     return group::refused(x, refusal_invalid, "it does not say who leaves");
   group_reply reply;
   reply.set_request_id(x.request_id());
-  reply.set_leaving(self->state.core->members().has(who) ? let_go(self, who) : departure_free);
+  reply.set_leaving(self->state.core()->members().has(who) ? let_go(self, who) : departure_free);
   return reply;
 }
 

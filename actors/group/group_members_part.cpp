@@ -16,7 +16,7 @@ constexpr int most_move_pause = 45;
 
 void propose(group_pointer self, const consensus::configuration& wanted) {
   auto& s = self->state;
-  auto done = s.core->propose_change(wanted, now(self));
+  auto done = s.core()->propose_change(wanted, now(self));
   std::string voters;
   for (const auto& x : wanted.voters)
     voters += (voters.empty() ? "" : ",") + name_of(s, x.node);
@@ -56,7 +56,7 @@ void review(group_pointer self, const review_members& x) {
   if (x.generation != s.review_generation)
     return;
   s.review_at.reset();
-  if (!s.core || !s.keeps || !s.zone_known || s.full)
+  if (!s.core() || !s.keeps || !s.zone_known || s.full)
     return;
   auto may_move = now(self) >= s.next_move && !s.committing;
   if (may_move) {
@@ -64,14 +64,14 @@ void review(group_pointer self, const review_members& x) {
         least_move_pause + static_cast<int>(s.random() % (most_move_pause - least_move_pause));
     s.next_move = now(self) + seconds{pause};
   }
-  auto plan = s.choice->plan(s.core->describe(now(self)), residents(s), may_move, now(self));
+  auto plan = s.choice->plan(s.core()->describe(now(self)), residents(s), may_move, now(self));
   if (plan.change) {
     propose(self, *plan.change);
   } else if (plan.lead && s.rules->resources().empty()) { // else what `why` remembers would be lost
     spdlog::info("group hands_over group={} to={}", value(s.group), name_of(s, plan.lead->node));
-    (void)s.core->transfer(*plan.lead, now(self));
+    (void)s.core()->transfer(*plan.lead, now(self));
   }
-  pump(self);
+  s.seat->pump();
   auto soon = plan.change || plan.waits;
   auto seldom = std::max(s.next_move - now(self), time_point::duration{review_pause});
   review_soon(self, soon ? time_point::duration{review_pause} : seldom);
@@ -123,7 +123,7 @@ void learn_zone(group_pointer self) {
             self->send(s.partners.membership,
                        subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
             serve_authors(self);
-            pump(self);
+            s.seat->pump();
           },
           [self](caf::error& why) {
             spdlog::warn("group zone_unknown group={} why={}", value(self->state.group),

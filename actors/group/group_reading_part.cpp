@@ -30,13 +30,13 @@ bool shown(const resource_view& x) {
 template <class View>
 void list_members_of(group_pointer self, View& view) {
   auto& s = self->state;
-  auto status = s.core->describe(now(self));
+  auto status = s.core()->describe(now(self));
   for (const auto& who : status.members.all()) {
     auto& x = *view.add_members();
     x.set_node(who.node.bytes());
     x.set_name(name_of(s, who.node));
     x.set_votes(status.members.votes(who));
-    x.set_leads(who == s.core->self());
+    x.set_leads(who == s.core()->self());
     x.set_heard(x.leads());
     for (const auto& y : status.followers)
       if (y.who == who)
@@ -133,7 +133,7 @@ caf::result<report_reply> on_report(group_pointer self, const report& x) {
   report_reply answer;
   answer.set_sequence(x.sequence());
   if (!state.keeps) {
-    auto leader = state.core ? state.core->leader().node : node_id{};
+    auto leader = state.core() ? state.core()->leader().node : node_id{};
     if (leader.null() || leader == state.context->self.id)
       return make_error(fault{errc::overloaded, "nobody leads the keeper group yet"});
     answer.set_elsewhere(leader.bytes());

@@ -9,10 +9,9 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
-#include "actors/consensus/core.hpp"
+#include "actors/consensus/seat_part.hpp"
 #include "actors/group/group_actor.hpp"
 #include "actors/group/group_lease_part.hpp"
-#include "actors/group/log_records.hpp"
 #include "actors/group/member_plan.hpp"
 #include "actors/group/state.hpp"
 #include "actors/keeper/keeper_actor.hpp"
@@ -22,16 +21,8 @@
 
 namespace legion {
 
-/// The member has something to do by now.
-struct group_tick {
-  std::uint64_t generation = 0;
-};
-/// A write that failed is tried again.
-struct write_again {};
 /// The members changed since the keepers were last told.
 struct spread_zone {};
-/// What an earlier actor was writing when it failed is written again.
-struct finish_writing {};
 /// Whether the group has the right members, and leader.
 struct review_members {
   std::uint64_t generation = 0;
@@ -45,10 +36,7 @@ struct respawn_keeper {
 
 } // namespace legion
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::group_tick)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::write_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::spread_zone)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::finish_writing)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::review_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::respawn_keeper)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::ask_to_leave)
@@ -57,10 +45,9 @@ namespace legion {
 
 using group_core =
     group_handle::extend<caf::replies_to<propose_entries>::with<entries_proposed>, //
-                         caf::reacts_to<group_tick>, caf::reacts_to<write_again>,
-                         caf::reacts_to<spread_zone>, caf::reacts_to<finish_writing>,
-                         caf::reacts_to<review_members>, caf::reacts_to<respawn_keeper>,
-                         caf::reacts_to<ask_to_leave>>;
+                         caf::reacts_to<seat_tick>, caf::reacts_to<write_again>,
+                         caf::reacts_to<spread_zone>, caf::reacts_to<review_members>,
+                         caf::reacts_to<respawn_keeper>, caf::reacts_to<ask_to_leave>>;
 
 using author_reply = caf::typed_response_promise<group_reply>;
 using keeper_reply = caf::typed_response_promise<entries_proposed>;
@@ -83,39 +70,20 @@ struct open_proposal {
   keeper_reply reply;
 };
 
-/// A batch on its way to the disk, or waiting for its turn.
-struct group_write {
-  record_batch batch;
-  std::uint64_t sequence = 0;          // of the consensus member; 0: none
-  consensus::log_index compact_to = 0; // 0: no snapshot is in it
-};
-
 struct group_shell {
   static inline const char* name = "group";
   context_ptr context;
   group_id group{};
-  group::journal_copy_ptr journal;
   group_partners partners;
 
-  std::optional<consensus::core> core; // once the journal is read
-  std::optional<group::log_records> records;
+  std::unique_ptr<consensus::seat_holder> holder;
+  std::unique_ptr<consensus::seat> seat;
   std::optional<group::state> rules;
-  std::optional<fault> fenced; // the journal is damaged: nothing is kept or answered
   seeded_random random;
-  std::uint32_t life = 0;
-
-  std::deque<group_write> writes; // the first is under way
-  bool write_failed = false;
-  bool pumping = false;
-  std::optional<time_point> armed;
-  std::uint64_t generation = 0;
-  consensus::log_index applied = 0;
-  consensus::log_index snapshot_at = 0;
-  consensus::log_index ready_at = 0; // what must be applied before this member keeps resources
-  bool keeps = false;                // it leads, and its keepers live
-  bool claimed = false;              // the node was told that it is in the group
-  bool full = false;                 // the disk
-  bool standing_back = false;        // the node drains
+  bool keeps = false;                         // it leads, and its keepers live
+  bool claimed = false;                       // the node was told that it is in the group
+  bool full = false;                          // the disk
+  bool standing_back = false;                 // the node drains
   std::optional<time_point> leaderless_since; // while it does
 
   std::deque<group_author> authors;       // waiting for their turn, or for a leader
@@ -137,6 +105,9 @@ struct group_shell {
   std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
   group_leases leases;
 
+  /// Null until the journal is read.
+  consensus::core* core() const { return seat ? seat->member() : nullptr; }
+
   ~group_shell();
 };
 
@@ -146,13 +117,10 @@ inline time_point now(group_pointer self) {
   return self->clock().now();
 }
 
-// group_consensus_part.cpp: the member's work, done in order
+// group_consensus_part.cpp: the consensus member
 
 /// Reads the journal's records and becomes a member, or waits to be one.
-void begin_member(group_pointer self);
-/// Does what the member wants done, until it wants nothing.
-void pump(group_pointer self);
-void on_write_again(group_pointer self);
+void take_seat(group_pointer self, consensus::journal_copy_ptr journal);
 
 // group_authors_part.cpp: requests of authors, and what is committed for them
 

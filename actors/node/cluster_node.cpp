@@ -11,7 +11,7 @@
 
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
-#include "actors/group/log_records.hpp"
+#include "actors/group/group_keys.hpp"
 #include "actors/node/recovery.hpp"
 
 namespace legion {

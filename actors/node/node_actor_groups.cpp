@@ -1,8 +1,9 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/consensus/log_records.hpp"
 #include "actors/group/admission.hpp"
-#include "actors/group/log_records.hpp"
+#include "actors/group/group_keys.hpp"
 #include "actors/node/node_actor_state.hpp"
 
 namespace legion {
@@ -13,7 +14,7 @@ namespace {
 constexpr auto describe_pause = milliseconds{200};
 constexpr auto hand_over_time = seconds{10};
 
-group_handle& spawn_here(node_pointer self, std::uint32_t id, group::journal_copy_ptr journal) {
+group_handle& spawn_here(node_pointer self, std::uint32_t id, consensus::journal_copy_ptr journal) {
   auto& s = self->state;
   auto& here = s.groups[id];
   here.journal = std::move(journal);
@@ -48,8 +49,8 @@ void found_groups(node_pointer self) {
                                consensus::journal_id::from_bytes(context.journal_id)};
   for (std::uint32_t g = 0; g < groups_per_zone; ++g) {
     record_batch first;
-    group::log_records::found(group_id{g}, {founder}, first);
-    auto journal = std::make_shared<group::journal_copy>();
+    consensus::log_records::found(group::key_prefix(group_id{g}), {founder}, first);
+    auto journal = std::make_shared<consensus::journal_copy>();
     journal->writing(std::move(first));
     spawn_here(self, g, std::move(journal));
   }
@@ -82,7 +83,7 @@ void spawn_groups(node_pointer self, std::vector<record>& replayed) {
   if (by_group.empty() && context.founds() && !context.damage)
     return found_groups(self);
   for (auto& [id, records] : by_group)
-    spawn_here(self, id, std::make_shared<group::journal_copy>(records));
+    spawn_here(self, id, std::make_shared<consensus::journal_copy>(records));
 }
 
 bool on_group_ended(node_pointer self, const caf::down_msg& x) {
@@ -121,7 +122,7 @@ void on_group_mail(node_pointer self, group_mail& x) {
   auto& s = self->state;
   auto here = s.groups.find(value(x.group));
   if (here == s.groups.end())
-    self->send(spawn_here(self, value(x.group), std::make_shared<group::journal_copy>()),
+    self->send(spawn_here(self, value(x.group), std::make_shared<consensus::journal_copy>()),
                std::move(x));
   else if (here->second.group)
     self->send(here->second.group, std::move(x));

@@ -83,7 +83,7 @@ struct binding {
 /// Its actor is null once it was given up.
 struct kept_group {
   group_handle group;
-  group::journal_copy_ptr journal;
+  consensus::journal_copy_ptr journal;
   node::restart_budget restarts;
 };
 

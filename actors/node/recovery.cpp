@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "actors/group/log_records.hpp"
+#include "actors/group/group_keys.hpp"
 
 namespace legion::node {
 

@@ -12,7 +12,7 @@
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
 #include "actors/group/group_actor.hpp"
-#include "actors/group/log_records.hpp"
+#include "actors/group/group_keys.hpp"
 #include "actors/group/whereabouts.hpp"
 #include "runtime/simulator/virtual_system.hpp"
 
@@ -298,8 +298,8 @@ struct stage {
 
   void found() {
     record_batch first;
-    group::log_records::found(
-        group::group_of(web()),
+    consensus::log_records::found(
+        group::key_prefix(group::group_of(web())),
         {{context->self.id, consensus::journal_id::from_bytes(context->journal_id)}}, first);
     for (const auto& x : first.records())
       act->journal[x.key()] = x.value();
@@ -324,7 +324,7 @@ struct stage {
       records.back().set_value(value);
     }
     group = spawn_group(system.actors(), context, group::group_of(web()),
-                        journal = std::make_shared<group::journal_copy>(records),
+                        journal = std::make_shared<consensus::journal_copy>(records),
                         {store, membership, beats, nodes[0]});
   }
 
@@ -437,7 +437,7 @@ struct stage {
   beats_handle beats;
   std::vector<node_handle> nodes;
   group_handle group;
-  group::journal_copy_ptr journal;
+  consensus::journal_copy_ptr journal;
   int requests = 0;
   std::uint64_t sequence = 0;
 };

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "actors/group/log_records.hpp"
+#include "actors/group/group_keys.hpp"
 #include "actors/node/recovery.hpp"
 
 using namespace legion;

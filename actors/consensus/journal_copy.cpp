@@ -1,6 +1,6 @@
-#include "actors/group/journal_copy.hpp"
+#include "actors/consensus/journal_copy.hpp"
 
-namespace legion::group {
+namespace legion::consensus {
 
 journal_copy::journal_copy(const std::vector<record>& replayed) {
   for (const auto& x : replayed)
@@ -28,4 +28,4 @@ std::vector<record> journal_copy::records() const {
   return result;
 }
 
-} // namespace legion::group
+} // namespace legion::consensus

@@ -1,25 +1,15 @@
-#include "actors/group/log_records.hpp"
+#include "actors/consensus/log_records.hpp"
 
-#include <charconv>
 #include <cstdio>
-#include <map>
 
 #include "actors/consensus/wire.hpp"
 
-namespace legion::group {
-
-using namespace consensus;
+namespace legion::consensus {
 
 namespace {
 
-constexpr std::string_view all_groups = "group/";
-
-std::string prefix_of(group_id group) {
-  return std::string{all_groups} + std::to_string(value(group)) + "/";
-}
-
 fault damaged(const std::string& what) {
-  return {errc::damaged, what + ": this group's resources are not kept here until it is mended"};
+  return {errc::damaged, what + ": what this log holds is not kept here until it is mended"};
 }
 
 fault unreadable(const record& x) {
@@ -27,8 +17,6 @@ fault unreadable(const record& x) {
 }
 
 } // namespace
-
-log_records::log_records(group_id group) : prefix_(prefix_of(group)) {}
 
 std::string log_records::entry_key(log_index index) const {
   char digits[24];
@@ -61,8 +49,9 @@ void log_records::drop(log_index from, log_index upto, record_batch& into) {
     into.add_records()->set_key(entry_key(i));
 }
 
-void log_records::found(group_id group, const std::vector<member_id>& voters, record_batch& into) {
-  log_records{group}.put_snapshot(founded_by(voters), {}, into);
+void log_records::found(std::string prefix, const std::vector<member_id>& voters,
+                        record_batch& into) {
+  log_records{std::move(prefix)}.put_snapshot(founded_by(voters), {}, into);
 }
 
 result<log_records::kept> log_records::read(const std::vector<record>& records) {
@@ -160,30 +149,4 @@ log_records::kept log_records::bury(log_index removed_at, record_batch& into) {
   return result;
 }
 
-std::optional<group_id> group_of_key(std::string_view key) {
-  if (!key.starts_with(all_groups))
-    return std::nullopt;
-  key.remove_prefix(all_groups.size());
-  std::uint32_t result = 0;
-  auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), result);
-  if (error != std::errc{} || end == key.data() + key.size() || *end != '/'
-      || result >= groups_per_zone)
-    return std::nullopt;
-  return group_id{result};
-}
-
-std::uint64_t groups_in(const std::vector<record>& journal) {
-  std::map<group_id, std::vector<record>> groups;
-  for (const auto& x : journal)
-    if (auto g = group_of_key(x.key()))
-      groups[*g].push_back(x);
-  std::uint64_t result = 0;
-  for (const auto& [g, records] : groups) {
-    auto read = log_records{g}.read(records);
-    if (!read || read->head.index != 0)
-      result |= std::uint64_t{1} << value(g);
-  }
-  return result;
-}
-
-} // namespace legion::group
+} // namespace legion::consensus

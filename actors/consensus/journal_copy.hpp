@@ -7,7 +7,7 @@
 
 #include "messages/journal.pb.h"
 
-namespace legion::group {
+namespace legion::consensus {
 
 /// A group's records as the journal has them: what its next actor starts from, should this one fail
 /// while the node goes on.
@@ -38,4 +38,4 @@ private:
 
 using journal_copy_ptr = std::shared_ptr<journal_copy>;
 
-} // namespace legion::group
+} // namespace legion::consensus

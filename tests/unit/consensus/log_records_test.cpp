@@ -2,10 +2,9 @@
 
 #include <map>
 
-#include "actors/group/log_records.hpp"
+#include "actors/consensus/log_records.hpp"
 
 using namespace legion;
-using namespace legion::group;
 using namespace legion::consensus;
 
 namespace {
@@ -50,7 +49,7 @@ struct disk {
   }
 };
 
-constexpr group_id seven{7};
+const std::string seven = "group/7/";
 
 struct kept_on_disk {
   disk d;
@@ -76,7 +75,7 @@ struct kept_on_disk {
 
 } // namespace
 
-TEST_SUITE("group/log_records") {
+TEST_SUITE("consensus/log_records") {
 
   TEST_CASE("a group begins with its founder, and nothing in its log") {
     kept_on_disk x;
@@ -84,7 +83,6 @@ TEST_SUITE("group/log_records") {
     CHECK(kept.head == founded_by({who('a')}));
     CHECK(kept.entries.empty());
     CHECK(kept.state.empty());
-    CHECK(groups_in(x.d.records()) == std::uint64_t{1} << 7);
   }
 
   TEST_CASE("entries, ballot and what they replace are found again") {
@@ -181,7 +179,6 @@ TEST_SUITE("group/log_records") {
     auto read = log_records{seven}.read(x.d.records());
     REQUIRE_FALSE(read);
     CHECK(read.why().code == errc::damaged);
-    CHECK(groups_in(x.d.records()) == std::uint64_t{1} << 7);
   }
 
   TEST_CASE("a journal from before consensus is refused in words") {
@@ -190,12 +187,6 @@ TEST_SUITE("group/log_records") {
     auto read = log_records{seven}.read(x.d.records());
     REQUIRE_FALSE(read);
     CHECK(read.why().code == errc::unsupported);
-  }
-
-  TEST_CASE("keys of groups are told from others") {
-    CHECK(group_of_key("group/63/log/1") == group_id{63});
-    for (auto key : {"group/64/log/1", "group/x/log", "group/7", "promise/1", "group/-1/log"})
-      CHECK_FALSE(group_of_key(key));
   }
 
 } // TEST_SUITE

@@ -1,0 +1,197 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/send.hpp>
+
+#include "actors/consensus/beats_actor.hpp"
+#include "actors/consensus/core.hpp"
+#include "actors/consensus/journal_copy.hpp"
+#include "actors/consensus/log_records.hpp"
+#include "actors/message_types.hpp"
+#include "actors/node_context.hpp"
+#include "actors/store/store_actor.hpp"
+
+/// The part of an actor that takes part in a consensus group; the actors that do include it.
+
+namespace legion {
+
+/// The member has something to do by now.
+struct seat_tick {
+  std::uint64_t generation = 0;
+};
+/// A write that failed is tried again.
+struct write_again {};
+
+} // namespace legion
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::seat_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::write_again)
+
+namespace legion::consensus {
+
+/// What a seat has its actor do, and tells it. All are called while the actor handles a message;
+/// none may call the seat's `pump`, which goes on when they return.
+class seat_holder {
+public:
+  virtual ~seat_holder() = default;
+
+  // The actor's hands: `acting_holder` has them.
+  virtual time_point now() const = 0;
+  virtual void write(const record_batch& x) = 0; // then `seat::on_written` or `on_write_failed`
+  virtual void write_after(time_point::duration pause) = 0; // then `seat::on_write_again`
+  virtual void wake_after(time_point::duration pause, std::uint64_t generation) = 0;
+  virtual caf::execution_unit* host() const = 0;
+  virtual consensus_member_handle mailbox() const = 0;
+
+  // The group's state.
+
+  /// The journal is about to be read, the `life`th time in this process.
+  virtual void begins(std::uint32_t life) = 0;
+  /// The state is this now, whatever it was; empty: as of a new group. False: it does not read.
+  virtual bool restore(const std::string& state) = 0;
+  virtual void apply(const entry_refs& entries) = 0;
+  virtual std::string snapshot() const = 0;
+
+  // What becomes of the member.
+
+  /// There is a member now.
+  virtual void seated() = 0;
+  virtual void read_granted(std::uint64_t read) = 0;
+  virtual void read_refused(std::uint64_t read) = 0;
+  /// It leads, and its term's first entry is applied: it knows all that was decided before.
+  virtual void leads() = 0;
+  /// `deposed`: it is not even the leader any more. May be told again.
+  virtual void leads_no_more(bool deposed) = 0;
+  /// Role, term, leader or members are not what they were.
+  virtual void changed(const core::status& x) = 0;
+  virtual void readmits(const readmission& x) = 0;
+  /// A learner may vote, or a member is to be readmitted.
+  virtual void members_due() = 0;
+  /// The group goes on without this member, whose log ends; `restore` with nothing follows.
+  virtual void leaves() = 0;
+  /// When it wants a tick at the latest.
+  virtual time_point wants_tick() const { return time_point::max(); }
+};
+
+/// A node's member of one consensus group: its core, its records in the journal, its writes in
+/// order, its snapshots, and its mail. Knows nothing of what the group decides.
+///
+/// Shape:  one write under way; what waits meanwhile goes to the disk together. A snapshot every 256
+///         entries. Starts from `journal`: what an earlier actor was writing is written again first.
+/// Errors: a write that fails is tried again until it is on disk; a journal or a snapshot that does
+///         not read fences the seat: nothing is heard, written or said any more.
+class seat {
+public:
+  struct setting {
+    std::string name; // in the log
+    group_id group{};
+    std::string prefix; // of its records
+    context_ptr context;
+    journal_copy_ptr journal;
+    beats_handle beats;
+  };
+
+  seat(setting x, seat_holder& holder) : setting_(std::move(x)), holder_(&holder) {}
+
+  void begin();
+  /// Does what the member wants done, until it wants nothing.
+  void pump();
+  /// True: the holder has something to look at, which is `wants_tick` or the member's own time.
+  bool on_tick(const seat_tick& x);
+  void on_written();
+  void on_write_failed(const fault& why);
+  void on_write_again();
+  /// Mail, beats and silence go to the member, once there is one; all is said again by its sender.
+  template <class Input>
+  void hear(Input input) {
+    if (!core_ || fenced_)
+      return;
+    input(*core_);
+    pump();
+  }
+
+  /// Null until the journal is read.
+  core* member() { return core_ ? &*core_ : nullptr; }
+  const core* member() const { return core_ ? &*core_ : nullptr; }
+  const std::optional<fault>& fenced() const { return fenced_; }
+  log_index applied() const { return applied_; }
+
+private:
+  /// A batch on its way to the disk, or waiting for its turn.
+  struct pending {
+    record_batch batch;
+    std::uint64_t sequence = 0; // of the member; 0: none
+    log_index compact_to = 0;   // 0: no snapshot is in it
+  };
+
+  core make_member(log_records::kept kept);
+  void start_write();
+  void write_next();
+  void enqueue(pending x);
+  void take_snapshot();
+  void send_all(const std::vector<message>& messages);
+  void restore(const snapshot& x);
+  void apply(const entry_refs& entries);
+  void bury(log_index removed_at);
+  void on_changed();
+  void do_work(work& w);
+  void arm();
+
+  setting setting_;
+  seat_holder* holder_;
+  std::optional<core> core_;
+  std::optional<log_records> records_;
+  std::optional<fault> fenced_;
+  seeded_random random_;
+  std::uint32_t life_ = 0;
+  bool finishing_ = false;     // what an earlier actor was writing is being written again
+  std::deque<pending> writes_; // the first is under way
+  bool write_failed_ = false;
+  bool pumping_ = false;
+  std::optional<time_point> armed_;
+  std::uint64_t generation_ = 0;
+  log_index applied_ = 0;
+  log_index snapshot_at_ = 0;
+  log_index ready_at_ = 0; // what must be applied before it leads; 0: it does not
+  bool leads_ = false;
+};
+
+/// The hands of a typed actor whose state holds the seat as `seat`, and whose interface has
+/// `seat_tick` and `write_again`.
+template <class Pointer>
+class acting_holder : public seat_holder {
+public:
+  acting_holder(Pointer self, store_handle store) : self_(self), store_(std::move(store)) {}
+
+  time_point now() const final { return self_->clock().now(); }
+  void write(const record_batch& x) final {
+    self_->request(store_, write_time, x)
+        .then(
+            [self = self_](written) { self->state.seat->on_written(); },
+            [self = self_](caf::error& why) { self->state.seat->on_write_failed(fault_of(why)); });
+  }
+  void write_after(time_point::duration pause) final {
+    self_->delayed_send(self_, pause, write_again{});
+  }
+  void wake_after(time_point::duration pause, std::uint64_t generation) final {
+    self_->delayed_send(self_, pause, seat_tick{generation});
+  }
+  caf::execution_unit* host() const final { return self_->context(); }
+  consensus_member_handle mailbox() const final {
+    return caf::actor_cast<consensus_member_handle>(self_);
+  }
+
+protected:
+  static constexpr auto write_time = seconds{60};
+  Pointer self_;
+  store_handle store_;
+};
+
+} // namespace legion::consensus
