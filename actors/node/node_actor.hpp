@@ -30,11 +30,6 @@ struct group_claimed {
   bool keeps = true;
 };
 
-/// The node is about to leave: its groups should be led by others.
-struct stand_back {
-  bool back = true;
-};
-
 /// What came of that: the group goes on without this node, or nobody was there to take its place.
 struct group_let_go {
   group_id group{};
@@ -43,7 +38,6 @@ struct group_let_go {
 
 } // namespace legion
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::stand_back)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::group_let_go)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drain)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::drained)
