@@ -103,7 +103,7 @@ cluster::cluster(setting x) : setting_(x), random_(x.seed * 0x9e3779b97f4a7c15 +
   check_.found(head);
   for (std::size_t i = 0; i < count; ++i) {
     if (i < voters)
-      nodes_[i].disk.kept.head = head;
+      nodes_[i].disk.found(founders);
     boot(i);
   }
   clients_.resize(machine::clients);
@@ -186,19 +186,27 @@ void cluster::boot(std::size_t i) {
   s.start = n.start;
   s.seed = random_();
   s.may_vote = !n.fenced;
-  s.removed_at = n.disk.removed_at;
+  group::log_records::kept kept;
+  if (auto read = n.disk.open())
+    kept = std::move(*read);
+  else
+    check_.fail("the journal of " + std::string{1, static_cast<char>('A' + i)} + ": "
+                + read.why().detail);
+  if (kept.fenced && !n.fenced)
+    check_.fail("a fence was lifted");
+  s.removed_at = kept.removed_at;
   s.tuned = tuned_;
-  s.ballot = n.disk.ballot;
+  s.ballot = kept.ballot;
   if (setting_.broken == seeded::vote_forgotten)
     s.ballot.vote = {};
   if (setting_.broken == seeded::term_forgotten)
     s.ballot = {n.disk.entries.empty() ? n.disk.kept.head.term : n.disk.entries.back()->term, {}};
-  s.head = n.disk.kept.head;
-  s.entries = n.disk.entries;
   n.state = {};
-  if (n.disk.kept.state)
-    std::memcpy(&n.state, n.disk.kept.state->data(), sizeof(machine));
-  n.applied = n.snapshot_at = n.commit = n.disk.kept.head.index;
+  if (kept.state.size() == sizeof(machine))
+    std::memcpy(&n.state, kept.state.data(), sizeof(machine));
+  n.applied = n.snapshot_at = n.commit = kept.head.index;
+  s.head = std::move(kept.head);
+  s.entries = std::move(kept.entries);
   n.led = false;
   n.proposals.clear();
   n.reads.clear();

@@ -4,6 +4,72 @@
 
 namespace legion::proof {
 
+void model_disk::found(const std::vector<consensus::member_id>& voters) {
+  record_batch x;
+  group::log_records::found(group_id{0}, voters, x);
+  write(x);
+  kept.head = consensus::founded_by(voters);
+}
+
+void model_disk::append(consensus::write x) {
+  batch added;
+  records_.add(x, added.records);
+  added.what = std::move(x);
+  unsynced.push_back(std::move(added));
+}
+
+void model_disk::append(keep_snapshot x) {
+  batch added;
+  records_.add_snapshot(x.what.head, *x.what.state, x.compact_to + 1, added.records);
+  added.what = std::move(x);
+  unsynced.push_back(std::move(added));
+}
+
+void model_disk::append_fence() {
+  batch added;
+  records_.add_fence(added.records);
+  added.what = keep_fence{};
+  unsynced.push_back(std::move(added));
+}
+
+result<group::log_records::kept> model_disk::open() {
+  std::vector<record> rows;
+  for (const auto& [key, value] : rows_) {
+    auto& x = rows.emplace_back();
+    x.set_key(key);
+    x.set_value(value);
+  }
+  records_ = group::log_records{group_id{0}};
+  auto read = records_.read(rows);
+  if (read)
+    if (auto what = difference(*read); !what.empty())
+      return fault{errc::damaged, "its records read otherwise than they were written: " + what};
+  return read;
+}
+
+std::string model_disk::difference(const group::log_records::kept& x) const {
+  if (x.ballot != ballot)
+    return "the ballot";
+  if (x.removed_at != removed_at)
+    return "the tombstone";
+  if (x.head != kept.head || x.state != (kept.state ? *kept.state : std::string{}))
+    return "the snapshot";
+  auto same = [](const consensus::entry_ref& a, const consensus::entry_ref& b) {
+    return a->index == b->index && a->term == b->term && a->kind == b->kind && a->data == b->data;
+  };
+  if (!std::equal(x.entries.begin(), x.entries.end(), entries.begin(), entries.end(), same))
+    return "the log";
+  return {};
+}
+
+void model_disk::write(const record_batch& x) {
+  for (const auto& y : x.records())
+    if (y.value().empty())
+      rows_.erase(y.key());
+    else
+      rows_[y.key()] = y.value();
+}
+
 void model_disk::apply(const consensus::write& x) {
   ballot = x.ballot;
   if (x.installed) {
@@ -19,14 +85,13 @@ void model_disk::apply(const consensus::write& x) {
 }
 
 void model_disk::apply(const keep_snapshot& x) {
-  if (x.what.head.index <= kept.head.index)
-    return;
   kept = x.what;
   std::erase_if(entries, [&](const consensus::entry_ref& e) { return e->index <= x.compact_to; });
 }
 
 void model_disk::sync_one() {
-  std::visit([&](const auto& x) { apply(x); }, unsynced.front());
+  std::visit([&](const auto& x) { apply(x); }, unsynced.front().what);
+  write(unsynced.front().records);
   unsynced.pop_front();
 }
 
@@ -50,6 +115,9 @@ void model_disk::bury(consensus::log_index at) {
   kept = {};
   entries.clear();
   removed_at = std::max(removed_at, at);
+  record_batch x;
+  records_.bury(removed_at, x);
+  write(x);
   syncing = 0;
 }
 

@@ -50,9 +50,11 @@ void cluster::do_work(std::size_t i, work& w) {
   for (const auto& what : w.alarms)
     if (!n.fenced && !w.fenced)
       check_.fail("alarm of " + std::string{1, static_cast<char>('A' + i)} + ": " + what);
+  if (w.fenced)
+    n.disk.append_fence();
   if (w.write) {
     auto sequence = w.write->sequence;
-    n.disk.unsynced.emplace_back(std::move(*w.write));
+    n.disk.append(std::move(*w.write));
     if (setting_.broken == seeded::answered_before_sync)
       n.rules->on_written(sequence, clock(i));
     bool young = n.rules->role() == role::leader && !n.led; // its first entry: on its disk only
@@ -172,10 +174,11 @@ void cluster::end_sync(std::size_t i) {
   std::uint64_t sequence = 0;
   log_index compact_to = 0;
   for (; n.disk.syncing > 0; --n.disk.syncing) {
-    if (auto* x = std::get_if<consensus::write>(&n.disk.unsynced.front()))
+    auto& next = n.disk.unsynced.front().what;
+    if (auto* x = std::get_if<consensus::write>(&next))
       sequence = x->sequence;
-    else
-      compact_to = std::get<keep_snapshot>(n.disk.unsynced.front()).compact_to;
+    else if (auto* own = std::get_if<keep_snapshot>(&next))
+      compact_to = own->compact_to;
     n.disk.sync_one();
   }
   if (!calm_ && chance(crash_at_write_)) // durable, and nobody was told
@@ -195,7 +198,7 @@ void cluster::take_snapshot(std::size_t i) {
   auto kept = std::min<log_index>(n.applied, random_() % 20);
   x.compact_to = n.applied - kept;
   n.snapshot_at = n.applied;
-  n.disk.unsynced.emplace_back(std::move(x));
+  n.disk.append(std::move(x));
   begin_sync(i);
 }
 
