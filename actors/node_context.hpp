@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/broken_rule.hpp"
 #include "messages/ids.hpp"
 #include "messages/journal.pb.h"
 #include "messages/negotiation.pb.h"
@@ -66,6 +67,7 @@ struct node_context {
   bool cordoned = false;               // as the journal says; start_node fills it in
   wall_ms first_started_ms = 0;        // with this data folder; 0: now
   int pid = 0;                         // of this process, for people; 0 where there is none
+  broken_rule broken{};                // only the proof sets this
 
   transport::factory make_transport;
   store::factory make_store;

@@ -146,8 +146,8 @@ keeper_handle::behavior_type keeper_actor(keeper_pointer self, context_ptr conte
       self->send_exit(self->state.placement, x.reason);
     self->quit(x.reason);
   });
-  state.rollout.emplace(std::move(kept), group, state.context->self.id, term, seed,
-                        moment_of(self));
+  state.rollout.emplace(std::move(kept), group, state.context->self.id, term, seed, moment_of(self),
+                        state.context->broken);
   if (members)
     self->send(self, zone_is{std::move(members)});
   else

@@ -17,10 +17,10 @@ constexpr auto propose_gap = seconds{1};
 } // namespace
 
 rollout::rollout(group::resource_state kept, group_id group, node_id self, std::uint64_t term,
-                 std::uint64_t seed, moment t)
-    : kept_(std::move(kept)), group_(group), self_(self), term_(term), random_(seed),
-      started_(t.now), revision_(revision_of(kept_.what)), call_due_(t.now), set_back_until_(t.now),
-      called_at_(t.now - seconds{1}) {
+                 std::uint64_t seed, moment t, broken_rule broken)
+    : kept_(std::move(kept)), group_(group), self_(self), term_(term), broken_(broken),
+      random_(seed), started_(t.now), revision_(revision_of(kept_.what)), call_due_(t.now),
+      set_back_until_(t.now), called_at_(t.now - seconds{1}) {
   history_.restore(std::exchange(kept_.rounds, {})); // one memory of them is enough
   list_errands(t);
 }
@@ -235,6 +235,11 @@ void rollout::call_sooner(moment t) {
 }
 
 rollout::effects rollout::on_accept_failed(const node_id& from, std::uint64_t offer, moment t) {
+  if (broken_ == broken_rule::silence_is_no_answer) {
+    auto unanswered = accept_of({from, offer});
+    for (const auto& x : unanswered.slots())
+      watches_[x.uid()].regret = "silence";
+  }
   if (auto i = accepts_.find({from, offer}); i != accepts_.end())
     i->second = {t.now + resend_backoff.delay(i->second.attempt, random_), i->second.attempt + 1,
                  false};

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/broken_rule.hpp"
 #include "actors/group/state.hpp"
 #include "actors/keeper/assessment.hpp"
 #include "actors/keeper/history.hpp"
@@ -64,7 +65,7 @@ class rollout {
 public:
   /// `term`: in which this keeper's node leads the group.
   rollout(group::resource_state kept, group_id group, node_id self, std::uint64_t term,
-          std::uint64_t seed, moment t);
+          std::uint64_t seed, moment t, broken_rule broken = broken_rule::none);
 
   using effects = std::vector<effect>;
   effects on_members(member_table_ptr x, moment t);
@@ -131,6 +132,7 @@ private:
   group_id group_;
   node_id self_;
   std::uint64_t term_;
+  broken_rule broken_;
   seeded_random random_;
   time_point started_;
   std::string revision_;

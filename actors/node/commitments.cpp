@@ -49,9 +49,12 @@ commitments::judgement commitments::judge_accept(const slot& x, time_point now) 
     return {verdict::regret, regret_unknown, "a slot without a uid"};
   if (auto* known = find(x.uid())) {
     auto order = compare(x.order(), known->record->slot().order());
-    if (order < 0)
+    if (is_below(x.order(), known->record->slot().order()))
       return {verdict::regret, regret_stale_order, stale(x.order(), known->record->slot().order())};
-    if (known->phase == phase::ending || known->end_when_settled)
+    // Who is told that it ended takes it for gone: not before a restart knows that, too.
+    if (known->end_when_settled || (known->phase == phase::ending && !known->end_is_kept))
+      return {verdict::pending, regret_unknown, {}};
+    if (known->phase == phase::ending)
       return order == 0
                  ? judgement{verdict::regret, regret_stale_order, "it was released since"}
                  : judgement{verdict::regret, regret_unknown_offer, "its last life still stops"};
@@ -70,9 +73,13 @@ commitments::release_verdict commitments::judge_release(const slot& x, time_poin
     remember(x.uid(), x.order(), now, false);
     return release_verdict::unknown;
   }
-  if (compare(x.order(), known->record->slot().order()) < 0)
+  if (is_below(x.order(), known->record->slot().order()))
     return release_verdict::stale;
   return known->phase == phase::bound ? release_verdict::end : release_verdict::waits;
+}
+
+bool commitments::is_below(const order_number& x, const order_number& known) const {
+  return compare(x, known) < 0 && broken_ != broken_rule::highest_order_holds;
 }
 
 void commitments::add(promise_record record, phase where) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/broken_rule.hpp"
 #include "messages/evidence.pb.h"
 #include "messages/ids.hpp"
 #include "messages/journal.pb.h"
@@ -26,6 +27,7 @@ struct commitment {
   node::phase phase = phase::binding;
   assessment latest;             // as its promise actor said last
   bool end_when_settled = false; // released before it was on disk
+  bool end_is_kept = false;      // that it ends is on disk, too
   bool withdrawn = false;        // this node ends it without being asked
 };
 
@@ -43,7 +45,7 @@ public:
     fresh,   // never heard of: an offer is needed
     same,    // bound under this very order
     raised,  // bound, and this order is higher: obey it
-    pending, // being written: wait with it
+    pending, // being written, or its end is: wait with it
     regret,
   };
   struct judgement {
@@ -51,6 +53,8 @@ public:
     regret_reason why = regret_unknown;
     std::string detail;
   };
+
+  explicit commitments(broken_rule broken = broken_rule::none) : broken_(broken) {}
 
   judgement judge_accept(const slot& x, time_point now) const;
 
@@ -88,9 +92,12 @@ private:
     bool seen = false; // it was promised here before
   };
 
+  /// Of an order, beside the highest that is known of its promise.
+  bool is_below(const order_number& x, const order_number& known) const;
   const ended* remembered(const std::string& uid, time_point now) const;
   void remember(const std::string& uid, const order_number& order, time_point now, bool seen);
 
+  broken_rule broken_;
   std::map<std::string, commitment> all_;
   std::list<ended> ended_; // the oldest first
 };

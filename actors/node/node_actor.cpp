@@ -157,6 +157,7 @@ void on_tick(node_pointer self, const node_tick& x) {
 void set_up(node_pointer self, context_ptr context, node_partners partners) {
   auto& s = self->state;
   s.context = std::move(context);
+  s.promises = node::commitments{s.context->broken};
   s.partners = std::move(partners);
   const auto& mine = *s.context;
   s.self.id = mine.self.id;

@@ -65,7 +65,9 @@ void forgotten(node_pointer self, const std::string& uid) {
     s.reports.changed(*to, uid, now(self));
   }
   s.ledger.gone(uid);
+  auto slot = known->record->slot();
   s.promises.erase(uid, now(self));
+  answer_ended(self, slot);
   s.restarts.erase(uid);
   s.leases.remove(uid);
   auto left = false;

@@ -287,6 +287,10 @@ release_reply on_release(node_pointer self, const release& x) {
   return reply;
 }
 
+void answer_ended(node_pointer self, const slot& x) {
+  settle(self, x.uid(), regret(x, regret_stale_order, "it was released since"));
+}
+
 /// Ends a promise: on disk as ending first, so that a restart goes on ending it.
 void end_here(node_pointer self, const std::string& uid, bool withdrawn) {
   auto& s = self->state;
@@ -307,6 +311,11 @@ void end_here(node_pointer self, const std::string& uid, bool withdrawn) {
   auto& y = *batch.add_records();
   y.set_key(node::promise_key(uid));
   y.set_value(record.SerializeAsString());
+  auto kept = [self, uid, slot = record.slot()] {
+    if (auto* known = self->state.promises.find(uid))
+      known->end_is_kept = true;
+    answer_ended(self, slot);
+  };
   auto tell = [self, uid, withdrawn] {
     auto& promises = self->state.keeping;
     if (auto i = promises.find(uid); i != promises.end())
@@ -314,11 +323,15 @@ void end_here(node_pointer self, const std::string& uid, bool withdrawn) {
   };
   // A full disk must not keep a workload from ending: its keeper asks again after a restart.
   self->request(s.partners.store, store_timeout, std::move(batch))
-      .then([tell](written) { tell(); },
-            [tell](const caf::error& why) {
-              spdlog::warn("node ending_not_written why=\"{}\"", fault_of(why).detail);
-              tell();
-            });
+      .then(
+          [kept, tell](written) {
+            kept();
+            tell();
+          },
+          [tell](const caf::error& why) {
+            spdlog::warn("node ending_not_written why=\"{}\"", fault_of(why).detail);
+            tell();
+          });
 }
 
 } // namespace legion

@@ -84,6 +84,7 @@ void restore(node_pointer self, const std::vector<record>& replayed) {
     s.ledger.restore(uid, node::need_of(node::pod_of(x.what())), ports);
     auto where = x.ending() ? phase::ending : phase::bound;
     s.promises.add(std::move(x), where);
+    s.promises.find(uid)->end_is_kept = where == phase::ending;
   }
 }
 

@@ -158,6 +158,8 @@ void on_hand_over_ends(node_pointer self);
 caf::typed_response_promise<accept_reply> on_accept(node_pointer self, const accept& x);
 release_reply on_release(node_pointer self, const release& x);
 void end_here(node_pointer self, const std::string& uid, bool withdrawn);
+/// Who waits with an accept of it hears that it has ended: a restart knows that now, too.
+void answer_ended(node_pointer self, const slot& x);
 
 // node_actor_evidence.cpp: promises to keepers
 void on_says(node_pointer self, const promise_says& x);

@@ -82,6 +82,11 @@ void checkers::on_promise(std::uint32_t node, const std::string& uid, const std:
     return;
   }
   auto number = order{record.slot().order().incarnation(), record.slot().order().index()};
+  on_obeyed(node, uid, record.slot().order(), now);
+  if (gone_.contains(uid) && !record.ending())
+    tell(now, "slots",
+         "pod " + record.slot().pod() + " (" + uid + ") is bound on " + nodes_[node].name
+             + " after its keeper took it for gone");
   promises_[node][uid] = {amount_of(spec_of(record.what())), number, record.slot().pod(),
                           record.ending()};
   auto [i, fresh] = orders_.emplace(std::pair{uid, number}, node);
@@ -96,12 +101,47 @@ void checkers::on_entry(const group_entry& x, microseconds now) {
   if (x.has_accepted())
     for (auto& slot : x.accepted().slots()) {
       auto number = order{x.incarnation(), x.index()};
+      for (auto i = accepts_.lower_bound({slot.uid(), {}});
+           i != accepts_.end() && i->first.first == slot.uid(); ++i)
+        if (i->second.node != x.accepted().node())
+          tell(now, "slots",
+               "pod " + slot.pod() + " (" + slot.uid() + ") is accepted of two nodes");
       accepts_[{slot.uid(), number}] = {x.accepted().node(), slot.pod(), now, false};
     }
   if (x.has_ended())
     end_accepts(x.ended().slots());
-  if (x.has_gone())
+  if (x.has_gone()) {
     end_accepts(x.gone().slots());
+    take_for_gone(x.gone().slots(), now);
+  }
+}
+
+/// Silence proves nothing: who called anew for what a node has promised would have it run twice.
+void checkers::take_for_gone(const google::protobuf::RepeatedPtrField<slot>& slots,
+                             microseconds now) {
+  for (auto& slot : slots) {
+    gone_.insert(slot.uid());
+    for (std::uint32_t node = 0; node < promises_.size(); ++node) {
+      auto i = promises_[node].find(slot.uid());
+      if (i != promises_[node].end() && !i->second.ending)
+        tell(now, "slots",
+             "pod " + slot.pod() + " (" + slot.uid() + ") is taken for gone, and "
+                 + nodes_[node].name + " has promised it");
+    }
+  }
+}
+
+void checkers::on_obeyed(std::uint32_t node, const std::string& uid, const order_number& x,
+                         microseconds now) {
+  auto i = promises_[node].find(uid);
+  if (i == promises_[node].end())
+    return;
+  auto& known = i->second.number;
+  if (order{x.incarnation(), x.index()} < known)
+    tell(now, "order",
+         nodes_[node].name + " obeys order " + std::to_string(x.incarnation()) + "."
+             + std::to_string(x.index()) + " of pod " + i->second.pod + " after "
+             + std::to_string(known.incarnation) + "." + std::to_string(known.index));
 }
 
 void checkers::end_accepts(const google::protobuf::RepeatedPtrField<slot>& slots) {
@@ -129,6 +169,20 @@ void checkers::on_sent(std::uint32_t from, std::uint32_t to, const frame& what, 
                                   now + milliseconds{offer.expires_ms()}};
       ++holds_seen_;
       check_sum(from, now);
+    } else if (x.kind() == message_kind<accept_reply>) {
+      accept_reply body;
+      if (body.ParseFromString(x.body()))
+        for (auto& answer : body.slots())
+          if (answer.bound())
+            on_obeyed(from, answer.uid(), answer.order(), now);
+    } else if (x.kind() == message_kind<release_reply>) {
+      release_reply body;
+      if (!body.ParseFromString(x.body()))
+        continue;
+      for (auto& slot : body.stopping())
+        on_obeyed(from, slot.uid(), slot.order(), now);
+      for (auto& slot : body.released())
+        on_obeyed(from, slot.uid(), slot.order(), now);
     }
   }
 }

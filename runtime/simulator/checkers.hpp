@@ -22,7 +22,7 @@ namespace legion::simulator {
 /// A broken invariant.
 struct violation {
   std::chrono::microseconds time{0};
-  std::string checker; // "capacity", "order", "accepts", "replicas", "members", "exclusive"
+  std::string checker; // "capacity", "order", "slots", "accepts", "replicas", ...
   std::string what;
 };
 
@@ -37,7 +37,9 @@ struct known_node {
 /// never by what an actor says of itself.
 ///
 /// capacity: what is held, bound or stopping, and what really runs, never exceeds what a node has
-/// order:    no slot is bound on two nodes under one order number
+/// order:    no slot is bound on two nodes under one order number; no node obeys an order below the
+///           highest that it has on disk
+/// slots:    a slot is accepted of one node only, and taken for gone only when no node promises it
 /// accepts:  in the end every accept is bound, regretted or released
 /// replicas: in the end as many replicas run as are wanted
 /// members:  in the end each node that runs knows exactly the nodes that run
@@ -111,6 +113,9 @@ private:
                   microseconds now);
   void on_log_record(const std::string& group, const std::string& value, microseconds now);
   void on_entry(const group_entry& x, microseconds now);
+  void on_obeyed(std::uint32_t node, const std::string& uid, const order_number& order,
+                 microseconds now);
+  void take_for_gone(const google::protobuf::RepeatedPtrField<slot>& slots, microseconds now);
   void end_accepts(const google::protobuf::RepeatedPtrField<slot>& slots);
   void check_sum(std::uint32_t node, microseconds now);
   void exceed(std::uint32_t node, const amount& used, const char* how, microseconds now);
@@ -128,6 +133,7 @@ private:
   };
   std::map<std::pair<std::string, std::uint64_t>, log_place> log_; // by group and index
   std::map<std::pair<std::string, order>, accepted> accepts_;      // uid and order
+  std::set<std::string> gone_;                                     // uids, as their keepers say
   std::set<std::string> told_;
   std::vector<violation> found_;
   std::uint64_t holds_seen_ = 0;

@@ -229,6 +229,7 @@ void cluster::start(std::uint32_t index) {
   context.wall_clock = [this] { return wall_clock(); };
   context.boot_clock = [this, index] { return boot_clock(index); };
   context.records = records_;
+  context.broken = options_.broken;
   context.join = contacts_of(index);
   if (x.joined || context.join.empty())
     context.cluster = clusters_.substr(x.zone * 16, 16);

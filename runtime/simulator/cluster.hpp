@@ -34,6 +34,7 @@ struct cluster_options {
   int ports = 1000;
   int pods = 110;
   drivers::fake::habits habits;
+  broken_rule broken{};    // of all nodes, on purpose
   double clock_error = 0;  // of the nodes' boot clocks: a fraction, up or down
   bool log_frames = false; // each frame is a line, else it counts in the digest only
   bool log_debug = false;  // what actors log at level debug, too

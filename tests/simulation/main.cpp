@@ -14,7 +14,8 @@ using namespace legion::simulator;
 
 constexpr const char* usage =
     "simulation [--seed N | --seeds FIRST-LAST] [--nodes N] [--virtual-seconds N]\n"
-    "           [--incidents N] [--settling SECONDS] [--sabotage NAME] [--log] [--debug]\n"
+    "           [--incidents N] [--settling SECONDS] [--away SECONDS] [--sabotage NAME] [--log] "
+    "[--debug]\n"
     "simulation --exclusive [--seed N | --seeds FIRST-LAST] [--log]\n"
     "Runs whole clusters under virtual time; checkers watch. Without --nodes, the seed decides.\n";
 
@@ -63,10 +64,12 @@ bool read(int argc, char** argv, arguments& x) {
       x.trial.trouble = std::chrono::seconds{number};
     else if (flag == "--incidents")
       x.trial.incidents = static_cast<std::uint32_t>(number);
+    else if (flag == "--away")
+      x.trial.away = std::chrono::seconds{number};
     else if (flag == "--settling")
       x.trial.settling = std::chrono::seconds{number};
     else if (flag == "--sabotage") {
-      for (int s = 0; s <= static_cast<int>(sabotage::deaf_member); ++s)
+      for (int s = 0; s <= static_cast<int>(sabotage::stale_orders); ++s)
         if (std::strcmp(to_string(static_cast<sabotage>(s)), value) == 0)
           x.trial.sabotage = static_cast<sabotage>(s);
     } else

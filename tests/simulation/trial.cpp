@@ -63,6 +63,7 @@ public:
     put_all();
     cluster_.run_until([this] { return replicas_agree(); }, seconds{30}, milliseconds{200});
     begin_sabotage();
+    be_away();
     trouble();
     settle();
     judge();
@@ -75,6 +76,7 @@ private:
     result.seed = x.seed;
     result.nodes = x.nodes;
     result.log_debug = x.debug;
+    result.broken = x.broken;
     return result;
   }
 
@@ -165,6 +167,26 @@ private:
       all = all && done;
     }
     return all;
+  }
+
+  /// Two nodes are away for long, each in its own way; meanwhile things change. The others must be
+  /// most of the nodes.
+  void be_away() {
+    if (options_.away.count() == 0)
+      return;
+    disturbance x;
+    x.what = disturbance::kind::pause;
+    x.nodes = {1};
+    cluster_.apply(x);
+    cluster_.stop(2);
+    cluster_.run_for(options_.away / 2);
+    wanted_["web"].replicas = static_cast<int>(options_.nodes);
+    ++wanted_["db"].revision;
+    put_all();
+    cluster_.run_for(options_.away / 2);
+    cluster_.start(2);
+    x.what = disturbance::kind::resume;
+    cluster_.apply(x);
   }
 
   void trouble() {
@@ -291,6 +313,8 @@ private:
             cluster_.node(i).machine->kill_silently(x.status.workload());
             return;
           }
+    if (options_.sabotage == sabotage::stale_orders)
+      repeat_orders();
   }
 
   bool pass(std::uint32_t from, std::uint32_t to, frame& what, std::string& bytes) {
@@ -306,6 +330,15 @@ private:
         });
       case sabotage::second_accept:
         double_accepts(from, to, what);
+        return true;
+      case sabotage::lost_answers:
+        return !is_deaf(what) || drop(what, bytes, [](auto& x) {
+          return x.kind() == message_kind<accept_reply> || x.kind() == message_kind<report>;
+        });
+      case sabotage::stale_orders:
+        for (auto& x : what.messages())
+          if (x.kind() == message_kind<accept>)
+            orders_.emplace_back(from, to, what);
         return true;
       default:
         return true;
@@ -350,6 +383,41 @@ private:
     }
   }
 
+  /// For 5 s from the first accept that is answered.
+  bool is_deaf(const frame& what) {
+    for (auto& x : what.messages())
+      if (x.kind() == message_kind<accept_reply> && !deaf_since_)
+        deaf_since_ = cluster_.now();
+    return deaf_since_ && cluster_.now() < *deaf_since_ + seconds{5};
+  }
+
+  /// As from a leader that was deposed long ago: orders of the same slots, with lower numbers.
+  void repeat_orders() {
+    for (auto& [from, to, what] : orders_)
+      for (auto& x : what.messages()) {
+        accept order;
+        if (x.kind() != message_kind<accept> || !order.ParseFromString(x.body()))
+          continue;
+        release end;
+        end.set_keeper(order.keeper());
+        end.set_group(order.group());
+        for (auto& slot : order.slots()) {
+          *end.add_slots() = slot;
+          auto* number = end.mutable_slots()->rbegin()->mutable_order();
+          number->set_index(number->index() - 1);
+        }
+        frame forged = what;
+        forged.clear_messages();
+        auto* copy = forged.add_messages();
+        *copy = x;
+        copy->set_kind(message_kind<release>);
+        copy->set_body(end.SerializeAsString());
+        copy->set_sequence(x.sequence() + 1000000);
+        cluster_.network().forge(cluster_.node(from).self.id, cluster_.node(to).self.id,
+                                 forged.SerializeAsString());
+      }
+  }
+
   struct seen_offer {
     std::uint32_t node;
     std::uint32_t keeper;
@@ -362,6 +430,8 @@ private:
   checkers checkers_;
   std::map<std::string, wanted_deployment> wanted_;
   std::vector<seen_offer> offers_;
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, frame>> orders_; // from, to
+  std::optional<microseconds> deaf_since_;
   bool sabotaging_ = false;
 };
 
@@ -369,7 +439,8 @@ private:
 
 const char* to_string(sabotage x) {
   constexpr const char* names[] = {
-      "none", "double-booking", "second-accept", "swallowed-accept", "silent-kill", "deaf-member"};
+      "none",        "double-booking", "second-accept", "swallowed-accept",
+      "silent-kill", "deaf-member",    "lost-answers",  "stale-orders"};
   return names[static_cast<unsigned>(x)];
 }
 
@@ -383,6 +454,8 @@ std::string command_of(const trial_options& x) {
                        + std::to_string(x.trouble.count()) + " --incidents "
                        + std::to_string(x.incidents) + " --settling "
                        + std::to_string(x.settling.count());
+  if (x.away.count() > 0)
+    result += " --away " + std::to_string(x.away.count());
   if (x.sabotage != sabotage::none)
     result += std::string(" --sabotage ") + to_string(x.sabotage);
   return result;

@@ -20,6 +20,8 @@ enum class sabotage {
   swallowed_accept, // accepts never reach another node: accepts
   silent_kill,      // a workload ends and nobody is told: replicas
   deaf_member,      // one node hears no membership message any more: members
+  lost_answers,     // for 5 s no keeper hears what became of its accepts: with a broken rule, slots
+  stale_orders,     // every order comes again, older than it was: with a broken rule, order
 };
 
 const char* to_string(sabotage x);
@@ -29,8 +31,11 @@ struct trial_options {
   std::uint32_t nodes = 5;
   std::chrono::seconds trouble{30}; // virtual time of faults; 0: none
   std::uint32_t incidents = 6;
+  std::chrono::seconds away{
+      0}; // so long one node is stopped, and another one's process does not run
   std::chrono::seconds settling{120}; // how long it may take until all is as wanted again
   simulator::sabotage sabotage = sabotage::none;
+  broken_rule broken{}; // in all nodes
   bool debug = false;
   event_log::writer log;
 };

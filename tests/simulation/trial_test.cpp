@@ -6,6 +6,7 @@
 namespace {
 
 using namespace legion::simulator;
+using legion::broken_rule;
 
 trial_options options_of(std::uint64_t seed) {
   trial_options result;
@@ -60,11 +61,21 @@ TEST_SUITE("simulation") {
     x.trouble = std::chrono::seconds{11};
     x.incidents = 2;
     x.settling = std::chrono::seconds{40};
+    x.away = std::chrono::seconds{5};
     x.sabotage = sabotage::silent_kill;
     CHECK(command_of(x)
           == "build/tests/simulation/simulation --seed 9 --nodes 4 --virtual-seconds 11"
-             " --incidents 2 --settling 40 --sabotage "
+             " --incidents 2 --settling 40 --away 5 --sabotage "
                  + std::string{to_string(sabotage::silent_kill)});
+  }
+
+  TEST_CASE("two of five nodes that were away for an hour come back, and all is as wanted") {
+    auto options = options_of(2);
+    options.trouble = std::chrono::seconds{0};
+    options.away = std::chrono::hours{1};
+    auto x = run_trial(options);
+    CHECK_MESSAGE(x.good(), text_of(options, x));
+    CHECK(x.took > std::chrono::hours{1});
   }
 
   // Found by seed 1: each refused connection to a dead member caused the next ping to it.
@@ -79,6 +90,38 @@ TEST_SUITE("simulation") {
     auto before = x.network().counts().frames;
     x.run_for(std::chrono::seconds{20});
     CHECK(x.network().counts().frames - before < 1000); // 4 nodes; 50,000 when it was broken
+  }
+
+  // The rules of consensus are broken in consensus_faults; these are the keeper's and the node's.
+  TEST_CASE("each rule that is broken in keepers and nodes is caught") {
+    struct row {
+      broken_rule what;
+      sabotage occasion; // good by itself: the rule holds against it
+      const char* checker;
+    };
+    for (auto& x : {row{broken_rule::silence_is_no_answer, sabotage::lost_answers, "slots"},
+                    row{broken_rule::highest_order_holds, sabotage::stale_orders, "order"}}) {
+      auto options = options_of(2);
+      options.trouble = std::chrono::seconds{0};
+      options.settling = std::chrono::seconds{40};
+      options.sabotage = x.occasion;
+      auto held = run_trial(options);
+      CHECK_MESSAGE(held.good(), text_of(options, held));
+      options.broken = x.what;
+      auto outcome = run_trial(options);
+      CHECK_MESSAGE(caught_by(outcome, x.checker), to_string(x.occasion), ": ",
+                    text_of(options, outcome));
+    }
+  }
+
+  TEST_CASE("a slot that is called anew on silence is caught in common trouble, too") {
+    auto caught = 0;
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      auto options = options_of(seed);
+      options.broken = broken_rule::silence_is_no_answer;
+      caught += caught_by(run_trial(options), "slots") ? 1 : 0;
+    }
+    CHECK(caught > 0);
   }
 
   // Each checker is shown what it is for. A sabotage that is not caught means that it sees nothing.

@@ -82,10 +82,30 @@ TEST_SUITE("node/commitments") {
     CHECK(x.judge_release(a_slot("a", 5), start) == released::end);
     x.find("a")->phase = phase::ending;
     CHECK(x.judge_release(a_slot("a", 5), start) == released::waits);
+    CHECK(x.judge_accept(a_slot("a", 5), start).what == commitments::verdict::pending);
+    x.find("a")->end_is_kept = true;
     CHECK(x.judge_accept(a_slot("a", 5), start).why == regret_stale_order);
     x.erase("a", start);
     CHECK(x.judge_accept(a_slot("a", 5), start + 59s).why == regret_stale_order);
     CHECK(x.judge_accept(a_slot("a", 6), start + 59s).what == commitments::verdict::fresh);
+  }
+
+  TEST_CASE("an accept of what is to end is answered when its end is on disk, not before") {
+    commitments x;
+    x.add(a_record(a_slot("a", 5)), phase::binding);
+    x.find("a")->end_when_settled = true;
+    CHECK(x.judge_accept(a_slot("a", 5), start).what == commitments::verdict::pending);
+    x.add(a_record(a_slot("a", 5)), phase::ending);
+    CHECK(x.judge_accept(a_slot("a", 5), start).what == commitments::verdict::pending);
+    CHECK(x.judge_accept(a_slot("a", 4), start).why == regret_stale_order);
+    CHECK(x.judge_accept(a_slot("a", 6), start).what == commitments::verdict::pending);
+  }
+
+  TEST_CASE("a rule that is broken on purpose is broken") {
+    commitments x{broken_rule::highest_order_holds};
+    x.add(a_record(a_slot("a", 5, 2)), phase::bound);
+    CHECK(x.judge_accept(a_slot("a", 9, 1), start).what != commitments::verdict::regret);
+    CHECK(x.judge_release(a_slot("a", 9, 1), start) == released::end);
   }
 
   TEST_CASE("a release that overtakes its accept is remembered, with its highest order") {

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+namespace legion {
+
+/// Rules of keepers and nodes that the proof breaks, one at a time, to see that it notices.
+/// Consensus has its own: `consensus::rule`.
+enum class broken_rule : std::uint8_t {
+  none = 0,
+  silence_is_no_answer, // a slot is called anew after regret, release or death only
+  highest_order_holds,  // an order below the highest that was seen is refused
+};
+
+} // namespace legion
