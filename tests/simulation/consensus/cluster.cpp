@@ -186,7 +186,7 @@ void cluster::boot(std::size_t i) {
   s.start = n.start;
   s.seed = random_();
   s.may_vote = !n.fenced;
-  group::log_records::kept kept;
+  consensus::log_records::kept kept;
   if (auto read = n.disk.open())
     kept = std::move(*read);
   else

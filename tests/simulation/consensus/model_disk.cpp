@@ -6,7 +6,7 @@ namespace legion::proof {
 
 void model_disk::found(const std::vector<consensus::member_id>& voters) {
   record_batch x;
-  group::log_records::found(group_id{0}, voters, x);
+  consensus::log_records::found(prefix, voters, x);
   write(x);
   kept.head = consensus::founded_by(voters);
 }
@@ -32,14 +32,14 @@ void model_disk::append_fence() {
   unsynced.push_back(std::move(added));
 }
 
-result<group::log_records::kept> model_disk::open() {
+result<consensus::log_records::kept> model_disk::open() {
   std::vector<record> rows;
   for (const auto& [key, value] : rows_) {
     auto& x = rows.emplace_back();
     x.set_key(key);
     x.set_value(value);
   }
-  records_ = group::log_records{group_id{0}};
+  records_ = consensus::log_records{prefix};
   auto read = records_.read(rows);
   if (read)
     if (auto what = difference(*read); !what.empty())
@@ -47,7 +47,7 @@ result<group::log_records::kept> model_disk::open() {
   return read;
 }
 
-std::string model_disk::difference(const group::log_records::kept& x) const {
+std::string model_disk::difference(const consensus::log_records::kept& x) const {
   if (x.ballot != ballot)
     return "the ballot";
   if (x.removed_at != removed_at)

@@ -8,8 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "actors/consensus/log_records.hpp"
 #include "actors/consensus/work.hpp"
-#include "actors/group/log_records.hpp"
 
 namespace legion::proof {
 
@@ -48,7 +48,7 @@ public:
   void append_fence();
   /// The member as its records have it, when its node starts. Fails as they do, or when they differ
   /// from what was handed over.
-  result<group::log_records::kept> open();
+  result<consensus::log_records::kept> open();
 
   /// The last configuration that the log or the snapshot names.
   consensus::snapshot_head newest_members() const;
@@ -62,10 +62,12 @@ private:
   void apply(const keep_snapshot& x);
   void apply(const keep_fence&) {}
   void write(const record_batch& x);
-  std::string difference(const group::log_records::kept& x) const;
+  std::string difference(const consensus::log_records::kept& x) const;
+
+  static constexpr const char* prefix = "group/0/";
 
   std::map<std::string, std::string> rows_; // durable
-  group::log_records records_{group_id{0}};
+  consensus::log_records records_{prefix};
 };
 
 } // namespace legion::proof
