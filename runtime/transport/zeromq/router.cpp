@@ -17,10 +17,11 @@ using clock = std::chrono::steady_clock;
 // zmq.h of 4.3 hides it behind its draft switch; the library knows it since 4.3.0.
 constexpr int zap_enforce_domain = 93;
 
-constexpr int most_in_pipe = 128;          // frames that ZeroMQ holds for one connection
-constexpr int handshake_ms = 3000;         // then a half-open connection is closed
-constexpr int unheard_ms = 3000;           // what a peer's machine does not acknowledge: closed
-constexpr int heartbeat_ms = 5000;         // on every connection, for a process that stands still
+constexpr int most_in_pipe = 128;  // frames that ZeroMQ holds to send by one connection
+constexpr int most_heard = 512;    // and from one; see docs/zeromq.md, before making it less
+constexpr int handshake_ms = 3000; // then a half-open connection is closed
+constexpr int unheard_ms = 3000;   // what a peer's machine does not acknowledge: closed
+constexpr int heartbeat_ms = 5000; // on every connection, for a process that stands still
 constexpr int heartbeat_timeout_ms = 5000; // without an answer: closed
 constexpr int never_ms = 24 * 3600 * 1000; // ZeroMQ's own reconnect: we do it
 constexpr milliseconds first_pause{200};
@@ -79,7 +80,7 @@ result<void> router::start() {
     return fault{errc::unsupported, std::string{"ZeroMQ gives no socket: "} + zmq_strerror(errno)};
   bool set =
       router_.set(ZMQ_LINGER, 0) && router_.set(ZMQ_ROUTER_MANDATORY, 1)
-      && router_.set(ZMQ_SNDHWM, most_in_pipe) && router_.set(ZMQ_RCVHWM, most_in_pipe)
+      && router_.set(ZMQ_SNDHWM, most_in_pipe) && router_.set(ZMQ_RCVHWM, most_heard)
       && router_.set(ZMQ_HANDSHAKE_IVL, handshake_ms)
       && router_.set(ZMQ_CONNECT_TIMEOUT, handshake_ms) && router_.set(ZMQ_TCP_MAXRT, unheard_ms)
       && router_.set(ZMQ_HEARTBEAT_IVL, heartbeat_ms)
