@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How fast lost replicas run elsewhere, and what three idle nodes cost. Real processes, on a quiet machine.
 
-Usage: failover.py --bin build [--trials 20] [--idle-seconds 60]
+Usage: failover.py --bin build [--trials 20] [--idle-seconds 60] [--resources 1000]
 """
 
 import argparse
@@ -81,27 +81,57 @@ def memory_kib(pid, key):
     return 0
 
 
-def idle(bin_folder, seconds):
+def pass_time(what, seconds):
+    end = time.monotonic() + seconds
+    wait_for(what, lambda: time.monotonic() > end, seconds + 5)
+
+
+def cpu_seconds(pid):
+    """Of all threads, in nanoseconds where the kernel counts them: a tick is 0.01 % of a core and 100 s."""
+    try:
+        return sum(int((x / "schedstat").read_text().split()[0]) for x in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
+    except OSError:
+        return ticks(pid) / os.sysconf("SC_CLK_TCK")
+
+
+def measure_idle(c, what, seconds, target):
+    pids = {n.name: [n.process.pid, n.supervisor_pid()] for n in c.nodes}
+    before = {k: sum(cpu_seconds(p) for p in v if p) for k, v in pids.items()}
+    begin = time.monotonic()
+    pass_time("the measured time", seconds)
+    for name, mine in pids.items():
+        share = (sum(cpu_seconds(p) for p in mine if p) - before[name]) / (time.monotonic() - begin) * 100
+        rss = sum(memory_kib(p, "Rss") for p in mine if p) / 1024
+        pss = sum(memory_kib(p, "Pss") for p in mine if p) / 1024
+        print(f"idle, {what}: {name} with its supervisor: {share:.3f} % of a core, {rss:.1f} MB resident "
+              f"({pss:.1f} MB with shared pages split); to reach: {target}", flush=True)
+
+
+def many_resources(count):
+    return "---\n".join(
+        f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: idle-{i}}}\nspec:\n  replicas: 0\n  template:\n"
+        f"    metadata: {{labels: {{app: idle-{i}}}}}\n    spec:\n      containers: [{{name: c, command: [/bin/true]}}]\n"
+        for i in range(count))
+
+
+def idle(bin_folder, seconds, resources):
+    """Memory is what is resident of a node and its supervisor, what they share counted in both."""
     with Cluster(bin_folder) as c:
-        end = time.monotonic() + 10
-        wait_for("the start to be over", lambda: time.monotonic() > end, 15)
-        pids = {n.name: [n.process.pid, n.supervisor_pid()] for n in c.nodes}
-        before = {k: sum(ticks(p) for p in v if p) for k, v in pids.items()}
-        begin = time.monotonic()
-        wait_for("the measured time", lambda: time.monotonic() - begin >= seconds, seconds + 5)
-        for name, mine in pids.items():
-            used = sum(ticks(p) for p in mine if p) - before[name]
-            share = used / os.sysconf("SC_CLK_TCK") / (time.monotonic() - begin) * 100
-            rss = sum(memory_kib(p, "Rss") for p in mine if p) / 1024
-            pss = sum(memory_kib(p, "Pss") for p in mine if p) / 1024
-            print(f"idle: {name} with its supervisor: {share:.2f} % of a core, {rss:.1f} MB resident "
-                  f"({pss:.1f} MB with shared pages split); to reach: 0.2 % and 20 MB")
+        pass_time("the start to be over", 10)
+        measure_idle(c, "groups still move", min(seconds, 30), "nothing, it ends by itself")
+        pass_time("groups to be where they belong", 50)
+        measure_idle(c, "64 groups", seconds, "0.2 % and 20 MB")
+        c.nodes[0].ctl("apply", "-f", "-", text_input=many_resources(resources), timeout=300)
+        pass_time("what that left to be done", 20)
+        measure_idle(c, f"64 groups and {resources} resources", seconds, "0.5 % and 30 MB")
 
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--bin", default="build")
 parser.add_argument("--trials", type=int, default=20)
 parser.add_argument("--idle-seconds", type=int, default=60)
+parser.add_argument("--resources", type=int, default=1000)
 given = parser.parse_args()
-idle(given.bin, given.idle_seconds)
-failover(given.bin, given.trials)
+idle(given.bin, given.idle_seconds, given.resources)
+if given.trials:
+    failover(given.bin, given.trials)
