@@ -211,7 +211,8 @@ TEST_SUITE("console/rendering") {
           != std::string::npos);
   }
 
-  TEST_CASE("a node's condition that is true is in its status, and described with its cure") {
+  TEST_CASE("a node's condition that is true is in its status, and described with its cure, at 80 "
+            "columns") {
     auto node = canned_node(1);
     auto& x = *node.add_conditions();
     x.set_type("DiskPressure");
@@ -223,7 +224,8 @@ TEST_SUITE("console/rendering") {
     x.set_since_ms(canned_now - 60'000);
     CHECK(node_status(node) == "Ready,DiskPressure");
     CHECK(describe_node(node, canned_now)
-              .find("DiskPressure=True JournalFull: the data folder is full, since ")
+              .find("DiskPressure=True JournalFull: the data folder is full, since\n"
+                    "              20")
           != std::string::npos);
   }
 
