@@ -104,12 +104,14 @@ void core::retire(time_point now) {
 }
 
 /// A learner has caught up when what was there at the beginning of a round took it less than an
-/// election timeout (4.2.1).
+/// election timeout (4.2.1); or when it has all there is: the next round is empty, and nobody begins
+/// it while nothing is written.
 void core::count_round(progress& x, bool first, time_point now) {
   if (!first) {
     if (x.caught_up || x.match < x.round_end)
       return;
-    if (now - x.round_begin < tuned_.election_timeout && !log_.members().votes(x.who)) {
+    auto soon = now - x.round_begin < tuned_.election_timeout || x.match >= log_.last();
+    if (soon && !log_.members().votes(x.who)) {
       x.caught_up = true;
       out_.caught_up.push_back(x.who);
     }

@@ -43,6 +43,20 @@ TEST_SUITE("consensus/changing") {
     CHECK(*group.leader() != 0);
   }
 
+  TEST_CASE("a slow learner of an idle log has caught up once it has all there is (4.2.1)") {
+    few_members group{3, {}, 1};
+    REQUIRE(group.elect() == 0);
+    REQUIRE(group.rules(0).propose("x"));
+    group[1].holds_sync = true; // its disk takes longer than an election timeout
+    REQUIRE(group.rules(0).propose_change(of({0}, {1, 2}), group.now()));
+    group.pass(milliseconds{10'000});
+    CHECK(group[0].caught_up.size() == 1);
+    group.sync(1);
+    group.pass(milliseconds{300});
+    CHECK(group[0].caught_up.size() == 2); // nothing more is written that could begin a round
+    CHECK(group.rules(0).propose_change(of({0, 1, 2}), group.now()));
+  }
+
   TEST_CASE("a configuration holds from its entry on: while joint, both majorities decide (4.3)") {
     few_members group{5, {}, 3};
     auto leader = group.elect();
