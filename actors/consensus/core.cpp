@@ -273,6 +273,8 @@ core::status core::describe(time_point now) const {
   x.members_committed = x.members_index <= commit_ && !x.members.joint();
   x.first = log_.base() + 1;
   x.last = log_.last();
+  x.last_term = log_.last_term();
+  x.trusted = may_vote_;
   x.commit = commit_;
   x.applied = applied_;
   x.ready = role_ == role::leader && ready_;

@@ -90,8 +90,10 @@ public:
     bool members_committed = false; // and not joint: the next change may begin
     log_index first = 0;            // the oldest entry in memory
     log_index last = 0;
+    term_number last_term = 0; // of the last entry
     log_index commit = 0;
     log_index applied = 0;
+    bool trusted = true;                    // what is on its disk is all that it promised
     bool ready = false;                     // leads, and its term's first entry is committed
     std::vector<follower_status> followers; // of a leader
   };

@@ -149,4 +149,28 @@ log_records::kept log_records::bury(log_index removed_at, record_batch& into) {
   return result;
 }
 
+log_records::kept log_records::leave_behind(log_index last, term_number heard, record_batch& into) {
+  if (heard > ballot_.term)
+    ballot_ = {heard, {}};
+  fenced_ = false;
+  return bury(last, into);
+}
+
+log_records::kept log_records::raise(const snapshot_head& head, std::string state,
+                                     record_batch& into) {
+  drop(first_, last_, into);
+  ballot_ = {head.term, {}};
+  removed_at_ = 0;
+  fenced_ = false;
+  first_ = head.index + 1;
+  last_ = head.index;
+  put_promised(into);
+  put_snapshot(head, state, into);
+  kept result;
+  result.ballot = ballot_;
+  result.head = head;
+  result.state = std::move(state);
+  return result;
+}
+
 } // namespace legion::consensus

@@ -43,6 +43,11 @@ public:
   void add_fence(record_batch& into);
   /// A tombstone takes the log's place. Returns what stays: the ballot, and where it was removed.
   kept bury(log_index removed_at, record_batch& into);
+  /// The same, of a group that was raised anew without this member: its term from now on is one that
+  /// was heard of. What it promised in earlier ones counts for nothing.
+  kept leave_behind(log_index last, term_number heard, record_batch& into);
+  /// The log begins anew, with this state.
+  kept raise(const snapshot_head& head, std::string state, record_batch& into);
 
 private:
   std::string entry_key(log_index index) const;

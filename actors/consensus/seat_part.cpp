@@ -1,5 +1,6 @@
 #include "actors/consensus/seat_part.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include <spdlog/spdlog.h>
@@ -187,28 +188,42 @@ void seat::apply(const entry_refs& entries) {
 /// The group goes on without this member: a tombstone takes its log's place.
 void seat::bury(log_index removed_at) {
   spdlog::info("seat left of=\"{}\" as_of={}", setting_.name, removed_at);
+  pending x;
+  auto kept = records_->bury(removed_at, x.batch);
+  end_member(std::move(kept), std::move(x));
+}
+
+void seat::end_member(log_records::kept kept, pending with) {
   leads_ = false;
   ready_at_ = 0;
   holder_->leads_no_more(true);
   holder_->leaves();
-  pending x;
-  auto kept = records_->bury(removed_at, x.batch);
   for (auto& y : writes_) // of the member that is gone
     y.sequence = y.compact_to = 0;
   core_.emplace(make_member(std::move(kept)));
   holder_->restore({});
   applied_ = snapshot_at_ = 0;
   caf::anon_send(setting_.beats, group_forgotten{setting_.group});
-  enqueue(std::move(x));
+  enqueue(std::move(with));
 }
 
-void seat::on_changed() {
+void seat::tell_beats() {
+  if (!core_)
+    return;
   std::vector<node_id> nodes;
   for (const auto& who : core_->members().all())
     nodes.push_back(who.node);
-  if (!nodes.empty())
-    caf::anon_send(setting_.beats, group_stands{setting_.group, core_->beat(), std::move(nodes),
-                                                holder_->mailbox()});
+  if (nodes.empty())
+    return;
+  for (const auto& x : holder_->claimants())
+    if (std::find(nodes.begin(), nodes.end(), x) == nodes.end())
+      nodes.push_back(x);
+  caf::anon_send(setting_.beats,
+                 group_stands{setting_.group, core_->beat(), std::move(nodes), holder_->mailbox()});
+}
+
+void seat::on_changed() {
+  tell_beats();
   auto status = core_->describe(holder_->now());
   spdlog::debug("seat changed of=\"{}\" term={} leads={} ready={} leader={} voters={}",
                 setting_.name, status.term, status.role == role::leader, status.ready,

@@ -12,6 +12,7 @@
 
 #include "actors/consensus/beats_actor.hpp"
 #include "actors/consensus/core.hpp"
+#include "actors/consensus/incarnation.hpp"
 #include "actors/consensus/journal_copy.hpp"
 #include "actors/consensus/log_records.hpp"
 #include "actors/message_types.hpp"
@@ -76,6 +77,11 @@ public:
   virtual void members_due() = 0;
   /// The group goes on without this member, whose log ends; `restore` with nothing follows.
   virtual void leaves() = 0;
+  /// The group begins anew here, as this incarnation after this entry, with all there is applied.
+  virtual void raise(incarnation_number, log_index) {}
+  /// Nodes that say that they are in the group, members or not: what they are in may be an earlier
+  /// incarnation of it, and they must hear of this one.
+  virtual std::vector<node_id> claimants() const { return {}; }
   /// When it wants a tick at the latest.
   virtual time_point wants_tick() const { return time_point::max(); }
 };
@@ -108,7 +114,27 @@ public:
   void on_written();
   void on_write_failed(const fault& why);
   void on_write_again();
-  /// Mail, beats and silence go to the member, once there is one; all is said again by its sender.
+  /// What others say. Who says more than one incarnation has been told the higher one, and one that
+  /// is left behind stops: its log ends, and it waits to be admitted as a new member.
+  void on_mail(std::vector<message> messages);
+  void on_beat(const member_id& from, const beat_item& x);
+  /// The claimants are not who they were.
+  void tell_beats();
+
+  /// Begins the group anew, alone, from all that this member's disk has of it. For a group whose
+  /// quorum is lost for good; earlier members stop as they hear of it.
+  ///
+  /// Errors: conflict (it has a leader, or this incarnation or a later one), overloaded (a write is
+  ///         under way: try again), damaged (its records do not read).
+  result<log_index> raise(incarnation_number x, log_index above);
+  /// Of the log here, or heard of.
+  incarnation_number incarnation() const {
+    return core_ ? incarnation_of(core_->term()) : incarnation_number{0};
+  }
+  /// It has a log: it is a member, or was admitted to become one.
+  bool has_log() const { return core_ && !core_->members().all().empty(); }
+
+  /// Beats' silence and the like go to the member, once there is one; all is said again.
   template <class Input>
   void hear(Input input) {
     if (!core_ || fenced_)
@@ -140,6 +166,9 @@ private:
   void restore(const snapshot& x);
   void apply(const entry_refs& entries);
   void bury(log_index removed_at);
+  void end_member(log_records::kept kept, pending with);
+  void leave_behind(term_number heard);
+  bool is_later(term_number x) const;
   void on_changed();
   void do_work(work& w);
   void arm();

@@ -146,6 +146,45 @@ TEST_SUITE("consensus/log_records") {
     CHECK(x.again().head.index == 9);
   }
 
+  TEST_CASE("one that is left behind keeps the term that it heard, and nothing of its log") {
+    kept_on_disk x;
+    x.add(of(1, {made(2, 1), made(3, 1)}, 6));
+    record_batch batch;
+    x.records.add_fence(batch); // what it promised before counts for nothing
+    x.records.leave_behind(3, 900, batch);
+    x.d.keep(batch);
+    CHECK(x.d.values.size() == 1);
+    auto kept = x.again();
+    CHECK(kept.ballot == ballot{900, {}});
+    CHECK(kept.removed_at == 3);
+    CHECK(!kept.fenced);
+    CHECK(kept.head.index == 0);
+    CHECK(kept.entries.empty());
+    record_batch later;
+    CHECK(x.records.leave_behind(3, 5, later).ballot.term == 900); // never lower
+  }
+
+  TEST_CASE("a log that begins anew has nothing of the earlier one") {
+    kept_on_disk x;
+    x.add(of(1, {made(2, 1), made(3, 1)}, 6));
+    record_batch batch;
+    snapshot_head head{1000, 700, {{who('a')}, {}, {}}, 1000};
+    auto raised = x.records.raise(head, "state", batch);
+    x.d.keep(batch);
+    CHECK(x.d.values.size() == 2);
+    auto kept = x.again();
+    for (const auto* y : {&kept, &raised}) {
+      CHECK(y->ballot == ballot{700, {}});
+      CHECK(y->head.index == 1000);
+      CHECK(y->head.members.voters.size() == 1);
+      CHECK(y->state == "state");
+      CHECK(y->entries.empty());
+      CHECK(y->removed_at == 0);
+    }
+    x.add(of(2, {made(1001, 701)}, 701));
+    CHECK(x.again().entries.size() == 1);
+  }
+
   TEST_CASE("a fence is found again") {
     kept_on_disk x;
     record_batch batch;
