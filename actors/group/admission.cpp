@@ -8,8 +8,6 @@ namespace legion::group {
 
 namespace {
 
-/// A snapshot must fit into one batch of the journal (8 MiB) beside the entries that ride with it.
-constexpr std::size_t max_state_bytes = 5 * 1024 * 1024;
 constexpr std::size_t bytes_per_replica = 400; // its slot, and its share of entries
 
 std::string text_of(const resource_key& x) {
@@ -45,18 +43,6 @@ bool same(const Labels& a, const Labels& b) {
     if (a[i].key() != b[i].key() || a[i].value() != b[i].value())
       return false;
   return true;
-}
-
-bool same_resource(const resource& a, const resource& b) {
-  return spec_bytes(a) == spec_bytes(b) && a.api_version() == b.api_version()
-         && same(a.metadata().labels(), b.metadata().labels())
-         && same(a.metadata().annotations(), b.metadata().annotations())
-         && a.document() == b.document();
-}
-
-std::size_t bytes_of(const resource& x) {
-  auto replicas = x.has_deployment() ? x.deployment().replicas() : 1;
-  return x.ByteSizeLong() + static_cast<std::size_t>(replicas) * bytes_per_replica;
 }
 
 std::string conflict(const resource_key& key, std::uint64_t expected, std::uint64_t now) {
@@ -135,6 +121,9 @@ admission admit_scale(const state& of, const group_request& x, wall_ms now, seed
     return refused(x, refusal_unsupported, text_of(key) + " cannot be scaled");
   if (x.scale().replicas() < 0)
     return refused(x, refusal_invalid, text_of(key) + ": replicas must not be negative");
+  auto version = there->what.metadata().resource_version();
+  if (auto expected = x.scale().expected_version(); expected != 0 && expected != version)
+    return refused(x, refusal_conflict, conflict(key, expected, version));
   if (there->what.deployment().replicas() == x.scale().replicas())
     return done(x, result_of(there->what, "unchanged"));
   auto what = there->what;
@@ -152,6 +141,9 @@ admission admit_remove(const state& of, const group_request& x, wall_ms now) {
   auto* there = of.find(key);
   if (!there)
     return refused(x, refusal_not_found, text_of(key) + " does not exist");
+  auto version = there->what.metadata().resource_version();
+  if (auto expected = x.remove().expected_version(); expected != 0 && expected != version)
+    return refused(x, refusal_conflict, conflict(key, expected, version));
   auto result = result_of(there->what, "deleted");
   if (there->deleting)
     return done(x, result);
@@ -165,10 +157,27 @@ admission admit_remove(const state& of, const group_request& x, wall_ms now) {
 
 } // namespace
 
+bool same_resource(const resource& a, const resource& b) {
+  return spec_bytes(a) == spec_bytes(b) && a.api_version() == b.api_version()
+         && same(a.metadata().labels(), b.metadata().labels())
+         && same(a.metadata().annotations(), b.metadata().annotations())
+         && a.document() == b.document();
+}
+
+std::size_t bytes_of(const resource& x) {
+  auto replicas = x.has_deployment() ? x.deployment().replicas() : 1;
+  return x.ByteSizeLong() + static_cast<std::size_t>(replicas) * bytes_per_replica;
+}
+
 admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
   if (!x.request_id().empty())
-    if (auto before = of.remembered(x.request_id()))
-      return done(x, *before);
+    if (auto* before = of.remembered(x.request_id())) {
+      auto reply = done(x, before->result);
+      if (!before->results.empty())
+        *reply.mutable_restored()->mutable_results() = {before->results.begin(),
+                                                        before->results.end()};
+      return reply;
+    }
   switch (x.what_case()) {
     case group_request::kPut:
       return admit_put(of, x, now, random);
@@ -176,6 +185,8 @@ admission admit(const state& of, const group_request& x, wall_ms now, seeded_ran
       return admit_scale(of, x, now, random);
     case group_request::kRemove:
       return admit_remove(of, x, now);
+    case group_request::kRestore:
+      return admit_restore(of, x, now);
     default:
       return refused(x, refusal_unsupported, "this version does not know the request");
   }

@@ -20,6 +20,20 @@ using admission = std::variant<group_reply, group_entry>;
 ///         limit). A request that was applied before is answered as it was then.
 admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random);
 
+/// What is kept of a backup goes back; the others of the request are answered for themselves.
+///
+/// Errors: of the request: `invalid`. Of a resource: conflict (it is there and differs, or is still
+///         being deleted), invalid, too_large.
+admission admit_restore(const state& of, const group_request& x, wall_ms now);
+
+/// What a state may take: its snapshot must fit into one batch of the journal (8 MiB) beside the
+/// entries that ride with it.
+inline constexpr std::size_t max_state_bytes = 5 * 1024 * 1024;
+/// What a resource takes, with all its replicas.
+std::size_t bytes_of(const resource& x);
+/// The same but for what the group gives: uid, versions, times.
+bool same_resource(const resource& a, const resource& b);
+
 /// A request's refusal, ready to send.
 group_reply refused(const group_request& x, refusal_code code, std::string detail);
 

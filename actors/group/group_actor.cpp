@@ -58,15 +58,8 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
         stand_aside(self);
         try_to_leave(self);
       },
-      [self](group_mail& x) {
-        self->state.seat->hear([&](auto& core) {
-          for (auto& y : x.messages)
-            core.on_message(std::move(y), now(self));
-        });
-      },
-      [self](const peer_beat& x) {
-        self->state.seat->hear([&](auto& core) { core.on_beat(x.from, x.what, now(self)); });
-      },
+      [self](group_mail& x) { self->state.seat->on_mail(std::move(x.messages)); },
+      [self](const peer_beat& x) { self->state.seat->on_beat(x.from, x.what); },
       [self](const peer_silent& x) {
         self->state.seat->hear([&](auto& core) { core.on_silence(x.node, x.since, now(self)); });
       },
@@ -84,6 +77,8 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
       [self](spread_zone) { on_spread_zone(self); },
       [self](const review_members& x) { review(self, x); },
       [self](ask_to_leave) { try_to_leave(self); },
+      [self](const gather_again& x) { on_gather_again(self, x); },
+      [self](const forget_state& x) { on_forget_state(self, x); },
       [self](const respawn_keeper& x) {
         auto i = self->state.keepers.find(x.key);
         if (i != self->state.keepers.end() && !i->second.keeper)

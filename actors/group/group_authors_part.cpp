@@ -26,6 +26,8 @@ group_reply elsewhere(const group_shell& state, const group_request& x) {
   auto reply = group::refused(x, refusal_elsewhere,
                               text_of(state.group)
                                   + (!leader.null() ? " is led by " + name_of(state, leader)
+                                     : leads(state) && state.rules->gathering()
+                                         ? " is raised anew, and asks all nodes what they hold"
                                      : in ? " has no leader: most of its members must be up"
                                           : " is not kept by " + state.context->self.name));
   if (!leader.null())
@@ -37,8 +39,8 @@ void refuse_elsewhere(group_pointer self, group_author& x) {
   x.reply.deliver(elsewhere(self->state, x.request));
 }
 
-bool leads(const group_shell& state) {
-  return state.core()->role() == consensus::role::leader;
+bool is_read(const group_request& x) {
+  return x.has_read() || x.has_explain() || (x.has_read_state() && x.read_state().reading() == 0);
 }
 
 /// A read, as of now: once this member has heard that it leads still.
@@ -85,7 +87,7 @@ void change(group_pointer self, group_author& x) {
 void serve(group_pointer self, group_author& x) {
   if (x.request.has_leave())
     x.reply.deliver(on_leave_request(self, x.request));
-  else if (x.request.has_read() || x.request.has_explain())
+  else if (is_read(x.request))
     ask_to_read(self, x);
   else
     change(self, x);
@@ -94,6 +96,18 @@ void serve(group_pointer self, group_author& x) {
 /// What the author of a committed request is answered.
 void answer(group_pointer self, const group_entry& x) {
   auto& s = self->state;
+  if (x.has_restored()) {
+    group_reply reply;
+    reply.set_request_id(s.committing->request.request_id());
+    *reply.mutable_restored()->mutable_results() = x.results();
+    for (auto& y : *reply.mutable_restored()->mutable_results())
+      if (y.resource_version() == 0 && !y.has_refused())
+        y.set_resource_version(x.index());
+    spdlog::info("group restored group={} resources={}", value(s.group),
+                 x.restored().resources_size());
+    s.committing->reply.deliver(std::move(reply));
+    return;
+  }
   auto result = x.result();
   if (x.has_put())
     result.set_resource_version(x.index());
@@ -122,7 +136,19 @@ author_reply on_request(group_pointer self, group_request& x) {
   auto& s = self->state;
   auto reply = self->make_response_promise<group_reply>();
   spdlog::debug("group request group={} what={}", value(s.group), static_cast<int>(x.what_case()));
+  if (x.has_look()) {
+    reply.deliver(look(self, x));
+    return reply;
+  }
   auto who = group_author{std::move(x), reply, now(self) + leader_patience};
+  if (who.request.has_raise()) {
+    raise(self, std::move(who));
+    return reply;
+  }
+  if (who.request.read_state().reading() != 0) {
+    give_state(self, who);
+    return reply;
+  }
   if (s.seat->fenced()) {
     reply.deliver(group::refused(who.request, refusal_unknown, s.seat->fenced()->detail));
     return reply;
@@ -139,7 +165,7 @@ author_reply on_request(group_pointer self, group_request& x) {
     return reply;
   }
   // Reads do not wait behind changes.
-  auto changes = !who.request.has_read() && !who.request.has_explain() && !who.request.has_leave();
+  auto changes = !is_read(who.request) && !who.request.has_leave();
   if (s.keeps && s.zone_known && !changes)
     serve(self, who);
   else
@@ -208,6 +234,8 @@ void on_read_granted(group_pointer self, std::uint64_t number) {
     refuse_elsewhere(self, x);
   else if (x.request.has_read())
     read(self, x);
+  else if (x.request.has_read_state())
+    begin_state(self, x);
   else
     explain(self, x);
 }

@@ -33,6 +33,7 @@ public:
     auto& s = self_->state;
     std::vector<group_entry> batch;
     std::vector<std::optional<group_entry>> all;
+    auto incarnation = s.rules->incarnation();
     for (const auto& x : entries) {
       auto& entry = all.emplace_back();
       if (x->kind != consensus::entry_kind::data)
@@ -46,7 +47,8 @@ public:
       }
       batch.push_back(*entry);
       batch.back().set_index(x->index);
-      batch.back().set_incarnation(std::max(entry->incarnation(), s.rules->incarnation()));
+      incarnation = std::max(incarnation, entry->incarnation());
+      batch.back().set_incarnation(incarnation);
     }
     legion::apply(self_, std::move(batch));
     for (std::size_t i = 0; i < entries.size(); ++i)
@@ -66,11 +68,14 @@ public:
   void read_refused(std::uint64_t read) override { dismiss_reader(self_, read); }
 
   void leads() override {
+    if (self_->state.rules->gathering())
+      return start_gathering(self_);
     start_keeping(self_);
     serve_authors(self_);
   }
 
   void leads_no_more(bool deposed) override {
+    stop_gathering(self_);
     stop_keeping(self_);
     if (deposed)
       dismiss_authors(self_);
@@ -94,8 +99,23 @@ public:
       s.choice->distrust(x.was);
   }
 
+  void raise(consensus::incarnation_number x, consensus::log_index index) override {
+    self_->state.rules->raise(x, index);
+  }
+
+  std::vector<node_id> claimants() const override {
+    const auto& s = self_->state;
+    std::vector<node_id> result;
+    if (!legion::leads(s))
+      return result;
+    for (const auto& [id, x] : s.zone)
+      if (x.claims && (x.state == member_alive || x.state == member_suspect))
+        result.push_back(id);
+    return result;
+  }
+
   void members_due() override { review_soon(self_, milliseconds{0}); }
-  void leaves() override {}
+  void leaves() override { dismiss_raisers(self_); }
 
   time_point wants_tick() const override {
     auto due = time_point::max();

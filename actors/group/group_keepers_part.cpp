@@ -75,10 +75,14 @@ void on_keeper_down(group_pointer self, const caf::down_msg& x) {
 void apply(group_pointer self, std::vector<group_entry> entries) {
   auto& s = self->state;
   std::map<group::resource_key, std::vector<group_entry>> by_resource;
+  auto gathering = s.rules->gathering();
   for (auto& x : entries) {
     s.rules->apply(x);
-    by_resource[group::subject_of(x)].push_back(std::move(x));
+    for (auto& part : group::parts_of(x))
+      by_resource[group::subject_of(part)].push_back(std::move(part));
   }
+  if (gathering && !s.rules->gathering())
+    return on_gathered(self);
   if (!s.keeps)
     return;
   for (auto& [key, xs] : by_resource) {

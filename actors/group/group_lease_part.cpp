@@ -28,6 +28,7 @@ void renew(group_pointer self, const keeper::lease_desk::ask& x, const lease_rep
   auto& state = self->state;
   auto all = std::make_shared<renewing>();
   all->reply = reply;
+  all->answer.set_term(state.core()->term());
   std::vector<keeper_handle> asked;
   for (const auto& [key, resource] : state.rules->resources()) {
     auto holds = std::any_of(x.uids.begin(), x.uids.end(),

@@ -58,6 +58,7 @@ void review(group_pointer self, const review_members& x) {
   s.review_at.reset();
   if (!s.core() || !s.keeps || !s.zone_known || s.full)
     return;
+  ask_late_holders(self);
   auto may_move = now(self) >= s.next_move && !s.committing;
   if (may_move) {
     auto pause =
@@ -83,10 +84,15 @@ void on_member(group_pointer self, const member_change& x) {
   if (id.null())
     return;
   auto journal = consensus::journal_id::from_bytes(x.who.journal());
-  auto [i, fresh] = s.zone.try_emplace(id, group::resident{id, journal, x.state, now(self)});
+  auto [i, fresh] = s.zone.try_emplace(id, group::resident{id, journal, x.state, now(self), false});
   auto& mine = i->second;
   if (!fresh && (mine.state != x.state || mine.journal != journal))
-    mine = {id, journal, x.state, now(self)};
+    mine = {id, journal, x.state, now(self), mine.claims};
+  auto claims = (x.who.keeps() >> (value(s.group) % groups_per_zone) & 1) != 0;
+  if (std::exchange(mine.claims, claims) != claims && leads(s)
+      && !s.core()->members().all().empty())
+    s.seat->tell_beats();
+  gather_from(self, mine);
   auto& row = s.members[id];
   if (row.name == x.who.name() && row.start == x.who.start() && row.state == x.state)
     return;
@@ -119,6 +125,7 @@ void learn_zone(group_pointer self) {
             for (const auto& y : x.members)
               on_member(self, y);
             s.zone_known = true;
+            gather_zone(self);
             self->send(self, spread_zone{});
             self->send(s.partners.membership,
                        subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});

@@ -95,6 +95,64 @@ void read(group_pointer self, const group_author& x) {
   }
 }
 
+namespace {
+
+constexpr std::size_t piece_bytes = 512 * 1024;
+constexpr std::size_t most_open_states = 2;
+constexpr auto state_time = seconds{30};
+
+group_reply piece_of(const open_state& x, std::uint64_t offset, const group_request& asked) {
+  group_reply reply;
+  reply.set_request_id(asked.request_id());
+  auto& piece = *reply.mutable_piece() = x.head;
+  piece.set_offset(offset);
+  if (!asked.read_state().size_only())
+    piece.set_data(x.bytes->substr(std::min(offset, x.bytes->size()), piece_bytes));
+  return reply;
+}
+
+} // namespace
+
+void begin_state(group_pointer self, const group_author& x) {
+  auto& s = self->state;
+  auto snapshot = s.rules->snapshot();
+  snapshot.clear_requests();
+  open_state made;
+  made.number = ++s.state_readings;
+  made.bytes = std::make_shared<const std::string>(snapshot.SerializeAsString());
+  made.head.set_reading(made.number);
+  made.head.set_index(s.rules->index());
+  made.head.set_incarnation(s.rules->incarnation());
+  for (const auto& [key, y] : s.rules->resources())
+    made.head.set_resources(made.head.resources() + (y.deleting ? 0 : 1));
+  made.head.set_size(made.bytes->size());
+  auto reply = x.reply;
+  reply.deliver(piece_of(made, 0, x.request));
+  if (x.request.read_state().size_only() || made.bytes->size() <= piece_bytes)
+    return;
+  if (s.states.size() >= most_open_states)
+    s.states.pop_front();
+  s.states.push_back(std::move(made));
+  self->delayed_send(self, state_time, forget_state{s.state_readings});
+}
+
+void give_state(group_pointer self, const group_author& x) {
+  auto& s = self->state;
+  auto reply = x.reply;
+  for (const auto& y : s.states)
+    if (y.number == x.request.read_state().reading()) {
+      reply.deliver(piece_of(y, x.request.read_state().offset(), x.request));
+      return;
+    }
+  reply.deliver(group::refused(x.request, refusal_not_found,
+                               "that reading of group " + std::to_string(value(s.group))
+                                   + "'s state is over: begin again"));
+}
+
+void on_forget_state(group_pointer self, const forget_state& x) {
+  std::erase_if(self->state.states, [&](const auto& y) { return y.number == x.reading; });
+}
+
 void explain(group_pointer self, const group_author& x) {
   auto& state = self->state;
   auto all = std::make_shared<gathering>();

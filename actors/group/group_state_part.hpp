@@ -10,6 +10,7 @@
 #include <caf/typed_response_promise.hpp>
 
 #include "actors/consensus/seat_part.hpp"
+#include "actors/group/gathering.hpp"
 #include "actors/group/group_actor.hpp"
 #include "actors/group/group_lease_part.hpp"
 #include "actors/group/member_plan.hpp"
@@ -29,6 +30,15 @@ struct review_members {
 };
 /// This node leaves: whether the group can do without it is found out.
 struct ask_to_leave {};
+/// A node that did not say what it holds is asked again; null: whether all have.
+struct gather_again {
+  node_id whom;
+  std::uint64_t generation = 0;
+};
+/// Who read this state piece by piece has it by now, or never will.
+struct forget_state {
+  std::uint64_t reading = 0;
+};
 /// A keeper that failed too often may be tried again.
 struct respawn_keeper {
   group::resource_key key;
@@ -38,6 +48,8 @@ struct respawn_keeper {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::spread_zone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::review_members)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::gather_again)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::forget_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::respawn_keeper)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::ask_to_leave)
 
@@ -47,7 +59,8 @@ using group_core =
     group_handle::extend<caf::replies_to<propose_entries>::with<entries_proposed>, //
                          caf::reacts_to<seat_tick>, caf::reacts_to<write_again>,
                          caf::reacts_to<spread_zone>, caf::reacts_to<review_members>,
-                         caf::reacts_to<respawn_keeper>, caf::reacts_to<ask_to_leave>>;
+                         caf::reacts_to<respawn_keeper>, caf::reacts_to<ask_to_leave>,
+                         caf::reacts_to<gather_again>, caf::reacts_to<forget_state>>;
 
 using author_reply = caf::typed_response_promise<group_reply>;
 using keeper_reply = caf::typed_response_promise<entries_proposed>;
@@ -68,6 +81,25 @@ struct resource_keeper {
 struct open_proposal {
   consensus::term_number term = 0;
   keeper_reply reply;
+};
+
+/// A state that is being read piece by piece.
+struct open_state {
+  std::uint64_t number = 0;
+  state_piece head;
+  std::shared_ptr<const std::string> bytes;
+};
+
+/// A raised group on its way to being kept, and what it asks of nodes that were not there then.
+struct group_gathering {
+  std::optional<group::gathering> rules; // while it leads
+  std::uint64_t generation = 0;
+  bool begun = false;  // asks, before anything is kept
+  bool ending = false; // all have answered: it is being committed
+  bool looks_again = false;
+  time_point hold_until; // leases that an earlier leader may have given are over then
+  bool from_log = false; // as it was raised here
+  std::vector<group_author> raisers;
 };
 
 struct group_shell {
@@ -104,6 +136,9 @@ struct group_shell {
   time_point next_move; // not before, what is healthy may move
   std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
   group_leases leases;
+  group_gathering gather;
+  std::deque<open_state> states; // the oldest first
+  std::uint64_t state_readings = 0;
 
   /// Null until the journal is read.
   consensus::core* core() const { return seat ? seat->member() : nullptr; }
@@ -115,6 +150,10 @@ using group_pointer = group_core::stateful_pointer<group_shell>;
 
 inline time_point now(group_pointer self) {
   return self->clock().now();
+}
+
+inline bool leads(const group_shell& state) {
+  return state.core() && state.core()->role() == consensus::role::leader;
 }
 
 // group_consensus_part.cpp: the consensus member
@@ -163,7 +202,30 @@ void try_to_leave(group_pointer self);
 /// Another node drains, and this one leads.
 group_reply on_leave_request(group_pointer self, const group_request& x);
 
+// group_raising_part.cpp: begun anew from what is left
+
+group_reply look(group_pointer self, const group_request& x);
+void raise(group_pointer self, group_author x);
+void start_gathering(group_pointer self);
+void stop_gathering(group_pointer self);
+/// The zone is known now.
+void gather_zone(group_pointer self);
+/// The group was raised by others meanwhile: who asked for it here is told so.
+void dismiss_raisers(group_pointer self);
+/// A node came alive, or is dead.
+void gather_from(group_pointer self, const group::resident& x);
+void on_gather_again(group_pointer self, const gather_again& x);
+/// All was gathered, and that is committed.
+void on_gathered(group_pointer self);
+/// Nodes that were not there when the group was raised may hold promises of it.
+void ask_late_holders(group_pointer self);
+
 // group_reading_part.cpp
+
+/// The whole state as of now, in pieces; and the others of them.
+void begin_state(group_pointer self, const group_author& x);
+void give_state(group_pointer self, const group_author& x);
+void on_forget_state(group_pointer self, const forget_state& x);
 
 /// Answers from the keepers of the resources that are asked for.
 void read(group_pointer self, const group_author& x);

@@ -17,7 +17,8 @@ struct resident {
   node_id id;
   consensus::journal_id journal; // null: it did not say, and cannot be a member
   member_state state = member_alive;
-  time_point since; // of this state, as seen here
+  time_point since;    // of this state, as seen here
+  bool claims = false; // it says that it is in the group
 };
 
 /// What a group's leader should do about who its members are.

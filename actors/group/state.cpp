@@ -7,7 +7,9 @@ namespace legion::group {
 
 namespace {
 
-constexpr std::size_t max_remembered_requests = 256;
+constexpr std::size_t least_remembered = 256;
+constexpr std::size_t most_remembered = 16384;
+constexpr wall_ms remembered_for_ms = 120'000;
 
 void put(resource_state& to, const group_entry& x) {
   to.what = x.put().what();
@@ -111,6 +113,43 @@ void finish(resource_state& of, const group_entry& x) {
       i->second.finished = x.finished().phase();
 }
 
+/// What a node holds for a resource that is kept already, or was not known.
+void adopt(resource_state& of, const group_entry& x) {
+  const auto& adopted = x.adopted();
+  for (const auto& y : adopted.held().slots()) {
+    auto [i, fresh] = of.slots.try_emplace(y.slot().uid());
+    auto& slot = i->second;
+    auto node = node_id::from_bytes(adopted.node());
+    if (fresh) {
+      slot.what = y.slot();
+      slot.created_ms = y.made_ms();
+    } else if (slot.phase != slot_phase::missing && slot.node != node) {
+      continue; // it can't be: a slot is accepted by one node
+    }
+    auto ends = of.deleting || y.ending() || slot.phase == slot_phase::ending;
+    if (fresh || slot.phase == slot_phase::missing) {
+      slot.node = node;
+      slot.node_name = adopted.node_name();
+      slot.start = adopted.start();
+    }
+    slot.phase = ends ? slot_phase::ending : slot_phase::accepted;
+    slot.what.mutable_order()->set_incarnation(x.incarnation());
+    slot.what.mutable_order()->set_index(x.index());
+  }
+}
+
+kept_slot to_message(const slot_state& x);
+slot_state from_message(const kept_slot& x);
+
+/// What was over for good when the backup was made is not run again.
+void keep_finished(resource_state& of, const kept_resource& x) {
+  if (!of.slots.empty())
+    return;
+  for (const auto& y : x.slots())
+    if (!y.finished().empty())
+      of.slots.emplace(y.slot().uid(), from_message(y));
+}
+
 kept_slot to_message(const slot_state& x) {
   kept_slot result;
   *result.mutable_slot() = x.what;
@@ -186,10 +225,46 @@ resource_key subject_of(const group_entry& x) {
       return key_of(x.gone().of());
     case group_entry::kFinished:
       return key_of(x.finished().of());
+    case group_entry::kAdopted:
+      return x.adopted().held().resources_size() == 1 ? key_of(x.adopted().held().resources(0))
+                                                      : resource_key{};
+    case group_entry::kRestored:
+    case group_entry::kGathered:
     case group_entry::WHAT_NOT_SET:
       break;
   }
   return {};
+}
+
+std::vector<group_entry> parts_of(const group_entry& x) {
+  if (!x.has_restored() && !x.has_adopted() && !x.has_gathered())
+    return {x};
+  group_entry part;
+  part.set_index(x.index());
+  part.set_incarnation(x.incarnation());
+  part.set_time_ms(x.time_ms());
+  std::vector<group_entry> result;
+  for (const auto& y : x.restored().resources()) {
+    *part.mutable_put()->mutable_what() = y.what();
+    result.push_back(part);
+  }
+  const auto& held = x.adopted().held();
+  for (int i = 0; i < held.resources_size(); ++i) {
+    auto& adopted = *part.mutable_adopted();
+    adopted.set_node(x.adopted().node());
+    adopted.set_node_name(x.adopted().node_name());
+    adopted.set_start(x.adopted().start());
+    adopted.clear_held();
+    *adopted.mutable_held()->add_resources() = held.resources(i);
+    for (const auto& y : held.slots())
+      if (y.resource() == static_cast<std::uint32_t>(i)) {
+        auto& slot = *adopted.mutable_held()->add_slots();
+        slot = y;
+        slot.set_resource(0);
+      }
+    result.push_back(part);
+  }
+  return result;
 }
 
 void apply(resource_state& to, const group_entry& x) {
@@ -206,10 +281,14 @@ void apply(resource_state& to, const group_entry& x) {
       return end(to, x);
     case group_entry::kFinished:
       return finish(to, x);
+    case group_entry::kAdopted:
+      return adopt(to, x);
     case group_entry::kGone:
       for (const auto& y : x.gone().slots())
         to.slots.erase(y.uid());
       return forget_rounds(to);
+    case group_entry::kRestored:
+    case group_entry::kGathered:
     case group_entry::WHAT_NOT_SET:
       return;
   }
@@ -225,12 +304,22 @@ state state::from(const group_state& snapshot) {
     resource_state kept;
     kept.what = x.what();
     kept.deleting = x.deleting();
+    kept.promised_only = x.promised_only();
     for (const auto& y : x.slots())
       kept.slots.emplace(y.slot().uid(), from_message(y));
     kept.rounds.assign(x.rounds().begin(), x.rounds().end());
     result.resources_.emplace(key_of(x.what()), std::move(kept));
   }
-  result.requests_.assign(snapshot.requests().begin(), snapshot.requests().end());
+  for (const auto& x : snapshot.requests()) {
+    result.request_ids_.push_back(x.id());
+    result.requests_[x.id()] = {x.result(), {x.results().begin(), x.results().end()}, x.time_ms()};
+  }
+  result.raised_ = snapshot.raised();
+  result.gathering_ = snapshot.gathering();
+  for (const auto& x : snapshot.gathered())
+    result.gathered_.insert(node_id::from_bytes(x));
+  for (const auto& x : snapshot.deleted())
+    result.deleted_.push_back(key_of(x));
   return result;
 }
 
@@ -243,13 +332,30 @@ group_state state::snapshot() const {
     auto& kept = *result.add_resources();
     *kept.mutable_what() = x.what;
     kept.set_deleting(x.deleting);
+    kept.set_promised_only(x.promised_only);
     for (const auto& [uid, y] : x.slots)
       *kept.add_slots() = to_message(y);
     for (const auto& y : x.rounds)
       *kept.add_rounds() = y;
   }
-  for (const auto& x : requests_)
-    *result.add_requests() = x;
+  for (const auto& id : request_ids_) {
+    const auto& x = requests_.at(id);
+    auto& to = *result.add_requests();
+    to.set_id(id);
+    *to.mutable_result() = x.result;
+    *to.mutable_results() = {x.results.begin(), x.results.end()};
+    to.set_time_ms(x.time);
+  }
+  result.set_raised(raised_);
+  result.set_gathering(gathering_);
+  for (const auto& x : gathered_)
+    result.add_gathered(x.bytes());
+  for (const auto& x : deleted_) {
+    auto& name = *result.add_deleted();
+    name.set_kind(x.kind);
+    name.set_namespace_(x.space);
+    name.set_name(x.name);
+  }
   return result;
 }
 
@@ -258,21 +364,31 @@ void state::apply(const group_entry& x) {
     return;
   index_ = x.index();
   incarnation_ = std::max(incarnation_, x.incarnation());
+  for (const auto& part : parts_of(x))
+    fold(part);
+  for (const auto& y : x.restored().resources())
+    keep_finished(resources_.at(key_of(y.what())), y);
+  if (x.has_adopted() && x.adopted().all())
+    gathered_.insert(node_id::from_bytes(x.adopted().node()));
+  if (x.has_gathered())
+    end_gathering();
+  if (!x.request_id().empty())
+    remember(x);
+}
+
+void state::fold(const group_entry& x) {
+  if (x.has_adopted())
+    return adopt(x);
   auto key = subject_of(x);
   auto i = resources_.find(key);
-  if (i == resources_.end() && x.what_case() == group_entry::kPut)
+  if (i == resources_.end() && x.has_put())
     i = resources_.try_emplace(key).first;
-  if (i != resources_.end()) {
-    group::apply(i->second, x);
-    if (is_over(i->second))
-      resources_.erase(i);
-  }
-  if (!x.request_id().empty()) {
-    auto result = x.result();
-    if (x.what_case() == group_entry::kPut)
-      result.set_resource_version(x.index());
-    remember(x.request_id(), result);
-  }
+  if (x.has_put())
+    std::erase(deleted_, key); // the name is taken anew
+  if (i == resources_.end())
+    return;
+  group::apply(i->second, x);
+  forget_if_over(i);
 }
 
 const resource_state* state::find(const resource_key& key) const {
@@ -280,20 +396,32 @@ const resource_state* state::find(const resource_key& key) const {
   return i == resources_.end() ? nullptr : &i->second;
 }
 
-std::optional<put_result> state::remembered(const std::string& request_id) const {
-  for (const auto& x : requests_)
-    if (x.id() == request_id)
-      return x.result();
-  return std::nullopt;
+const remembered_answer* state::remembered(const std::string& request_id) const {
+  auto i = requests_.find(request_id);
+  return i == requests_.end() ? nullptr : &i->second;
 }
 
-void state::remember(const std::string& request_id, const put_result& result) {
-  if (requests_.size() >= max_remembered_requests)
-    requests_.erase(requests_.begin());
-  remembered_request added;
-  added.set_id(request_id);
-  *added.mutable_result() = result;
-  requests_.push_back(std::move(added));
+void state::remember(const group_entry& x) {
+  auto [i, fresh] = requests_.try_emplace(x.request_id());
+  if (!fresh)
+    return;
+  i->second = {x.result(), {x.results().begin(), x.results().end()}, x.time_ms()};
+  if (x.has_put())
+    i->second.result.set_resource_version(x.index());
+  for (auto& y : i->second.results)
+    if (y.resource_version() == 0 && !y.has_refused())
+      y.set_resource_version(x.index());
+  request_ids_.push_back(x.request_id());
+  auto over = [&] {
+    if (request_ids_.size() <= least_remembered)
+      return false;
+    return request_ids_.size() > most_remembered
+           || requests_.at(request_ids_.front()).time < x.time_ms() - remembered_for_ms;
+  };
+  while (over()) {
+    requests_.erase(request_ids_.front());
+    request_ids_.pop_front();
+  }
 }
 
 std::size_t state::bytes() const {

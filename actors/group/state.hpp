@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -44,6 +45,7 @@ struct resource_state {
   std::map<std::string, slot_state> slots;
   std::deque<negotiation_round> rounds;
   bool deleting = false;
+  bool promised_only = false; // while a raised group gathers: no log knew it
 };
 
 /// The name under which a group knows a resource: comparable, in a listing's order.
@@ -59,8 +61,12 @@ resource_key key_of(const resource_name& x);
 resource_key key_of(const resource& x);
 resource_name name_of(const resource& x);
 
-/// Which resource an entry is about.
+/// Which resource an entry is about; of those about several, none.
 resource_key subject_of(const group_entry& x);
+
+/// An entry about several resources as entries about one each, with its index; others as they are.
+/// One about the whole group has no parts.
+std::vector<group_entry> parts_of(const group_entry& x);
 
 /// Folds an entry about this resource into it. What no longer fits is without effect: a slot that
 /// is gone is not accepted, a slot of a deleted resource is not named.
@@ -71,9 +77,23 @@ inline bool is_over(const resource_state& x) {
   return x.deleting && x.slots.empty();
 }
 
+/// What a request was answered.
+struct remembered_answer {
+  put_result result;
+  std::vector<put_result> results; // of a request about several resources
+  wall_ms time = 0;                // of its entry
+};
+
 /// A group's whole state: the fold of its entries.
 ///
-/// Shape:  the last 256 requests' results are part of it, so that a retry is applied once.
+/// A group that was raised anew (`raise`) gathers: it adopts what nodes say that they hold, before
+/// it keeps anything, and from each node that could not say so then, later. What no node held and no
+/// log had is lost. What was deleted since then is remembered, so that a node that comes back late
+/// brings none of it back.
+///
+/// Shape:  the results of requests are part of it, so that a retry is applied once: the last 256,
+///         and up to 16384 of the last two minutes, longer than anybody tries again. The last 4096
+///         names that were deleted since the group was raised.
 /// Errors: an entry that is not above the last one is without effect.
 class state {
 public:
@@ -84,26 +104,42 @@ public:
 
   void apply(const group_entry& x);
 
+  /// Begins anew, gathering: every slot is under an order of this incarnation now.
+  void raise(std::uint64_t incarnation, std::uint64_t index);
+  bool raised() const { return raised_; }
+  bool gathering() const { return gathering_; }
+  /// Of a group that was raised: what this node held is known.
+  bool gathered(const node_id& x) const { return gathered_.contains(x); }
+
   group_id group() const { return group_; }
   std::uint64_t index() const { return index_; }
   std::uint64_t incarnation() const { return incarnation_; }
   const std::map<resource_key, resource_state>& resources() const { return resources_; }
   const resource_state* find(const resource_key& key) const;
 
-  /// What a request was answered, if it was applied before.
-  std::optional<put_result> remembered(const std::string& request_id) const;
+  /// What a request was answered, if it was applied before; valid until the next entry.
+  const remembered_answer* remembered(const std::string& request_id) const;
 
   /// About what a snapshot takes on disk.
   std::size_t bytes() const;
 
 private:
-  void remember(const std::string& request_id, const put_result& result);
+  void fold(const group_entry& x);
+  void adopt(const group_entry& x);
+  void end_gathering();
+  void forget_if_over(std::map<resource_key, resource_state>::iterator i);
+  void remember(const group_entry& x);
 
   group_id group_;
   std::uint64_t incarnation_ = 1;
   std::uint64_t index_ = 0;
   std::map<resource_key, resource_state> resources_;
-  std::vector<remembered_request> requests_; // oldest first
+  std::map<std::string, remembered_answer> requests_; // by id
+  std::deque<std::string> request_ids_;               // oldest first
+  bool raised_ = false;
+  bool gathering_ = false;
+  std::set<node_id> gathered_;
+  std::deque<resource_key> deleted_; // oldest first
 };
 
 } // namespace legion::group

@@ -97,6 +97,19 @@ void rollout::fold(const group_entry& x, moment t) {
       accepts_.try_emplace({node, x.accepted().offer()}, errand{t.now});
       break;
     }
+    case group_entry::kAdopted: // what a node held before the group was raised anew
+      for (const auto& y : x.adopted().held().slots()) {
+        auto i = kept_.slots.find(y.slot().uid());
+        if (i == kept_.slots.end())
+          continue;
+        watches_[i->first].bound = false; // asked again, under its new order
+        watches_[i->first].renewed = t.now;
+        if (i->second.phase == slot_phase::accepted)
+          accepts_.try_emplace({i->second.node, i->second.offer}, errand{t.now});
+        else
+          releases_.try_emplace(i->second.node, errand{t.now});
+      }
+      break;
     case group_entry::kRemove:
     case group_entry::kEnded:
       for (const auto& [uid, slot] : kept_.slots)
@@ -146,6 +159,7 @@ void rollout::drop_outcome(effects& out) {
     what.set_offer(pick.offer);
     what.set_keeper(self_.bytes());
     what.set_group(value(group_));
+    what.set_term(term_);
     out.push_back(send_release{pick.node, std::move(what)});
   }
   outcome_.reset();
@@ -287,7 +301,10 @@ rollout::effects rollout::on_heard(const report& x, moment t) {
     told.insert(i->first);
     auto& heard = watches_[i->first];
     auto was_broken = !broken_because(kept_.what, heard).empty();
+    auto was_bound = heard.bound;
     hear(heard, y, t.now);
+    if (compare(y.slot().order(), i->second.what.order()) < 0)
+      heard.bound = was_bound; // under an order from before the group was raised anew
     if (y.ready())
       setbacks_ = 0;
     breaks |= !was_broken && !broken_because(kept_.what, heard).empty()

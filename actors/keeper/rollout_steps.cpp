@@ -295,6 +295,7 @@ release rollout::release_of(const node_id& node) const {
       *result.add_slots() = slot.what;
   result.set_keeper(self_.bytes());
   result.set_group(value(group_));
+  result.set_term(term_);
   return result;
 }
 

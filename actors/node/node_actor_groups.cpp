@@ -100,6 +100,10 @@ caf::result<group_reply> on_group_request(node_pointer self, const group_request
   if (x.group() >= groups_per_zone)
     return group::refused(x, refusal_invalid, "there is no group " + std::to_string(x.group()));
   auto here = s.groups.find(x.group());
+  if (here == s.groups.end() && x.has_raise()) { // from promises alone
+    spawn_here(self, x.group(), std::make_shared<consensus::journal_copy>());
+    here = s.groups.find(x.group());
+  }
   if (here == s.groups.end())
     return group::refused(x, refusal_elsewhere, why_absent(s, x.group()));
   if (!here->second.group)

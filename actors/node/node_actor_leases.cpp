@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/bridge/directory.hpp"
+#include "actors/consensus/incarnation.hpp"
 #include "actors/node/node_actor_state.hpp"
 
 namespace legion {
@@ -30,6 +31,8 @@ void answered(node_pointer self, std::uint32_t group, std::uint64_t sequence,
   auto& s = self->state;
   if (!x.leader().empty())
     return refused(self, group, sequence, node_id::from_bytes(x.leader()));
+  if (consensus::incarnation_of(x.term()) < consensus::incarnation_of(s.terms[group]))
+    return refused(self, group, sequence, {}); // the group was raised anew without that one
   std::vector<std::string> uids(x.renewed().begin(), x.renewed().end());
   for (const auto& y : s.leases.on_answer(sequence, uids, s.context->boot_clock())) {
     spdlog::debug("node lease uid={} until_ms={}", y.uid, y.until_ms);

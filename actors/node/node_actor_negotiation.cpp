@@ -1,5 +1,6 @@
 #include <spdlog/spdlog.h>
 
+#include "actors/consensus/incarnation.hpp"
 #include "actors/node/node_actor_state.hpp"
 #include "actors/placement/constraints.hpp"
 
@@ -156,6 +157,7 @@ void write_fresh(node_pointer self, const accept& x, const std::vector<slot>& fr
     *record.mutable_what() = x.what();
     record.set_keeper(x.keeper());
     record.set_group(x.group());
+    record.set_term(x.term());
     record.set_made_ms(s.context->wall_clock());
     record.set_driver(placement::driver_for(node::pod_of(x.what()), s.self.describes.drivers));
     s.promises.add(record, phase::binding);
@@ -167,10 +169,11 @@ void write_fresh(node_pointer self, const accept& x, const std::vector<slot>& fr
 }
 
 /// The same promise under a higher order: on disk first, like the promise itself.
-void raise(node_pointer self, const slot& x) {
+void raise(node_pointer self, const slot& x, std::uint64_t term) {
   auto& s = self->state;
   auto record = *s.promises.find(x.uid())->record;
   *record.mutable_slot()->mutable_order() = x.order();
+  record.set_term(std::max(term, record.term()));
   record_batch batch;
   auto& y = *batch.add_records();
   y.set_key(node::promise_key(x.uid()));
@@ -187,6 +190,13 @@ void raise(node_pointer self, const slot& x) {
           [self, x](const caf::error& why) {
             settle(self, x.uid(), regret(x, regret_disk, "journal: " + fault_of(why).detail));
           });
+}
+
+/// The group was begun anew since: who kept it before gives no orders any more.
+bool is_left_behind(node_pointer self, std::uint32_t group, std::uint64_t term) {
+  auto i = self->state.terms.find(group);
+  return i != self->state.terms.end()
+         && consensus::incarnation_of(term) < consensus::incarnation_of(i->second);
 }
 
 /// Whether the offer still stands for these new slots; else why not.
@@ -222,7 +232,14 @@ caf::typed_response_promise<accept_reply> on_accept(node_pointer self, const acc
   open->missing = x.slots().size() + 1u; // one more, so that nothing is said too early
   std::vector<slot> fresh;
   std::vector<slot> raised;
+  auto left_behind = is_left_behind(self, x.group(), x.term());
   for (const auto& slot : x.slots()) {
+    if (left_behind) {
+      add(*open, regret(slot, regret_stale_order,
+                        "keeper group " + std::to_string(x.group())
+                            + " was raised anew since: its earlier keepers give no orders"));
+      continue;
+    }
     auto judged = s.promises.judge_accept(slot, now(self));
     using verdict = commitments::verdict;
     if (judged.what == verdict::regret) {
@@ -239,7 +256,7 @@ caf::typed_response_promise<accept_reply> on_accept(node_pointer self, const acc
     }
   }
   for (const auto& slot : raised)
-    raise(self, slot);
+    raise(self, slot, x.term());
   if (!fresh.empty()) {
     if (auto why = check_again(self, x, fresh))
       for (const auto& slot : fresh)
@@ -266,6 +283,8 @@ release_reply on_release(node_pointer self, const release& x) {
   release_reply reply;
   if (x.offer() != 0)
     s.ledger.give_back(x.offer());
+  if (is_left_behind(self, x.group(), x.term()))
+    return reply; // not its promises any more
   for (const auto& slot : x.slots()) {
     using verdict = commitments::release_verdict;
     switch (s.promises.judge_release(slot, now(self))) {

@@ -82,6 +82,8 @@ void restore(node_pointer self, const std::vector<record>& replayed) {
     const auto uid = x.slot().uid();
     std::vector<int> ports(x.host_ports().begin(), x.host_ports().end());
     s.ledger.restore(uid, node::need_of(node::pod_of(x.what())), ports);
+    if (!x.keeper().empty())
+      s.terms[x.group()] = std::max(s.terms[x.group()], x.term());
     auto where = x.ending() ? phase::ending : phase::bound;
     s.promises.add(std::move(x), where);
     s.promises.find(uid)->end_is_kept = where == phase::ending;

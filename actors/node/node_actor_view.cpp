@@ -3,6 +3,8 @@
 #include <bit>
 
 #include "actors/bridge/directory.hpp"
+#include "actors/consensus/incarnation.hpp"
+#include "actors/node/holdings.hpp"
 #include "actors/node/log_question.hpp"
 #include "actors/node/losses.hpp"
 #include "actors/node/node_actor_state.hpp"
@@ -72,6 +74,9 @@ node_view view(node_pointer self, const node_request& what) {
   if (what.events())
     for (const auto& x : s.events.all())
       *result.add_events() = x;
+  if (what.holdings())
+    for (auto& x : node::holdings_of(s.promises))
+      *result.add_holdings() = std::move(x);
   std::set<std::string> told;
   for (const auto& [uid, x] : s.promises.all()) {
     if (what.assessments() && x.latest.has_slot())
@@ -113,10 +118,28 @@ void answer_with_losses(node_pointer self, const node_request& x, std::string jo
 
 } // namespace
 
+/// A group that was raised anew asks what is held of it: from now on it is the one to be obeyed.
+static node_view held_here(node_pointer self, const held_question& x) {
+  auto& s = self->state;
+  auto& term = s.terms[x.group()];
+  term = std::max(term, consensus::first_term(x.incarnation()));
+  node_view result;
+  result.mutable_member()->set_id(s.context->self.id.bytes());
+  result.mutable_member()->set_name(s.context->self.name);
+  result.mutable_member()->set_start(value(s.context->self.start));
+  *result.mutable_held() = node::held_of(s.promises, x.group(), x.after());
+  spdlog::debug("node holds group={} promises={}", x.group(), result.held().slots_size());
+  return result;
+}
+
 /// Until it has joined, a node says what comes of that.
 caf::typed_response_promise<node_view> on_node_request(node_pointer self, const node_request& x) {
   auto reply = self->make_response_promise<node_view>();
   auto& s = self->state;
+  if (x.has_held()) {
+    reply.deliver(held_here(self, x.held()));
+    return reply;
+  }
   if (s.joined) {
     answer_with_losses(self, x, {}, reply);
     return reply;

@@ -137,7 +137,6 @@ TEST_SUITE("consensus/log_records") {
     CHECK(stays.removed_at == 3);
     CHECK(kept.ballot == ballot{6, who('a')});
     CHECK(kept.head.index == 0);
-    CHECK(groups_in(x.d.records()) == 0);
     auto back = of(1, {}, 7); // readmitted, by a snapshot
     back.installed =
         snapshot{{9, 2, {{who('a')}, {}, {}}, 8}, std::make_shared<const std::string>("state")};
