@@ -13,14 +13,6 @@ namespace {
 constexpr std::size_t most_under_way = 16;
 constexpr int most_replicas = 100'000;
 
-/// The same for the same part of the same request, so that a repeated one is recognised.
-std::string part_id(std::string request_id, std::size_t part) {
-  request_id.resize(16);
-  for (std::size_t i = 0; i < 4; ++i)
-    request_id[15 - i] = static_cast<char>(request_id[15 - i] ^ static_cast<char>(part >> (8 * i)));
-  return request_id;
-}
-
 bool by_default(const resource& x) {
   const auto& spec = x.has_deployment() ? x.deployment().template_().spec() : x.pod();
   return spec.runtime_class_name().empty();
@@ -49,6 +41,7 @@ std::optional<effects> changing::plan() {
     group_request request;
     *request.mutable_scale()->mutable_name() = name;
     request.mutable_scale()->set_replicas(scale.replicas());
+    request.mutable_scale()->set_expected_version(scale.expected_version());
     add(name, std::move(request));
     return {};
   }
@@ -101,10 +94,13 @@ std::optional<effects> changing::read_files() {
   for (auto& x : parsed.resources) {
     auto name = name_of(x);
     group_request request;
-    if (deletes)
+    if (deletes) {
       *request.mutable_remove()->mutable_name() = name;
-    else
+    } else {
       *request.mutable_put()->mutable_what() = x;
+      request.mutable_put()->mutable_what()->mutable_metadata()->clear_resource_version();
+      request.mutable_put()->set_expected_version(x.metadata().resource_version());
+    }
     if (!deletes && by_default(x) && !std::exchange(noted, true))
       reply_.add_notes("runs as processes: the container driver does not exist yet");
     add(name, std::move(request));

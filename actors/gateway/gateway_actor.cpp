@@ -95,6 +95,8 @@ struct gateway_state {
   std::vector<std::pair<job, api_request>> early; // they wait until the zone is known
   bool learning = false;
   bool zone_known = false;
+  std::string cluster;
+  bool asks_cluster = false;
   std::map<std::uint64_t, job> jobs;
   std::map<std::uint64_t, std::uint64_t> job_of_socket; // by the server's request number
   std::uint64_t last_job = 0;
@@ -109,7 +111,8 @@ void run(gateway_pointer self, std::uint64_t id, gateway::effects todo);
 
 gateway::surroundings surroundings(gateway_pointer self) {
   auto& state = self->state;
-  return {state.zone, state.context->self.id, self->clock().now(), LEGION_VERSION};
+  return {state.zone,     state.context->self.id, self->clock().now(),
+          LEGION_VERSION, state.cluster,          state.context->self.zone};
 }
 
 void end_job(gateway_pointer self, std::uint64_t id) {
@@ -158,7 +161,7 @@ void perform(gateway_pointer self, std::uint64_t job, const gateway::wake& x) {
 void perform(gateway_pointer self, std::uint64_t id, gateway::say&& x) {
   auto& state = self->state;
   auto i = state.jobs.find(id);
-  if (i == state.jobs.end())
+  if (i == state.jobs.end() || (x.progress && i->second.socket_request == 0))
     return;
   auto& what = x.what;
   what.set_request_id(i->second.request_id);
@@ -210,10 +213,25 @@ void learn_zone(gateway_pointer self) {
           [self, go_on](const members_known& x) {
             for (auto& y : x.members)
               self->state.zone.on(y.who, y.state, self->clock().now());
+            self->state.cluster = x.cluster;
             go_on();
           },
           [go_on](const caf::error&) { go_on(); });
   self->send(state.membership, subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
+}
+
+/// A node that has joined after its gateway began learns then whose cluster it is in.
+void learn_cluster(gateway_pointer self) {
+  auto& state = self->state;
+  if (!state.zone_known || !state.cluster.empty() || std::exchange(state.asks_cluster, true))
+    return;
+  self->request(state.membership, zone_timeout, list_members{})
+      .then(
+          [self](const members_known& x) {
+            self->state.cluster = x.cluster;
+            self->state.asks_cluster = false;
+          },
+          [self](const caf::error&) { self->state.asks_cluster = false; });
 }
 
 void begin(gateway_pointer self, job fresh, api_request what) {
@@ -304,7 +322,10 @@ own_handle::behavior_type gateway_actor(gateway_pointer self, context_ptr contex
         begin(self, std::move(fresh), x);
         return reply;
       },
-      [self](const member_change& x) { self->state.zone.on(x.who, x.state, self->clock().now()); },
+      [self](const member_change& x) {
+        self->state.zone.on(x.who, x.state, self->clock().now());
+        learn_cluster(self);
+      },
       [self](const alarm& x) {
         auto i = self->state.jobs.find(x.job);
         if (i != self->state.jobs.end())

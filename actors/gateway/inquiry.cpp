@@ -2,11 +2,14 @@
 
 #include <array>
 
+#include "actors/gateway/backing_up.hpp"
 #include "actors/gateway/changing.hpp"
 #include "actors/gateway/cordoning.hpp"
 #include "actors/gateway/explaining.hpp"
 #include "actors/gateway/getting.hpp"
 #include "actors/gateway/reading_logs.hpp"
+#include "actors/gateway/rebuilding.hpp"
+#include "actors/gateway/restoring.hpp"
 
 namespace legion::gateway {
 
@@ -65,11 +68,21 @@ std::unique_ptr<inquiry> make_inquiry(const api_request& what) {
       return std::make_unique<answered>();
     case api_request::kCordon:
       return std::make_unique<cordoning>(what.cordon());
+    case api_request::kBackup:
+      return std::make_unique<backing_up>(what.backup());
+    case api_request::kRestore:
+      return std::make_unique<restoring>(what);
+    case api_request::kRebuild:
+      return std::make_unique<rebuilding>(what);
     case api_request::WHAT_NOT_SET:
       break;
   }
   return std::make_unique<not_understood>(
       "", " does not know what is asked of it: its version may be older than legionctl's");
+}
+
+say still_at_it() {
+  return {{}, true};
 }
 
 refusal make_refusal(refusal_code code, std::string detail) {
@@ -84,6 +97,13 @@ effects refuse(refusal_code code, std::string detail) {
   reply.set_last(true);
   *reply.mutable_refused() = make_refusal(code, std::move(detail));
   return {say{std::move(reply)}};
+}
+
+std::string part_id(std::string request_id, std::size_t part) {
+  request_id.resize(16);
+  for (std::size_t i = 0; i < 4; ++i)
+    request_id[15 - i] = static_cast<char>(request_id[15 - i] ^ static_cast<char>(part >> (8 * i)));
+  return request_id;
 }
 
 void append(effects& to, effects more) {

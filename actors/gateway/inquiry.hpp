@@ -20,6 +20,8 @@ struct surroundings {
   node_id self;
   time_point now{};
   std::string version;
+  std::string cluster; // 16 bytes; empty before this node has joined one
+  std::string zone_path;
 };
 
 /// Asks "node" of a member. Answered by `on` under the same id, by a fault at the latest after the
@@ -35,9 +37,11 @@ struct wake {
   std::uint64_t id = 0;
   milliseconds after{};
 };
-/// Answers the user; a reply that is the last ends the inquiry.
+/// Answers the user; a reply that is the last ends the inquiry. One of progress says only that it
+/// goes on: it is nothing for programs that get one reply.
 struct say {
   api_reply what;
+  bool progress = false;
 };
 using effect = std::variant<ask, wake, say>;
 using effects = std::vector<effect>;
@@ -72,9 +76,12 @@ private:
 
 // -- what all inquiries say -----------------------------------------------------------------------
 
+say still_at_it();
 refusal make_refusal(refusal_code code, std::string detail);
 effects refuse(refusal_code code, std::string detail);
 void append(effects& to, effects more);
+/// The same for the same part of the same request, so that a repeated one is recognised.
+std::string part_id(std::string request_id, std::size_t part);
 
 /// For messages: `deployment default/web`.
 std::string shown(const resource_name& x);

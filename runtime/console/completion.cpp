@@ -32,7 +32,12 @@ _legionctl() {
   done
   case "$value" in
     -f|--filename|--faults) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    -o|--output) COMPREPLY=($(compgen -W "wide json yaml name" -- "$cur")); return ;;
+    -o|--output)
+      case "$verb" in
+        backup|restore|keepers) COMPREPLY=($(compgen -W json -- "$cur")) ;;
+        *) COMPREPLY=($(compgen -W "wide json yaml name" -- "$cur")) ;;
+      esac
+      return ;;
     ?*) COMPREPLY=(); return ;;
   esac
   case "$cur" in
@@ -52,6 +57,8 @@ $FLAGS
     logs|why) kind=pods ;;
     cordon|uncordon) kind=nodes ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")); return ;;
+    backup|restore) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+$WORDS
     scale) kinds=deployment ;;
     get|describe|delete) ;;
     *) return ;;
@@ -88,6 +95,8 @@ complete -c legionctl -n "__fish_seen_subcommand_from logs why" -a "(__legionctl
 complete -c legionctl -n "__fish_seen_subcommand_from cordon uncordon" \
   -a "(__legionctl_names nodes)"
 complete -c legionctl -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
+complete -c legionctl -n "__fish_seen_subcommand_from backup restore" -F
+$WORDS
 $FLAGS)sh";
 // clang-format on
 
@@ -137,6 +146,34 @@ std::string bash_flags(const std::vector<verb_words>& verbs) {
   return result;
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string result;
+  for (const auto& x : words)
+    result += (result.empty() ? "" : " ") + x;
+  return result;
+}
+
+/// Verbs after which one of a few words follows.
+std::string bash_words(const std::vector<verb_words>& verbs) {
+  std::string result;
+  for (const auto& x : verbs)
+    if (!x.words.empty())
+      result += (result.empty() ? "" : "\n") + std::string{"    "} + x.verb
+                + ") [ -z \"$kind\" ] && COMPREPLY=($(compgen -W \"" + joined(x.words)
+                + "\" -- \"$cur\")); return ;;";
+  return result;
+}
+
+std::string fish_words(const std::vector<verb_words>& verbs) {
+  std::string result;
+  for (const auto& x : verbs)
+    if (!x.words.empty())
+      result += (result.empty() ? "" : "\n")
+                + std::string{"complete -c legionctl -n \"__fish_seen_subcommand_from "} + x.verb
+                + "\" -a \"" + joined(x.words) + "\"";
+  return result;
+}
+
 std::string fish_flags(const std::vector<verb_words>& verbs) {
   std::string result;
   for (const auto& x : verbs)
@@ -166,6 +203,7 @@ std::string completion(const std::string& shell, const std::vector<verb_words>& 
   if (shell == "fish") {
     std::string result = fish;
     replace(result, "$VERBS", verbs_of(verbs));
+    replace(result, "$WORDS", fish_words(verbs));
     replace(result, "$FLAGS", fish_flags(verbs));
     return result;
   }
@@ -174,6 +212,7 @@ std::string completion(const std::string& shell, const std::vector<verb_words>& 
   std::string result = bash;
   replace(result, "$VERBS", verbs_of(verbs));
   replace(result, "$VALUES", bash_values(verbs));
+  replace(result, "$WORDS", bash_words(verbs));
   replace(result, "$FLAGS", bash_flags(verbs));
   if (shell == "zsh")
     result.insert(0, "# legionctl completion for zsh:  source <(legionctl completion zsh)\n"

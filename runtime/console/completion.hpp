@@ -16,6 +16,7 @@ struct flag_words {
 struct verb_words {
   std::string verb;
   std::vector<flag_words> flags;
+  std::vector<std::string> words; // what may follow it, where these are fixed
 };
 
 /// A script that completes commands, flags, kinds and names in bash, zsh or fish; empty for another

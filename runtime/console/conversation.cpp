@@ -24,7 +24,8 @@ std::string random_id() {
 
 bool changes(const api_request& x) {
   return x.has_delete_() || x.has_scale() || x.has_cordon()
-         || (x.has_apply() && !x.apply().dry_run());
+         || (x.has_apply() && !x.apply().dry_run()) || (x.has_restore() && !x.restore().dry_run())
+         || (x.has_rebuild() && !x.rebuild().dry_run());
 }
 
 /// Lines of a stranger, each safe, the line breaks kept.

@@ -29,6 +29,10 @@ struct arguments {
   std::vector<std::string> things;
   std::vector<std::string> files;
   int replicas = -1;
+  std::uint64_t resource_version = 0;
+  backup_options backup;
+  restore_options restore;
+  rebuild_options rebuild;
   logs_request logs;
   why_request why;
   std::string node;
@@ -135,9 +139,66 @@ CLI::App* add_scale(CLI::App& app, arguments& into) {
   auto* x = app.add_subcommand("scale", "change how many replicas a deployment has");
   add_things(*x, into, "deployment NAME or deployment/NAME");
   x->add_option("--replicas", into.replicas, "how many")->required()->type_name("N");
+  x->add_option("--resource-version", into.resource_version, "only if it is at this version")
+      ->type_name("N");
   add_namespace(*x, into, false);
   x->footer("Examples:\n  legionctl scale deployment web --replicas 5");
   return x;
+}
+
+CLI::App* add_backup(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("backup", "write what the zone keeps into a file");
+  x->add_option("FILE", into.backup.file, "the file, or - for standard output")
+      ->required()
+      ->type_name(" ");
+  x->add_flag("--force", into.backup.force, "replace the file if it exists");
+  x->add_flag("--verify", into.backup.verify, "only check the file, and show what is in it");
+  x->add_option("-o,--output", into.backup.output, "json")
+      ->check(CLI::IsMember({"json"}))
+      ->type_name("FORMAT");
+  x->footer("Every keeper group's state is read as its quorum has it. A backup holds what was "
+            "applied: keep it as safe\nas your manifests' secrets.\n"
+            "Examples:\n  legionctl backup zone.backup\n  legionctl backup --verify zone.backup\n"
+            "  legionctl backup - | gzip > zone.backup.gz");
+  return x;
+}
+
+CLI::App* add_restore(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("restore", "put what a backup holds back into a zone");
+  x->add_option("FILE", into.restore.file, "a backup, or - for standard input")
+      ->required()
+      ->type_name(" ");
+  x->add_flag("--force", into.restore.force, "set back what is there and differs");
+  x->add_flag("--missing-only", into.restore.missing_only, "leave alone what is there");
+  x->add_flag("--dry-run", into.restore.dry_run, "show what would become of it, change nothing");
+  x->add_option("-o,--output", into.restore.output, "json")
+      ->check(CLI::IsMember({"json"}))
+      ->type_name("FORMAT");
+  x->footer(
+      "The whole file is checked before anything is changed. What the backup does not hold "
+      "stays as it is.\n"
+      "Examples:\n  legionctl restore zone.backup --dry-run\n  legionctl restore zone.backup");
+  return x;
+}
+
+CLI::App* add_keepers(CLI::App& app, arguments& into) {
+  auto* keepers =
+      app.add_subcommand("keepers", "raise keeper groups whose quorum is lost for good");
+  keepers->require_subcommand(1);
+  auto* x = keepers->add_subcommand(
+      "rebuild",
+      "raise groups anew from what living nodes hold, once the others are lost for good");
+  x->add_option("GROUP", into.rebuild.groups, "groups, 0 to 63; all that do not answer if none")
+      ->type_name(" ");
+  x->add_flag("-y,--yes", into.rebuild.yes, "do not ask before it is done");
+  x->add_flag("--dry-run", into.rebuild.dry_run,
+              "show what is lost and what is left, change nothing");
+  x->add_option("-o,--output", into.rebuild.output, "json")
+      ->check(CLI::IsMember({"json"}))
+      ->type_name("FORMAT");
+  x->footer("Start every node that can be started first: what only they hold is missing else.\n"
+            "Examples:\n  legionctl keepers rebuild --dry-run\n  legionctl keepers rebuild");
+  return keepers;
 }
 
 CLI::App* add_logs(CLI::App& app, arguments& into) {
@@ -257,6 +318,10 @@ std::vector<verb_words> verbs_of(const CLI::App& app) {
       continue;
     }
     add_flags(verb, *x);
+    for (const auto* inner : x->get_subcommands([](const CLI::App*) { return true; })) {
+      verb.words.push_back(inner->get_name());
+      add_flags(verb, *inner);
+    }
     for (const auto* y : app.get_options())
       if (y->get_name() != "--help" && y->get_name() != "--version")
         verb.flags.push_back({y->get_lnames().empty() ? "" : y->get_lnames().front(), "",
@@ -275,6 +340,8 @@ int dispatch(const CLI::App& app, arguments& from, terminal& with) {
     with.err << "error: simulate asks no node, and comes first:\n  legionctl simulate -f FILE\n";
     return exit_usage;
   }
+  if (verb == "backup" && from.backup.verify)
+    return verify_backup(with, from.backup);
   auto targets = api::find_targets(api::sources_of_process(from.target));
   if (!targets) {
     with.err << "error: " << plain(targets.why().detail) << '\n';
@@ -291,7 +358,13 @@ int dispatch(const CLI::App& app, arguments& from, terminal& with) {
   if (verb == "delete")
     return remove(talk, from.things, from.files, from.where);
   if (verb == "scale")
-    return scale(talk, from.things, from.replicas, from.where);
+    return scale(talk, from.things, from.replicas, from.resource_version, from.where);
+  if (verb == "backup")
+    return back_up(talk, from.backup);
+  if (verb == "restore")
+    return restore(talk, from.restore);
+  if (verb == "keepers")
+    return rebuild_keepers(talk, from.rebuild);
   if (verb == "logs") {
     from.logs.set_namespace_(from.where.ns);
     from.logs.set_pod(without_kind(from.logs.pod(), "pods"));
@@ -330,6 +403,9 @@ int run(const std::vector<std::string>& words, terminal& with) {
   add_why(app, from);
   add_cordon(app, from, "cordon", "let a node take on no more replicas");
   add_cordon(app, from, "uncordon", "let a node take on replicas again");
+  add_backup(app, from);
+  add_restore(app, from);
+  add_keepers(app, from);
   // Never run from here: it takes its own arguments, before these are read.
   app.add_subcommand("simulate", "run a manifest on nodes that exist in this process only");
   app.add_subcommand("version", "show the version of legionctl and of the node that answers")

@@ -256,7 +256,7 @@ int remove(conversation& with, const std::vector<std::string>& words,
 }
 
 int scale(conversation& with, const std::vector<std::string>& words, int replicas,
-          const scope& where) {
+          std::uint64_t expected_version, const scope& where) {
   auto things = read_names(words);
   auto one = things && things->size() == 1 && things->front().names.size() == 1;
   if (!one || things->front().kind != "deployments") {
@@ -268,6 +268,7 @@ int scale(conversation& with, const std::vector<std::string>& words, int replica
   *request.mutable_scale()->mutable_name() =
       resource_of("deployments", things->front().names.front(), where);
   request.mutable_scale()->set_replicas(replicas);
+  request.mutable_scale()->set_expected_version(expected_version);
   return with.ask(request, [&](const api_reply& x) {
     print_results(with, x);
     with.print_notes(x);

@@ -36,9 +36,36 @@ int describe_things(conversation& with, const std::vector<std::string>& what, co
 int remove(conversation& with, const std::vector<std::string>& what,
            const std::vector<std::string>& files, const scope& where);
 int scale(conversation& with, const std::vector<std::string>& what, int replicas,
-          const scope& where);
+          std::uint64_t expected_version, const scope& where);
 int logs(conversation& with, logs_request what);
 int why(conversation& with, why_request what);
+
+struct backup_options {
+  std::string file; // "-": standard output
+  bool force = false;
+  bool verify = false; // reads the file, and asks nobody
+  std::string output;  // "" or "json"
+};
+int back_up(conversation& with, const backup_options& how);
+/// `backup --verify`: needs no node.
+int verify_backup(terminal& with, const backup_options& how);
+
+struct restore_options {
+  std::string file; // "-": standard input
+  bool force = false;
+  bool missing_only = false;
+  bool dry_run = false;
+  std::string output; // "" or "json"
+};
+int restore(conversation& with, const restore_options& how);
+
+struct rebuild_options {
+  std::vector<std::uint32_t> groups; // none: all that do not answer
+  bool yes = false;
+  bool dry_run = false;
+  std::string output; // "" or "json"
+};
+int rebuild_keepers(conversation& with, const rebuild_options& how);
 int cordon(conversation& with, const std::string& node, bool cordoned);
 int version(conversation& with);
 

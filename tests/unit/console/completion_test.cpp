@@ -86,6 +86,9 @@ TEST_SUITE("console/completion") {
     CHECK(offered(at, "completion z") == "zsh\n");
     CHECK(offered(at, "version ''") == "\n");
     CHECK(offered(at, "scale de") == "deployment\n");
+    CHECK(offered(at, "keepers re") == "rebuild\n");
+    CHECK(offered(at, "keepers rebuild ''") == "\n");
+    CHECK(offered(at, "restore completion.z") == "completion.zsh\n");
   }
 
   TEST_CASE("bash is offered each command's flags, and values where they are known") {
@@ -94,6 +97,8 @@ TEST_SUITE("console/completion") {
     CHECK(offered(at, "get pods --n") == "--namespace --no-headers\n");
     CHECK(offered(at, "apply --str") == "--strict\n");
     CHECK(offered(at, "logs --pre") == "--previous\n");
+    CHECK(offered(at, "keepers rebuild --d") == "--dry-run\n");
+    CHECK(offered(at, "backup -o ''") == "json\n");
     CHECK(offered(at, "version --target") == "--target\n");
     CHECK(offered(at, "simulate --no") == "--nodes\n");
     CHECK(offered(at, "get nodes --output w") == "wide\n");

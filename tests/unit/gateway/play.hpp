@@ -36,7 +36,9 @@ struct play {
     set_member(node, state, (row ? row->who.keeps() : 0) | bit);
   }
 
-  surroundings at() { return {zone, node_id::from_bytes(id_of(1)), now, "1.2.3"}; }
+  surroundings at() {
+    return {zone, node_id::from_bytes(id_of(1)), now, "1.2.3", "cluster-of-16-by", "eu/fra"};
+  }
 
   void start() { take(rules->start(at())); }
   void answer(const ask& to, gateway::answer what) { take(rules->on(to.id, what, at())); }
