@@ -33,11 +33,39 @@ constexpr std::size_t largest_annotations = 256 << 10;
 
 constexpr const char* exclusive_annotation = "legion.dev/exclusive"; // see keeper/lease
 
+/// The version that is expected to be there; its place is the request, not what is kept.
+void read_version(const spot& from, metadata& into, context& in) {
+  if (!from)
+    return;
+  const auto& text = from.text();
+  auto decimal = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos
+                 && (text.front() != '0' || text == "0");
+  auto number = decimal ? to_integer(text) : std::nullopt;
+  into.set_resource_version(number ? static_cast<std::uint64_t>(*number) : 0);
+  if (!number)
+    in.to.error(from.what->at, from.path, shown(*from.what),
+                "a version as get -o yaml shows it, or none");
+}
+
+/// The author's document without the version that it expects.
+std::string kept_document(const node& document) {
+  auto copy = document;
+  node inner;
+  for (auto& x : copy.entries)
+    if (x.key->text == "metadata") {
+      inner = *x.value;
+      std::erase_if(inner.entries, [](const entry& y) { return y.key->text == "resourceVersion"; });
+      x.value = &inner;
+    }
+  return to_json(copy);
+}
+
 void read_common(const spot& document, resource& into, context& in) {
   into.set_api_version(document["apiVersion"].text());
   into.set_kind(document["kind"].text());
   read_metadata(document["metadata"], *into.mutable_metadata(), true, in);
-  into.set_document(to_json(*document.what));
+  read_version(document["metadata"]["resourceVersion"], *into.mutable_metadata(), in);
+  into.set_document(kept_document(*document.what));
 }
 
 bool matches(const label_list& labels, const selector_requirement& r) {
