@@ -93,10 +93,13 @@ class Node:
         wait_for(f"{self.name} answers", lambda: self.ctl("get", "nodes", check=False).returncode == 0, seconds)
         return self
 
-    def ctl(self, *words, check=True, text_input=None, timeout=60):
+    def ctl(self, *words, check=True, text_input=None, binary_input=None, binary=False, timeout=60):
+        """`binary`: what it says is bytes; `binary_input`: what it reads is."""
         target = ["--target", f"{self.api_address}:{self.api}"]
         done = subprocess.run([*self.wrap, str(self.cluster.bin / "legionctl"), *target, *words],
-                              capture_output=True, text=True, input=text_input, timeout=timeout)
+                              capture_output=True, input=binary_input or (text_input or "").encode(), timeout=timeout)
+        if not binary:
+            done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
         if check and done.returncode != 0:
             raise LabFailure(f"legionctl {' '.join(words)}: exit {done.returncode}: {done.stdout}{done.stderr}")
         return done
@@ -222,6 +225,12 @@ def processes_in(folder):
         if str(folder) in line or cwd.startswith(str(folder)):
             found.append((int(pid), line.strip()))
     return found
+
+
+def exactly_named(pods, count, name):
+    """The pods of this deployment, if they are so many."""
+    mine = {k: v for k, v in pods.items() if k.startswith(name + "-")}
+    return mine if len(mine) == count else None
 
 
 def is_ready(pod):

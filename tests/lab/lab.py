@@ -21,6 +21,7 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import cut_links  # noqa: E402
 import exclusive  # noqa: E402
+import recovery  # noqa: E402
 from cluster import (Cluster, LabFailure, Node, Skip, alive, check, cluster_ports, free_port_base,  # noqa: E402
                      host_ports, keeper_of, node_of, pid_of, processes_in, wait_for)
 from writer import Scaler, Writer, check_all_there  # noqa: E402
@@ -580,7 +581,7 @@ def main():
     given = parser.parse_args()
     passed = failed = skipped = 0
     before = cgroups()
-    for function in tests + exclusive.tests + cut_links.tests:
+    for function in tests + exclusive.tests + cut_links.tests + recovery.tests:
         if given.names and function.__name__ not in given.names:
             continue
         title = function.__name__.replace("_", " ")

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/simulation/exclusive_trial.hpp"
+#include "tests/simulation/rebuilding_trial.hpp"
 #include "tests/simulation/trial.hpp"
 
 namespace {
@@ -17,6 +18,7 @@ constexpr const char* usage =
     "           [--incidents N] [--settling SECONDS] [--away SECONDS] [--sabotage NAME] [--log] "
     "[--debug]\n"
     "simulation --exclusive [--seed N | --seeds FIRST-LAST] [--log]\n"
+    "simulation --rebuild [--seed N | --seeds FIRST-LAST] [--log] [--debug]\n"
     "Runs whole clusters under virtual time; checkers watch. Without --nodes, the seed decides.\n";
 
 struct arguments {
@@ -26,7 +28,19 @@ struct arguments {
   bool nodes_given = false;
   bool log = false;
   bool exclusive = false;
+  bool rebuild = false;
 };
+
+trial_outcome run_rebuilding(const arguments& x, std::uint64_t seed) {
+  rebuilding_options options;
+  options.seed = seed;
+  options.debug = x.trial.debug;
+  if (x.log)
+    options.log = [](std::string_view line) {
+      std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+    };
+  return run_rebuilding_trial(options);
+}
 
 trial_outcome run_exclusive(const arguments& x, std::uint64_t seed) {
   exclusive_options options;
@@ -41,8 +55,8 @@ trial_outcome run_exclusive(const arguments& x, std::uint64_t seed) {
 bool read(int argc, char** argv, arguments& x) {
   for (int i = 1; i < argc; ++i) {
     std::string flag = argv[i];
-    if (flag == "--exclusive") {
-      x.exclusive = true;
+    if (flag == "--exclusive" || flag == "--rebuild") {
+      (flag == "--exclusive" ? x.exclusive : x.rebuild) = true;
       continue;
     }
     if (flag == "--log" || flag == "--debug") {
@@ -88,7 +102,9 @@ bool run(const arguments& x, std::uint64_t seed) {
       std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
     };
   auto begin = std::chrono::steady_clock::now();
-  auto y = x.exclusive ? run_exclusive(x, seed) : run_trial(options);
+  auto y = x.exclusive ? run_exclusive(x, seed)
+           : x.rebuild ? run_rebuilding(x, seed)
+                       : run_trial(options);
   std::chrono::duration<double> real = std::chrono::steady_clock::now() - begin;
   std::printf("seed %llu: %s nodes=%u virtual=%.1fs real=%.1fs steps=%llu accepts=%llu "
               "promises=%llu holds=%llu frames=%llu lost=%llu digest=%016llx\n",
@@ -104,11 +120,12 @@ bool run(const arguments& x, std::uint64_t seed) {
   for (auto& e : y.errors)
     std::printf("  %s\n", e.c_str());
   if (!y.good())
-    std::printf("  replay: %s --log\n",
-                x.exclusive ? ("build/tests/simulation/simulation --exclusive --seed "
-                               + std::to_string(seed))
-                                  .c_str()
-                            : command_of(options).c_str());
+    std::printf("  replay: %s --log\n", x.exclusive || x.rebuild
+                                            ? (std::string{"build/tests/simulation/simulation "}
+                                               + (x.exclusive ? "--exclusive" : "--rebuild")
+                                               + " --seed " + std::to_string(seed))
+                                                  .c_str()
+                                            : command_of(options).c_str());
   std::fflush(stdout);
   return y.good();
 }

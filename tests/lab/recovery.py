@@ -1,0 +1,198 @@
+"""Quorums lost for good, and whole zones: raised again from what is left, or restored from a backup."""
+
+import json
+import os
+import shutil
+import signal
+import time
+
+from cluster import Cluster, alive, check, exactly_named, node_of, pid_of, processes_in, wait_for
+
+
+def manifest(name, replicas):
+    return f"""apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}}}
+spec:
+  replicas: {replicas}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: main
+          command: ["/bin/sh", "-c"]
+          args: ['exec busybox httpd -f -p "$PORT_HTTP"']
+          ports: [{{name: http, containerPort: 80}}]
+          resources: {{requests: {{cpu: 5m, memory: 4Mi}}}}
+          readinessProbe: {{tcpSocket: {{port: http}}, periodSeconds: 1}}
+"""
+
+
+def apply(node, name, replicas):
+    node.ctl("apply", "-f", "-", text_input=manifest(name, replicas))
+
+
+def kept_by_three(node, name="web"):
+    return "3 of 3 are up" in node.ctl("describe", "deployment", name, check=False).stdout
+
+
+def ready(cluster, node, count, name="web"):
+    return wait_for(f"{count} of {name} ready", lambda: exactly_named(cluster.ready_pods(node), count, name), 40)
+
+
+def lose(node, wipe=True):
+    """The machine is gone: the node, what it ran, and its disk."""
+    node.kill()
+    for _ in range(5):
+        for pid, _line in processes_in(node.data):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    wait_for(f"nothing of {node.name} runs", lambda: not processes_in(node.data))
+    if wipe:
+        shutil.rmtree(node.data)
+
+
+def rebuild(node):
+    began = time.monotonic()
+    shown = node.ctl("keepers", "rebuild", "--dry-run")
+    check("lost" in shown.stdout, f"nothing is lost: {shown.stdout}")
+    done = node.ctl("keepers", "rebuild", "--yes", "-o", "json")
+    told = json.loads(done.stdout)
+    check(all(x["state"] == "raised" for x in told["keeperGroups"]), done.stdout)
+    print(f"    {len(told['keeperGroups'])} groups shown and raised in {time.monotonic() - began:.1f} s")
+    return told
+
+
+def begin(cluster, idle=True):
+    asked = cluster.nodes[0]
+    apply(asked, "web", 3)
+    if idle:
+        apply(asked, "idle", 0)
+    pods = ready(cluster, asked, 3)
+    wait_for("three nodes keep it", lambda: kept_by_three(asked), 40)
+    return pods
+
+
+def join_of(node):
+    for word in node.log.read_text().split():
+        if "#" in word and word.startswith("127.0.0.1:"):
+            return word
+    return None
+
+
+def two_of_three_lose_their_disks_and_the_third_raises_the_groups(bin_folder):
+    with Cluster(bin_folder) as c:
+        first, second, last = c.nodes
+        pods = begin(c)
+        mine = {name: pid_of(x) for name, x in pods.items() if node_of(x) == last.name}
+        check(mine, "the last node runs nothing")
+        lose(first)
+        lose(second)
+        wait_for("a change is refused", lambda: last.ctl("scale", "deployment", "web", "--replicas", "4",
+                                                         check=False).returncode in (3, 4), 40)
+        refused = last.ctl("backup", str(c.folder / "half.backup"), check=False)
+        check(refused.returncode == 3 and "Nothing was backed up" in refused.stderr, refused.stderr)
+        check(not list(c.folder.glob("half*")), "a half-written backup")
+        told = rebuild(last)
+        check({x["node"] for x in told["keeperGroups"]} == {last.name}, str(told))
+        pods = ready(c, last, 3)
+        for name, pid in mine.items():
+            check(name in pods and pid_of(pods[name]) == pid and alive(pid), f"{name} did not go on as {pid}: {pods.keys()}")
+        last.ctl("scale", "deployment", "web", "--replicas", "4")
+        pods = ready(c, last, 4)
+        check(all(pid_of(pods[n]) == p for n, p in mine.items()), "a replica was begun again")
+        check("idle" in last.ctl("get", "deployments").stdout, "what was scaled to zero is gone, though a log knew it")
+        again = last.ctl("keepers", "rebuild", "3", check=False)
+        check(again.returncode == 1 and "answers" in again.stderr, again.stderr)
+        # New machines in their places: the groups grow again.
+        c.join = wait_for("the survivor's join string", lambda: join_of(last))
+        for node in (first, second):
+            node.start("--join", c.join)
+            node.await_up()
+        wait_for("three nodes keep it", lambda: kept_by_three(last), 60)
+        last.ctl("scale", "deployment", "web", "--replicas", "2")
+        ready(c, last, 2)
+
+
+def old_members_that_return_together_stop_and_change_nothing(bin_folder):
+    with Cluster(bin_folder) as c:
+        first, second, last = c.nodes
+        begin(c)
+        lose(first, wipe=False)
+        lose(second, wipe=False)
+        wait_for("a change is refused", lambda: last.ctl("scale", "deployment", "web", "--replicas", "4",
+                                                         check=False).returncode in (3, 4), 40)
+        rebuild(last)
+        last.ctl("scale", "deployment", "web", "--replicas", "5")
+        last.ctl("delete", "deployment", "idle")
+        apply(last, "new", 1)
+        ready(c, last, 5)
+        first.start()
+        second.start()
+        for node in (first, second):
+            node.await_up()
+        wait_for("three nodes", lambda: all(c.ready(n) == 3 for n in c.nodes), 40)
+        wait_for("three nodes keep it", lambda: kept_by_three(last), 60)
+        for node in c.nodes:
+            wait_for(f"{node.name} tells of what was changed since", lambda n=node: exactly_named(c.ready_pods(n), 5, "web"), 40)
+            listed = node.ctl("get", "deployments").stdout.split()
+            check("new" in listed and "idle" not in listed, f"{node.name}: {listed}")
+        # Their replicas of before were replaced: each runs once.
+        wait_for("each replica runs once", lambda: len(workloads(c)) == 6, 40)
+
+
+def workloads(cluster):
+    return [pid for pid, line in processes_in(cluster.folder) if line.startswith("busybox httpd")]
+
+
+def a_zone_that_lost_all_its_nodes_is_restored_from_a_backup(bin_folder):
+    with Cluster(bin_folder) as c:
+        begin(c)
+        apply(c.nodes[1], "db", 2)
+        ready(c, c.nodes[0], 2, "db")
+        saved = c.nodes[1].ctl("backup", "-", check=False, binary=True)
+        check(saved.returncode == 0, saved.stderr.decode())
+        file = c.folder / "zone.backup"
+        c.nodes[2].ctl("backup", str(file))
+        check(file.stat().st_mode & 0o777 == 0o600, "others can read it")
+        verified = c.nodes[0].ctl("backup", "--verify", str(file))
+        check("3 resources" in verified.stdout, verified.stdout)
+        kept = file.read_bytes()
+        for node in c.nodes:
+            lose(node)
+    with Cluster(bin_folder) as c:
+        file = c.folder / "zone.backup"
+        file.write_bytes(kept)
+        asked = c.nodes[1]
+        shown = asked.ctl("restore", str(file), "--dry-run")
+        check("would be restored: 3 deployment.apps" in shown.stdout, shown.stdout)
+        check(not asked.ctl("get", "deployments", "-o", "name").stdout, "a dry run changed something")
+        began = time.monotonic()
+        done = asked.ctl("restore", str(file))
+        check("restored: 3 deployment.apps" in done.stdout, done.stdout)
+        ready(c, asked, 3)
+        ready(c, asked, 2, "db")
+        print(f"    restored, and 5 replicas ready, in {time.monotonic() - began:.1f} s")
+        check("idle" in asked.ctl("get", "deployments").stdout, "what was scaled to zero is missing")
+        # Repeated, it changes nothing; over what was changed since only when told to.
+        check("unchanged: 3 deployment.apps" in asked.ctl("restore", str(file)).stdout, "a repeat changed something")
+        asked.ctl("scale", "deployment", "db", "--replicas", "1")
+        ready(c, asked, 1, "db")
+        refused = asked.ctl("restore", str(file), check=False)
+        check(refused.returncode == 1 and "differs" in refused.stderr, refused.stderr)
+        check("kept: 1 deployment.apps" in asked.ctl("restore", str(file), "--missing-only").stdout, "it was not kept")
+        asked.ctl("restore", "-", "--force", binary_input=saved.stdout)
+        ready(c, asked, 2, "db")
+        broken = bytearray(kept)
+        broken[len(broken) // 2] ^= 4
+        file.write_bytes(broken)
+        refused = asked.ctl("restore", str(file), check=False)
+        check(refused.returncode == 1 and "does not check" in refused.stderr, refused.stderr)
+
+
+tests = [two_of_three_lose_their_disks_and_the_third_raises_the_groups,
+         old_members_that_return_together_stop_and_change_nothing,
+         a_zone_that_lost_all_its_nodes_is_restored_from_a_backup]
