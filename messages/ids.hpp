@@ -86,6 +86,8 @@ constexpr std::uint32_t value(group_id x) {
   return static_cast<std::uint32_t>(x);
 }
 constexpr std::uint32_t groups_per_zone = 64;
+/// The zone's own group: no resources, but who is a member.
+constexpr group_id charter_group{groups_per_zone};
 
 /// Order numbers compare by incarnation, then by commit index.
 inline std::strong_ordering compare(const order_number& a, const order_number& b) {

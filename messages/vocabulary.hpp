@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "messages/api.pb.h"
+#include "messages/charter.pb.h"
 #include "messages/consensus.pb.h"
 #include "messages/envelope.pb.h"
 #include "messages/evidence.pb.h"
@@ -12,7 +13,7 @@
 #include "messages/negotiation.pb.h"
 
 /// Every message that may travel between nodes, with its number on the wire. A number is never used
-/// again.
+/// again; 44 was.
 #define LEGION_REMOTE_MESSAGES(X)                                                                  \
   X(1, swim_packet)                                                                                \
   X(2, member_list)                                                                                \
@@ -34,9 +35,12 @@
   X(41, node_view)                                                                                 \
   X(42, logs_request)                                                                              \
   X(43, log_lines)                                                                                 \
-  X(44, cordon_request)                                                                            \
   X(50, consensus_batch)                                                                           \
-  X(51, consensus_beat)
+  X(51, consensus_beat)                                                                            \
+  X(60, charter_request)                                                                           \
+  X(61, charter_reply)                                                                             \
+  X(62, roster_ask)                                                                                \
+  X(63, roster_state)
 
 namespace legion {
 

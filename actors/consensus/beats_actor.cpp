@@ -66,6 +66,15 @@ void perform(beats_pointer self, beats::effects all) {
                      beats_tick{++self->state.generation});
 }
 
+using charter_door = caf::typed_actor<caf::reacts_to<group_mail>>;
+
+template <class Handle>
+void pass_on(beats_pointer self, const char* path, group_mail mail) {
+  const auto& context = *self->state.context;
+  if (auto to = context.directory->at<Handle>(context.self.id, path))
+    self->send(to, std::move(mail));
+}
+
 void on_mail(beats_pointer self, const consensus_batch& x) {
   auto& s = self->state;
   consensus::member_id from{node_id::from_bytes(x.from()),
@@ -75,7 +84,8 @@ void on_mail(beats_pointer self, const consensus_batch& x) {
     return;
   std::map<group_id, std::vector<consensus::message>> by_group;
   for (const auto& y : x.messages()) {
-    auto message = y.group() < groups_per_zone ? consensus::from_wire(y, from, to) : std::nullopt;
+    auto message =
+        y.group() <= value(charter_group) ? consensus::from_wire(y, from, to) : std::nullopt;
     if (message)
       by_group[group_id{y.group()}].push_back(std::move(*message));
     else
@@ -85,8 +95,10 @@ void on_mail(beats_pointer self, const consensus_batch& x) {
     auto mail = group_mail{group, std::move(messages)};
     if (s.groups.contains(group))
       tell(self, group, std::move(mail));
-    else if (auto node = s.context->directory->at<node_handle>(s.context->self.id, "node"))
-      self->send(node, std::move(mail)); // it starts a member that may learn
+    else if (group == charter_group)
+      pass_on<charter_door>(self, "charter", std::move(mail));
+    else
+      pass_on<node_handle>(self, "node", std::move(mail)); // it starts a member that may learn
   }
 }
 

@@ -143,6 +143,18 @@ void send(gateway_pointer self, std::uint64_t job, const gateway::ask& x, const 
             });
 }
 
+void send(gateway_pointer self, std::uint64_t job, const gateway::ask& x, const node_handle&,
+          const charter_request& what) {
+  const auto& context = *self->state.context;
+  auto charter = context.directory->at<charter_handle>(context.self.id, "charter");
+  self->request(charter, x.timeout, what)
+      .then([self, job,
+             id = x.id](const charter_reply& y) { answered(self, job, id, gateway::answer{y}); },
+            [self, job, id = x.id](const caf::error& why) {
+              answered(self, job, id, gateway::answer{fault_of(why)});
+            });
+}
+
 void perform(gateway_pointer self, std::uint64_t job, gateway::ask&& x) {
   auto& state = self->state;
   if (state.asks >= most_asks) {
@@ -326,6 +338,7 @@ own_handle::behavior_type gateway_actor(gateway_pointer self, context_ptr contex
         self->state.zone.on(x.who, x.state, self->clock().now());
         learn_cluster(self);
       },
+      [self](const roster_known& x) { self->state.zone.know(x.roster); },
       [self](const alarm& x) {
         auto i = self->state.jobs.find(x.job);
         if (i != self->state.jobs.end())

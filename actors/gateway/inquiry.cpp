@@ -4,7 +4,7 @@
 
 #include "actors/gateway/backing_up.hpp"
 #include "actors/gateway/changing.hpp"
-#include "actors/gateway/cordoning.hpp"
+#include "actors/gateway/chartering.hpp"
 #include "actors/gateway/explaining.hpp"
 #include "actors/gateway/getting.hpp"
 #include "actors/gateway/reading_logs.hpp"
@@ -67,7 +67,9 @@ std::unique_ptr<inquiry> make_inquiry(const api_request& what) {
     case api_request::kVersionOf:
       return std::make_unique<answered>();
     case api_request::kCordon:
-      return std::make_unique<cordoning>(what.cordon());
+    case api_request::kCharter:
+    case api_request::kRebuildCharter:
+      return std::make_unique<chartering>(what);
     case api_request::kBackup:
       return std::make_unique<backing_up>(what.backup());
     case api_request::kRestore:

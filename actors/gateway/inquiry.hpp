@@ -7,6 +7,7 @@
 
 #include "actors/gateway/zone_members.hpp"
 #include "messages/api.pb.h"
+#include "messages/charter.pb.h"
 #include "messages/fault.hpp"
 #include "messages/ids.hpp"
 #include "messages/keeping.pb.h"
@@ -24,12 +25,12 @@ struct surroundings {
   std::string zone_path;
 };
 
-/// Asks "node" of a member. Answered by `on` under the same id, by a fault at the latest after the
-/// time-out.
+/// Asks "node" of a member, or this node's "charter". Answered by `on` under the same id, by a fault
+/// at the latest after the time-out.
 struct ask {
   std::uint64_t id = 0;
   node_id whom;
-  std::variant<group_request, node_request, logs_request, cordon_request> what;
+  std::variant<group_request, node_request, logs_request, charter_request> what;
   milliseconds timeout{};
 };
 /// Calls `on_wake` with this id, once.
@@ -47,7 +48,7 @@ using effect = std::variant<ask, wake, say>;
 using effects = std::vector<effect>;
 
 /// What a member answered, or why it did not.
-using answer = std::variant<group_reply, node_view, log_lines, fault>;
+using answer = std::variant<group_reply, node_view, log_lines, charter_reply, fault>;
 
 /// One request of a user, from its arrival to its last reply, as pure rules.
 ///

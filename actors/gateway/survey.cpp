@@ -200,6 +200,10 @@ void survey::finish(const surroundings& at) {
     auto i = answered_.find(row.id());
     auto& view = nodes.emplace_back(i == answered_.end() ? node_view{} : i->second);
     *view.mutable_member() = row.who;
+    const auto* listed =
+        row.down() && at.zone.roster() ? at.zone.roster()->find(row.id()) : nullptr;
+    if (listed) // it obeys once it is back
+      view.mutable_member()->set_cordoned(listed->cordoned());
     view.set_state(row.state);
     if (!view.joining().empty())
       notes.push_back(at.zone.name_of(row.id())

@@ -1,5 +1,7 @@
 #include "actors/gateway/zone_members.hpp"
 
+#include <algorithm>
+
 #include "actors/group/whereabouts.hpp"
 
 namespace legion::gateway {
@@ -76,9 +78,14 @@ std::vector<node_id> zone_members::living() const {
 
 std::vector<node_id> zone_members::keepers_of(group_id group) const {
   std::vector<group::candidate_keeper> candidates;
-  for (const auto& [id, x] : rows_)
+  const auto* hint = roster_ ? roster_->hint(group) : nullptr;
+  for (const auto& [id, x] : rows_) {
+    auto hinted = hint
+                  && std::find(hint->voters().begin(), hint->voters().end(), x.who.id())
+                         != hint->voters().end();
     if (x.state != member_left)
-      candidates.push_back({id, !x.down(), x.who.keeps()});
+      candidates.push_back({id, !x.down(), x.who.keeps() | (hinted ? bit(group) : 0)});
+  }
   auto result = group::keepers_of(group, candidates);
   auto leader = leaders_.find(group);
   const auto* at = leader == leaders_.end() ? nullptr : find(leader->second);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/charter/roster.hpp"
 #include "messages/ids.hpp"
 #include "messages/membership.pb.h"
 #include "messages/time.hpp"
@@ -27,6 +28,10 @@ public:
   };
 
   void on(const member& who, member_state state, time_point now);
+
+  /// The charter's roster: cordons, and hints to who keeps what.
+  void know(charter::roster_ptr x) { roster_ = std::move(x); }
+  const charter::roster_ptr& roster() const { return roster_; }
 
   /// A node proved that it leads a group.
   void learn_leader(const node_id& node, group_id group);
@@ -52,6 +57,7 @@ public:
 private:
   std::map<node_id, row> rows_;
   std::map<group_id, node_id> leaders_;
+  charter::roster_ptr roster_; // null: not known
 };
 
 /// "12 s", "3 min", "5 h", "2 d".

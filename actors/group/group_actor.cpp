@@ -58,6 +58,7 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
         stand_aside(self);
         try_to_leave(self);
       },
+      [self](const roster_known& x) { on_roster(self, x); },
       [self](group_mail& x) { self->state.seat->on_mail(std::move(x.messages)); },
       [self](const peer_beat& x) { self->state.seat->on_beat(x.from, x.what); },
       [self](const peer_silent& x) {

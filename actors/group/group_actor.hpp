@@ -5,6 +5,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/charter/charter_actor.hpp"
 #include "actors/consensus/beats_actor.hpp"
 #include "actors/consensus/journal_copy.hpp"
 #include "actors/membership/membership_actor.hpp"
@@ -23,6 +24,7 @@ using group_handle = caf::typed_actor<caf::replies_to<group_request>::with<group
                                       caf::reacts_to<member_change>,                     //
                                       caf::reacts_to<store::health>,                     //
                                       caf::reacts_to<stand_back>,                        //
+                                      caf::reacts_to<roster_known>,                      //
                                       caf::reacts_to<group_mail>,                        //
                                       caf::reacts_to<peer_beat>,                         //
                                       caf::reacts_to<peer_silent>,                       //
@@ -34,6 +36,7 @@ struct group_partners {
   membership_handle membership;
   beats_handle beats;
   node_handle node;
+  charter_handle charter; // null: the group's members may be any of the zone
 };
 
 /// Owned by the node actor, which may start another one from `journal` when it fails: the records

@@ -88,6 +88,8 @@ public:
       self_->send(s.partners.node, group_claimed{s.group, in});
     if (x.ready)
       review_soon(self_, milliseconds{10});
+    else
+      s.hinted = 0;
     serve_authors(self_);
   }
 

@@ -31,8 +31,10 @@ void propose(group_pointer self, const consensus::configuration& wanted) {
 
 std::vector<group::resident> residents(const group_shell& state) {
   std::vector<group::resident> result;
-  for (const auto& [id, x] : state.zone)
+  for (const auto& [id, x] : state.zone) {
     result.push_back(x);
+    result.back().admitted = !state.roster || state.roster->find(id);
+  }
   return result;
 }
 
@@ -65,7 +67,9 @@ void review(group_pointer self, const review_members& x) {
         least_move_pause + static_cast<int>(s.random() % (most_move_pause - least_move_pause));
     s.next_move = now(self) + seconds{pause};
   }
-  auto plan = s.choice->plan(s.core()->describe(now(self)), residents(s), may_move, now(self));
+  auto now_is = s.core()->describe(now(self));
+  hint(self, now_is);
+  auto plan = s.choice->plan(now_is, residents(s), may_move, now(self));
   if (plan.change) {
     propose(self, *plan.change);
   } else if (plan.lead && s.rules->resources().empty()) { // else what `why` remembers would be lost
@@ -105,6 +109,29 @@ void on_member(group_pointer self, const member_change& x) {
     s.spreading = true; // what changes together is told together
     self->send(self, spread_zone{});
   }
+}
+
+void on_roster(group_pointer self, const roster_known& x) {
+  auto& s = self->state;
+  s.roster = x.roster;
+  if (s.keeps)
+    review_soon(self, review_pause);
+}
+
+void hint(group_pointer self, const consensus::core::status& x) {
+  auto& s = self->state;
+  if (!x.ready || !x.members_committed || !s.partners.charter || s.hinted == x.members_index)
+    return;
+  s.hinted = x.members_index;
+  group_hint what;
+  what.set_group(value(s.group));
+  what.set_incarnation(consensus::incarnation_of(x.term));
+  what.set_index(x.members_index);
+  for (const auto& who : x.members.voters)
+    what.add_voters(who.node.bytes());
+  for (const auto& who : x.members.learners)
+    what.add_learners(who.node.bytes());
+  self->send(s.partners.charter, group_members_are{std::move(what)});
 }
 
 void on_spread_zone(group_pointer self) {

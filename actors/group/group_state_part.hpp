@@ -115,6 +115,7 @@ struct group_shell {
   bool keeps = false;                         // it leads, and its keepers live
   bool claimed = false;                       // the node was told that it is in the group
   bool full = false;                          // the disk
+  consensus::log_index hinted = 0;            // the configuration that the charter was told of
   bool standing_back = false;                 // the node drains
   std::optional<time_point> leaderless_since; // while it does
 
@@ -129,6 +130,7 @@ struct group_shell {
   keeper::member_table members;    // as it is
   keeper::member_table_ptr spread; // as the keepers were last told; null while it is not known
   std::optional<group::member_rules> choice;
+  charter::roster_ptr roster; // null: not known
   bool zone_known = false;
   bool spreading = false;
   std::optional<time_point> review_at;
@@ -190,7 +192,10 @@ void on_keeper_down(group_pointer self, const caf::down_msg& x);
 void learn_zone(group_pointer self);
 void on_member(group_pointer self, const member_change& x);
 void on_spread_zone(group_pointer self);
+void on_roster(group_pointer self, const roster_known& x);
 void review(group_pointer self, const review_members& x);
+/// The charter hears who the members are, as of what is committed.
+void hint(group_pointer self, const consensus::core::status& x);
 void review_soon(group_pointer self, time_point::duration after);
 std::vector<group::resident> residents(const group_shell& state);
 std::string name_of(const group_shell& state, const node_id& x);

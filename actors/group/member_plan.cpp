@@ -37,8 +37,16 @@ bool here(const resident& x) {
 
 } // namespace
 
+std::size_t member_rules::size_among(std::size_t nodes) const {
+  std::size_t result = 1;
+  for (const auto& x : sizes_)
+    if (x.nodes <= nodes)
+      result = x.voters;
+  return result;
+}
+
 bool member_rules::may_join(const resident& x, time_point now) const {
-  return x.state == member_alive && now - x.since >= settling && !x.journal.null()
+  return x.admitted && x.state == member_alive && now - x.since >= settling && !x.journal.null()
          && !distrusted_.contains({x.id, x.journal}) && !leaving_.contains({x.id, x.journal});
 }
 
@@ -72,14 +80,14 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
   auto newcomers = zone;
   std::erase_if(newcomers, [&](const resident& x) {
     auto member = in(kept, {x.id, x.journal});
-    auto comes = !member && x.state == member_alive && !leaving_.contains({x.id, x.journal});
+    auto comes =
+        !member && x.admitted && x.state == member_alive && !leaving_.contains({x.id, x.journal});
     plan.waits = plan.waits || (comes && !may_join(x, now));
     return member || !may_join(x, now);
   });
   std::sort(newcomers.begin(), newcomers.end(),
             [&](const resident& a, const resident& b) { return ranks_before(group_, a.id, b.id); });
-  auto enough = kept.size() + newcomers.size() >= voters;
-  auto size = std::max(of.voters.size(), enough ? voters : 1);
+  auto size = std::max(of.voters.size(), size_among(kept.size() + newcomers.size()));
   auto result = kept;
   for (const auto& x : newcomers)
     if (result.size() < size)
@@ -95,8 +103,8 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
     return result; // else those who stay would wait for who left
   }
   result.insert(result.end(), unreplaced.begin(), unreplaced.end());
-  if (!healthy || result.size() != of.voters.size() || result.size() < voters || newcomers.empty()
-      || !may_move)
+  if (!healthy || result.size() != of.voters.size() || result.size() < sizes_.front().voters
+      || newcomers.empty() || !may_move)
     return result;
   // All is well: the one that ranks lowest makes room for one that ranks higher.
   auto calm = std::all_of(zone.begin(), zone.end(), [&](const resident& x) {

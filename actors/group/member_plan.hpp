@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "actors/consensus/core.hpp"
@@ -19,6 +20,14 @@ struct resident {
   member_state state = member_alive;
   time_point since;    // of this state, as seen here
   bool claims = false; // it says that it is in the group
+  bool admitted =
+      true; // on the zone's roster, as far as it is known: only then may it become a member
+};
+
+/// So many voters where so many nodes could be.
+struct group_size {
+  std::size_t nodes = 0;
+  std::size_t voters = 0; // odd
 };
 
 /// What a group's leader should do about who its members are.
@@ -28,7 +37,7 @@ struct member_plan {
   bool waits = false;                             // for time or for a learner: look again soon
 };
 
-/// Grows a group from 1 to 3 in one change when there are nodes, replaces a voter that left, lost
+/// Grows a group, from 1 to 3 in one change, when there are nodes, replaces a voter that left, lost
 /// its journal or is dead for long, and moves a healthy group to where rendezvous hashing has it.
 ///
 /// Shape:  new voters are learners first. A group never shrinks by itself: a voter that nobody can
@@ -40,12 +49,14 @@ struct member_plan {
 /// Source: docs/consensus.md; Thaler and Ravishankar 1998 for the hashing.
 class member_rules {
 public:
-  static constexpr std::size_t voters = 3;
   static constexpr auto patience = std::chrono::minutes{5}; // with a voter that is dead
   static constexpr auto settling = milliseconds{500};       // of a node that is new
   static constexpr auto steady = seconds{10};               // before what is healthy moves
 
-  member_rules(group_id group, const consensus::member_id& self) : group_(group), self_(self) {}
+  /// `sizes`: in the order of nodes; with fewer than the first says, one decides.
+  member_rules(group_id group, const consensus::member_id& self,
+               std::vector<group_size> sizes = {{3, 3}})
+      : group_(group), self_(self), sizes_(std::move(sizes)) {}
 
   /// Its log was found to be shorter than it once acknowledged: it must be replaced.
   void distrust(const consensus::member_id& who) { distrusted_.insert(who); }
@@ -64,6 +75,7 @@ public:
 
 private:
   bool is_leaving(const consensus::member_id& who, const std::vector<resident>& zone) const;
+  std::size_t size_among(std::size_t nodes) const;
   bool may_join(const resident& x, time_point now) const;
   bool stays(const consensus::member_id& who, const std::vector<resident>& zone,
              time_point now) const;
@@ -73,6 +85,7 @@ private:
 
   group_id group_;
   consensus::member_id self_;
+  std::vector<group_size> sizes_;
   std::set<consensus::member_id> distrusted_;
   std::set<consensus::member_id> leaving_;
 };

@@ -28,12 +28,15 @@ namespace legion {
 namespace {
 
 using inner_handle = membership_handle::extend<caf::reacts_to<wake>>;
+using charter_door = caf::typed_actor<caf::replies_to<charter_request>::with<charter_reply>>;
 
 struct membership_state {
   static inline const char* name = "membership";
   context_ptr context;
   std::optional<membership::swim> rules;
   std::vector<caf::strong_actor_ptr> subscribers;
+  charter_door charter;            // null: nobody else is asked about who joins
+  std::size_t joins_waiting = 0;   // for the charter
   std::string join_trouble;        // of the last try
   std::uint64_t generation = 0;    // of the one wake-up that counts
   std::optional<time_point> armed; // when it comes
@@ -42,6 +45,8 @@ struct membership_state {
 using membership_pointer = inner_handle::stateful_pointer<membership_state>;
 
 constexpr auto list_timeout = std::chrono::seconds{3};
+constexpr auto charter_timeout = milliseconds{2800}; // below `parameters::join_timeout`
+constexpr std::size_t most_joins_waiting = 256;
 
 void perform_all(membership_pointer self, membership::effects all);
 
@@ -183,6 +188,70 @@ void subscribe(membership_pointer self, const subscribe_members& x) {
                    self->context());
 }
 
+join_reply accept_join(membership_pointer self, const join_request& x) {
+  membership::effects more;
+  auto reply = self->state.rules->answer_join(x, now(self), more);
+  perform_all(self, std::move(more));
+  return reply;
+}
+
+join_reply not_admitted(const join_request& x, const charter_reply& why) {
+  join_reply reply;
+  reply.set_refused(why.refused().detail());
+  reply.set_later(why.later());
+  spdlog::info("membership not_admitted name={} why=\"{}\"", x.who().name().substr(0, 64),
+               reply.refused());
+  return reply;
+}
+
+charter_request admission_of(const member& who) {
+  charter_request result;
+  auto& x = *result.mutable_admit()->mutable_who();
+  x.set_id(who.id());
+  x.set_public_key(who.public_key());
+  x.set_name(who.name());
+  x.set_endpoint(who.endpoint());
+  *x.mutable_labels() = who.labels();
+  *x.mutable_taints() = who.taints();
+  x.set_cordoned(who.cordoned());
+  return result;
+}
+
+/// It is a member once the charter has admitted it; until then it is told to come again.
+caf::result<join_reply> on_join(membership_pointer self, const join_request& x) {
+  auto& state = self->state;
+  if (!state.charter)
+    return accept_join(self, x);
+  membership::effects more;
+  auto refusal = state.rules->refuse_join(x, now(self), more);
+  perform_all(self, std::move(more));
+  if (refusal)
+    return *refusal;
+  auto reply = self->make_response_promise<join_reply>();
+  if (state.joins_waiting >= most_joins_waiting) {
+    join_reply busy;
+    busy.set_refused(std::to_string(most_joins_waiting) + " nodes wait to be admitted already");
+    busy.set_later(true);
+    reply.deliver(std::move(busy));
+    return reply;
+  }
+  ++state.joins_waiting;
+  self->request(state.charter, charter_timeout, admission_of(x.who()))
+      .then(
+          [self, reply, x](const charter_reply& answer) mutable {
+            --self->state.joins_waiting;
+            reply.deliver(answer.has_done() ? accept_join(self, x) : not_admitted(x, answer));
+          },
+          [self, reply, x](const caf::error&) mutable {
+            --self->state.joins_waiting;
+            charter_reply late;
+            late.mutable_refused()->set_detail("the zone's charter did not answer in time");
+            late.set_later(true);
+            reply.deliver(not_admitted(x, late));
+          });
+  return reply;
+}
+
 inner_handle::behavior_type membership_actor(membership_pointer self, context_ptr context) {
   self->state.context = context;
   self->state.rules.emplace(setting_of(*context), now(self));
@@ -204,12 +273,7 @@ inner_handle::behavior_type membership_actor(membership_pointer self, context_pt
                       x.updates_size());
         perform_all(self, self->state.rules->on_packet(x, now(self)));
       },
-      [self](const join_request& x) {
-        membership::effects more;
-        auto reply = self->state.rules->answer_join(x, now(self), more);
-        perform_all(self, std::move(more));
-        return reply;
-      },
+      [self](const join_request& x) { return on_join(self, x); },
       [self](const member_list& x) {
         membership::effects more;
         auto reply = self->state.rules->answer_list(x, now(self), more);
@@ -224,6 +288,9 @@ inner_handle::behavior_type membership_actor(membership_pointer self, context_pt
       [self](const connection_hint& x) {
         spdlog::debug("membership connection peer={} up={}", x.peer.short_text(), x.up);
         perform_all(self, self->state.rules->on_connection(x.peer, x.up, now(self)));
+      },
+      [self](const admit_through& x) {
+        self->state.charter = caf::actor_cast<charter_door>(x.charter);
       },
       [self](leave_zone) { perform_all(self, self->state.rules->leave(now(self))); },
       [self](wake x) {

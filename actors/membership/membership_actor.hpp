@@ -44,6 +44,11 @@ struct connection_hint {
   bool up = false;
 };
 
+/// From now on a node that joins is accepted only when the charter has admitted it.
+struct admit_through {
+  caf::strong_actor_ptr charter; // accepts `charter_request`
+};
+
 /// This node leaves the zone for good, or until it starts again: `node remove`.
 struct leave_zone {};
 
@@ -55,6 +60,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::list_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::members_known)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_self)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::connection_hint)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::admit_through)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::leave_zone)
 
 namespace legion {
@@ -67,9 +73,11 @@ using membership_handle = caf::typed_actor<caf::reacts_to<swim_packet>,         
                                            caf::reacts_to<subscribe_members>,                  //
                                            caf::reacts_to<describe_self>,                      //
                                            caf::reacts_to<connection_hint>,                    //
+                                           caf::reacts_to<admit_through>,                      //
                                            caf::reacts_to<leave_zone>>;
 
-/// Joins through `context.join`, or founds a cluster, and keeps the zone's member list. Owned by
+/// Joins through `context.join`, or founds a cluster, and keeps the zone's member list. Who asks it
+/// to join is a member at once, or, after `admit_through`, once the charter says so. Owned by
 /// the node's wiring. Tells the bridge, found under this node's own path "bridge", of contacts and
 /// of the cluster; the bridge learns of members as any subscriber does.
 membership_handle spawn_membership(caf::actor_system& system, const context_ptr& context);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "actors/membership/effects.hpp"
 #include "actors/membership/local_health.hpp"
@@ -45,6 +46,8 @@ public:
   /// Answers beside effects.
   member_list answer_list(const member_list& x, time_point now, effects& out);
   join_reply answer_join(const join_request& x, time_point now, effects& out);
+  /// The refusal with which `answer_join` would answer; nothing if it would accept.
+  std::optional<join_reply> refuse_join(const join_request& x, time_point now, effects& out);
 
   time_point wake_at() const;
 
@@ -115,6 +118,7 @@ private:
 
   // swim_joining.cpp
   void try_join(time_point now);
+  join_reply refusal(const join_request& x, const std::string& why);
   std::string objection(const join_request& x, time_point now) const;
   std::size_t counted(const node_id& but, time_point now) const;
   member_list whole_list() const;

@@ -128,13 +128,28 @@ std::string swim::objection(const join_request& x, time_point now) const {
   return {};
 }
 
+join_reply swim::refusal(const join_request& x, const std::string& why) {
+  out_.push_back(note{false, "join_refusal", x.who().name().substr(0, 64) + ": " + why});
+  join_reply reply;
+  reply.set_refused(why);
+  reply.set_later(cluster_.empty());
+  return reply;
+}
+
+std::optional<join_reply> swim::refuse_join(const join_request& x, time_point now, effects& out) {
+  awake(now);
+  std::optional<join_reply> reply;
+  if (auto why = objection(x, now); !why.empty())
+    reply = refusal(x, why);
+  out = done(now);
+  return reply;
+}
+
 join_reply swim::answer_join(const join_request& x, time_point now, effects& out) {
   awake(now);
   join_reply reply;
   if (auto why = objection(x, now); !why.empty()) {
-    out_.push_back(note{false, "join_refusal", x.who().name().substr(0, 64) + ": " + why});
-    reply.set_refused(why);
-    reply.set_later(cluster_.empty());
+    reply = refusal(x, why);
     out = done(now);
     return reply;
   }

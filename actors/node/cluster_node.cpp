@@ -67,9 +67,13 @@ caf::behavior watch_actor(watch_pointer self, const own_actors& whom,
 
 void watch_node(caf::actor_system& system, const cluster_node& x,
                 std::function<void(std::string)> failed) {
-  own_actors whom{{pointer(x.bridge), "bridge"},         {pointer(x.store), "store"},
-                  {pointer(x.membership), "membership"}, {pointer(x.runtime), "runtime"},
-                  {pointer(x.beats), "consensus"},       {pointer(x.node), "node"},
+  own_actors whom{{pointer(x.bridge), "bridge"},
+                  {pointer(x.store), "store"},
+                  {pointer(x.membership), "membership"},
+                  {pointer(x.runtime), "runtime"},
+                  {pointer(x.beats), "consensus"},
+                  {pointer(x.charter), "charter"},
+                  {pointer(x.node), "node"},
                   {pointer(x.gateway), "gateway"}};
   spawn_enrolled(system, x.context, "watch", watch_actor, std::move(whom), std::move(failed));
 }
@@ -83,7 +87,7 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
     context.keeps |= context.damage->groups(); // who asks for them hears what became of them
   else if (context.keeps == 0 && context.founds())
     context.keeps = ~std::uint64_t{0};
-  context.cordoned = node::was_cordoned(replayed);
+  context.cordoned = node::was_cordoned(replayed, context.self.id);
   context.census = std::make_shared<census>();
   auto bridge = spawn_bridge(system, context, context.census);
   if (!bridge)
@@ -108,10 +112,16 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
   result.runtime = spawn_runtime(system, made);
   result.beats = spawn_beats(system, made);
   directory.publish("consensus", pointer(result.beats));
-  result.node =
-      spawn_node(system, made, {result.store, result.membership, result.runtime, result.beats},
-                 std::move(replayed));
+  result.charter = spawn_charter(system, made, {result.store, result.membership, result.beats},
+                                 replayed, node::founds_charter(made->founds(), replayed));
+  directory.publish("charter", pointer(result.charter));
+  caf::anon_send(result.membership, admit_through{pointer(result.charter)});
+  result.node = spawn_node(
+      system, made, {result.store, result.membership, result.runtime, result.beats, result.charter},
+      std::move(replayed));
   directory.publish("node", pointer(result.node));
+  caf::anon_send(result.charter, subscribe_roster{pointer(result.node)});
+  caf::anon_send(result.charter, subscribe_roster{pointer(result.gateway)});
   spdlog::info("node started name={} id={} start={}", made->self.name, made->self.id.short_text(),
                value(made->self.start));
   return result;
@@ -120,6 +130,7 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
 void stop_node(caf::actor_system&, const cluster_node& x) {
   end(x.gateway);
   end(x.node);
+  end(x.charter);
   end(x.beats);
   end(x.runtime);
   end(x.membership);

@@ -23,6 +23,7 @@ struct cluster_node {
   membership_handle membership;
   runtime_handle runtime;
   beats_handle beats;
+  charter_handle charter;
   node_handle node;
   gateway_handle gateway;
 };

@@ -96,29 +96,14 @@ void on_member(node_pointer self, const member_change& x) {
   arm(self);
 }
 
-node_view on_cordon(node_pointer self, const cordon_request& x) {
-  auto& s = self->state;
-  s.self.describes.cordoned = x.cordoned();
-  spdlog::info("node cordoned={} name={}", x.cordoned(), s.context->self.name);
-  record_batch batch;
-  auto& record = *batch.add_records();
-  record.set_key(node::cordon_key);
-  record.set_value(x.cordoned() ? x.SerializeAsString() : std::string{});
-  self->request(s.partners.store, store_timeout, std::move(batch))
-      .then([](written) {},
-            [](const caf::error& why) {
-              spdlog::warn("node cordon_not_written why=\"{}\"", fault_of(why).detail);
-            });
-  describe(self);
-  return view(self, {});
-}
-
 caf::typed_response_promise<drained> on_drain(node_pointer self) {
   auto& s = self->state;
   auto reply = self->make_response_promise<drained>();
   s.self.describes.draining = true;
   spdlog::info("node drains promises={}", s.promises.all().size());
   hand_over_groups(self);
+  if (s.partners.charter)
+    self->send(s.partners.charter, stand_back{});
   std::vector<std::string> uids;
   for (const auto& [uid, x] : s.promises.all())
     uids.push_back(uid);
@@ -139,6 +124,8 @@ void on_health(node_pointer self, const store::health& now) {
   for (auto& [id, here] : s.groups)
     if (here.group)
       self->send(here.group, now);
+  if (s.partners.charter)
+    self->send(s.partners.charter, now);
 }
 
 void on_tick(node_pointer self, const node_tick& x) {
@@ -205,10 +192,10 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const group_request& x) { return on_group_request(self, x); },
       [self](const node_request& x) { return on_node_request(self, x); },
       [self](const logs_request& x) { return on_logs(self, x); },
-      [self](const cordon_request& x) { return on_cordon(self, x); },
       [self](const member_change& x) { on_member(self, x); },
       [self](const group_claimed& x) { on_claimed(self, x); },
       [self](const group_let_go& x) { on_let_go(self, x); },
+      [self](const roster_known& x) { on_roster(self, x); },
       [self](group_mail& x) { on_group_mail(self, x); },
       [self](drain) { return on_drain(self); },
       [self](const promise_says& x) { on_says(self, x); },

@@ -8,6 +8,7 @@
 #include <caf/typed_actor.hpp>
 
 #include "actors/bridge/bridge_actor.hpp"
+#include "actors/charter/charter_actor.hpp"
 #include "actors/consensus/beats_actor.hpp"
 #include "actors/membership/membership_actor.hpp"
 #include "actors/message_types.hpp"
@@ -55,10 +56,10 @@ using node_handle = caf::typed_actor<caf::replies_to<call>::with<call_reply>,   
                                      caf::replies_to<group_request>::with<group_reply>, //
                                      caf::replies_to<node_request>::with<node_view>,    //
                                      caf::replies_to<logs_request>::with<log_lines>,    //
-                                     caf::replies_to<cordon_request>::with<node_view>,  //
                                      caf::reacts_to<member_change>,                     //
                                      caf::reacts_to<group_claimed>,                     //
                                      caf::reacts_to<group_let_go>,                      //
+                                     caf::reacts_to<roster_known>,                      //
                                      caf::reacts_to<group_mail>,                        //
                                      caf::replies_to<drain>::with<drained>>;
 
@@ -68,6 +69,7 @@ struct node_partners {
   membership_handle membership;
   runtime_handle runtime;
   beats_handle beats;
+  charter_handle charter;
 };
 
 /// Rebuilds its promises from `replayed`, the whole journal, adopts what runs, and spawns the

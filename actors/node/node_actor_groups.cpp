@@ -20,12 +20,14 @@ group_handle& spawn_here(node_pointer self, std::uint32_t id, consensus::journal
   here.journal = std::move(journal);
   here.group = spawn_group(self->system(), s.context, group_id{id}, here.journal,
                            {s.partners.store, s.partners.membership, s.partners.beats,
-                            caf::actor_cast<node_handle>(self)});
+                            caf::actor_cast<node_handle>(self), s.partners.charter});
   self->monitor(here.group);
   if (s.journal.full)
     self->send(here.group, s.journal);
   if (s.self.describes.draining)
     self->send(here.group, stand_back{});
+  if (s.roster.roster)
+    self->send(here.group, s.roster);
   return here.group;
 }
 
@@ -130,6 +132,22 @@ void on_group_mail(node_pointer self, group_mail& x) {
                std::move(x));
   else if (here->second.group)
     self->send(here->second.group, std::move(x));
+}
+
+void on_roster(node_pointer self, const roster_known& x) {
+  auto& s = self->state;
+  s.roster = x;
+  if (!x.roster)
+    return;
+  for (auto& [id, here] : s.groups)
+    if (here.group)
+      self->send(here.group, x);
+  const auto* mine = x.roster->find(s.context->self.id);
+  if (!mine || mine->cordoned() == s.self.describes.cordoned)
+    return;
+  s.self.describes.cordoned = mine->cordoned();
+  spdlog::info("node cordoned={} name={}", mine->cordoned(), s.context->self.name);
+  describe(self);
 }
 
 void on_claimed(node_pointer self, const group_claimed& x) {

@@ -105,7 +105,8 @@ struct node_state {
   std::map<node_id, std::uint64_t> keepers; // the living who keep groups: bit g
   drivers::features features;
   int supervisor_pid = 0; // 0: there is none now
-  bool joined = false;    // as membership said; asked until it has
+  roster_known roster;
+  bool joined = false; // as membership said; asked until it has
   std::uint64_t last_offer = 0;
   std::uint64_t keeps = 0;
   bool describing = false;                      // what changes together is told together
@@ -153,6 +154,8 @@ void on_claimed(node_pointer self, const group_claimed& x);
 void hand_over_groups(node_pointer self);
 void on_let_go(node_pointer self, const group_let_go& x);
 void on_hand_over_ends(node_pointer self);
+/// The charter says who is a member, and whether this node is cordoned.
+void on_roster(node_pointer self, const roster_known& x);
 
 // node_actor_negotiation.cpp: call, accept, release
 caf::typed_response_promise<accept_reply> on_accept(node_pointer self, const accept& x);

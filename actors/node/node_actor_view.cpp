@@ -68,6 +68,7 @@ node_view view(node_pointer self, const node_request& what) {
                                                            : s.started_ms);
   result.set_kept_groups(static_cast<std::uint32_t>(std::popcount(s.keeps)));
   result.set_answered(true);
+  result.set_charter(s.roster.standing);
   result.set_heard_ms(context.wall_clock());
   result.set_pid(context.pid);
   result.set_supervisor_pid(s.supervisor_pid);

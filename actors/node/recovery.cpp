@@ -3,18 +3,30 @@
 #include <algorithm>
 
 #include "actors/group/group_keys.hpp"
+#include "messages/charter.pb.h"
 
 namespace legion::node {
 
 namespace {
 
 constexpr std::int64_t stray_grace_seconds = 10;
+/// The charter's log was here, and went with a damaged journal.
+constexpr const char* charter_lost_key = "charter/lost";
 
 } // namespace
 
-bool was_cordoned(const std::vector<record>& journal) {
-  return std::any_of(journal.begin(), journal.end(),
-                     [](const record& x) { return x.key() == cordon_key && !x.value().empty(); });
+bool was_cordoned(const std::vector<record>& journal, const node_id& self) {
+  auto result = false;
+  for (const auto& x : journal) {
+    roster_state roster;
+    if (x.key() == cordon_key)
+      result = !x.value().empty();
+    if (x.key() == "roster" && roster.ParseFromString(x.value())) // it comes after "cordoned"
+      for (const auto& node : roster.nodes())
+        if (node.id() == self.bytes())
+          return node.cordoned();
+  }
+  return result;
 }
 
 std::optional<damage_record> damage_in(const std::vector<record>& journal) {
@@ -25,14 +37,29 @@ std::optional<damage_record> damage_in(const std::vector<record>& journal) {
   return std::nullopt;
 }
 
+bool founds_charter(bool founds, const std::vector<record>& journal) {
+  start_record start;
+  auto known = false;
+  auto lost = false;
+  for (const auto& x : journal) {
+    if (x.key() == "start")
+      start.ParseFromString(x.value());
+    lost = lost || x.key() == charter_lost_key;
+    known = known || (x.key().starts_with("charter/") && x.key() != charter_lost_key);
+  }
+  return !known && !damage_in(journal) && (founds || (!lost && !start.cluster().empty()));
+}
+
 std::vector<record> carried_over(std::vector<record> salvaged, damage_record what) {
   what.set_groups(what.groups() | group::groups_in(salvaged));
   if (auto earlier = damage_in(salvaged))
     what.set_groups(what.groups() | earlier->groups());
   start_record start;
+  auto knew_charter = false;
   std::erase_if(salvaged, [&](record& x) {
     if (x.key() == "start")
       start.ParseFromString(x.value());
+    knew_charter = knew_charter || x.key().starts_with("charter/");
     return x.key() == "start" || x.key() == damage_key || x.key().starts_with("group/")
            || x.key().starts_with("charter/");
   });
@@ -51,6 +78,8 @@ std::vector<record> carried_over(std::vector<record> salvaged, damage_record wha
   };
   add("start", start.SerializeAsString());
   add(damage_key, what.SerializeAsString());
+  if (knew_charter)
+    add(charter_lost_key, "1");
   return salvaged;
 }
 

@@ -17,8 +17,9 @@ inline constexpr std::size_t most_remembered_members = 16;
 
 inline constexpr const char* cordon_key = "cordoned";
 
-/// Whether the node was cordoned when it stopped.
-bool was_cordoned(const std::vector<record>& journal);
+/// Whether the node was cordoned when it stopped: as the roster has it that it knew last; before
+/// there was a charter, it kept that itself.
+bool was_cordoned(const std::vector<record>& journal, const node_id& self);
 
 inline constexpr const char* damage_key = "damage";
 
@@ -29,6 +30,10 @@ std::optional<damage_record> damage_in(const std::vector<record>& journal);
 /// lack what was acknowledged. Promises are marked. The start number is set to the time, in
 /// seconds, unless it is higher: the last ones may be lost, and no start may share a number.
 std::vector<record> carried_over(std::vector<record> salvaged, damage_record what);
+
+/// Whether this node begins the zone's charter: it founded the zone, and its journal never knew a
+/// charter (a zone of an earlier version has none).
+bool founds_charter(bool founds, const std::vector<record>& journal);
 
 /// Every promise in the journal, in the order of the uids.
 std::vector<promise_record> promises_in(const std::vector<record>& journal);

@@ -56,6 +56,7 @@ $FLAGS
   case "$verb" in
     logs|why) kind=pods ;;
     cordon|uncordon) kind=nodes ;;
+    charter) COMPREPLY=($(compgen -W "rebuild" -- "$cur")); return ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")); return ;;
     backup|restore) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 $WORDS
@@ -94,6 +95,7 @@ complete -c legionctl -n "__fish_seen_subcommand_from scale; \
 complete -c legionctl -n "__fish_seen_subcommand_from logs why" -a "(__legionctl_names pods)"
 complete -c legionctl -n "__fish_seen_subcommand_from cordon uncordon" \
   -a "(__legionctl_names nodes)"
+complete -c legionctl -n "__fish_seen_subcommand_from charter" -a rebuild
 complete -c legionctl -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
 complete -c legionctl -n "__fish_seen_subcommand_from backup restore" -F
 $WORDS

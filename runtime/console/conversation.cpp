@@ -23,7 +23,7 @@ std::string random_id() {
 }
 
 bool changes(const api_request& x) {
-  return x.has_delete_() || x.has_scale() || x.has_cordon()
+  return x.has_delete_() || x.has_scale() || x.has_cordon() || x.has_rebuild_charter()
          || (x.has_apply() && !x.apply().dry_run()) || (x.has_restore() && !x.restore().dry_run())
          || (x.has_rebuild() && !x.rebuild().dry_run());
 }

@@ -167,6 +167,29 @@ std::vector<std::string> loss_lines(const node_view& x) {
 
 } // namespace
 
+std::string describe_charter(const charter_view& x) {
+  page to;
+  to.line("Roster",
+          std::to_string(x.nodes()) + (x.nodes() == 1 ? " node" : " nodes") + ", as of entry "
+              + std::to_string(x.index())
+              + (x.incarnation() == 0 ? std::string{}
+                                      : " of incarnation " + std::to_string(x.incarnation())));
+  std::string voters, learners;
+  const keeper_member* leader = nullptr;
+  for (const auto& y : x.members()) {
+    auto& to_names = y.votes() ? voters : learners;
+    to_names += (to_names.empty() ? "" : ", ") + y.name() + (y.heard() ? "" : " (not heard)");
+    if (y.leads())
+      leader = &y;
+  }
+  to.line("Voters", voters.empty() ? "not known" : voters);
+  if (!learners.empty())
+    to.line("Learners", learners);
+  to.line("Leader", leader ? leader->name() : "none");
+  to.line("Quorum", x.quorum() ? quorum_text(x.members()) : "NO: " + x.detail());
+  return to.text();
+}
+
 std::string describe_node(const node_view& x, wall_ms now) {
   page to;
   const auto& who = x.member();
@@ -206,6 +229,8 @@ std::string describe_node(const node_view& x, wall_ms now) {
     for (const auto& y : loss_lines(x))
       to.block(plain(y));
   }
+  if (!x.charter().empty())
+    to.line("Charter", x.charter());
   to.line("Keeps", std::to_string(x.kept_groups()) + " keeper groups");
   to.line("Processes", "node " + std::to_string(x.pid()) + ", supervisor "
                            + (x.supervisor_pid() == 0 ? "lost: another one is being started"

@@ -9,6 +9,7 @@
 /// the last 20 events.
 namespace legion::console {
 
+std::string describe_charter(const charter_view& x);
 std::string describe_node(const node_view& x, wall_ms now);
 std::string describe_deployment(const resource_view& x, wall_ms now);
 std::string describe_pod(const pod_view& x, const resource_view& of, wall_ms now);

@@ -36,6 +36,8 @@ struct arguments {
   logs_request logs;
   why_request why;
   std::string node;
+  std::string action; // of `charter`
+  bool force = false;
   std::string shell;
   std::string duration;
 };
@@ -244,6 +246,19 @@ CLI::App* add_cordon(CLI::App& app, arguments& into, const char* name, const cha
   return x;
 }
 
+CLI::App* add_charter(CLI::App& app, arguments& into) {
+  auto* x = app.add_subcommand("charter", "show who decides about the zone's members, or raise "
+                                          "that again");
+  x->add_option("ACTION", into.action,
+                "rebuild: by the node that is asked, after most of the "
+                "voters were lost for good")
+      ->check(CLI::IsMember({"rebuild"}))
+      ->type_name(" ");
+  x->add_flag("--force", into.force, "rebuild though other voters may be up");
+  x->footer("Examples:\n  legionctl charter\n  legionctl charter rebuild --target 10.0.0.3:7711");
+  return x;
+}
+
 /// kubectl's habit: `pod/web` is a pod's name too.
 std::string without_kind(const std::string& name, const char* kind) {
   auto slash = name.find('/');
@@ -377,6 +392,8 @@ int dispatch(const CLI::App& app, arguments& from, terminal& with) {
   }
   if (verb == "cordon" || verb == "uncordon")
     return cordon(talk, without_kind(from.node, "nodes"), verb == "cordon");
+  if (verb == "charter")
+    return from.action.empty() ? charter(talk) : rebuild_charter(talk, from.force);
   return version(talk);
 }
 
@@ -406,6 +423,7 @@ int run(const std::vector<std::string>& words, terminal& with) {
   add_backup(app, from);
   add_restore(app, from);
   add_keepers(app, from);
+  add_charter(app, from);
   // Never run from here: it takes its own arguments, before these are read.
   app.add_subcommand("simulate", "run a manifest on nodes that exist in this process only");
   app.add_subcommand("version", "show the version of legionctl and of the node that answers")

@@ -315,6 +315,28 @@ int cordon(conversation& with, const std::string& node, bool cordoned) {
   });
 }
 
+int charter(conversation& with) {
+  api_request request;
+  request.mutable_charter();
+  return with.ask(request, [&](const api_reply& x) {
+    if (x.has_charter())
+      with.with().out << describe_charter(x.charter()) << std::flush;
+    with.print_notes(x);
+    return true;
+  });
+}
+
+int rebuild_charter(conversation& with, bool force) {
+  api_request request;
+  request.mutable_rebuild_charter()->set_force(force);
+  return with.ask(request, [&](const api_reply& x) {
+    if (!x.has_refused())
+      with.with().out << "charter rebuilt by node " << plain(x.answered_by()) << '\n' << std::flush;
+    with.print_notes(x);
+    return true;
+  });
+}
+
 int version(conversation& with) {
   with.with().out << "legionctl " LEGION_VERSION "\n" << std::flush;
   api_request request;

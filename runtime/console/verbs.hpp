@@ -67,6 +67,10 @@ struct rebuild_options {
 };
 int rebuild_keepers(conversation& with, const rebuild_options& how);
 int cordon(conversation& with, const std::string& node, bool cordoned);
+/// The zone's charter: who decides about its members.
+int charter(conversation& with);
+/// Has the node that is asked raise the charter again; `force`: whoever else may be up.
+int rebuild_charter(conversation& with, bool force);
 int version(conversation& with);
 
 // -- parts that are tested alone ------------------------------------------------------------------

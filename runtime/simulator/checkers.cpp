@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "messages/charter.pb.h"
 #include "messages/vocabulary.hpp"
 
 namespace legion::simulator {
@@ -47,6 +48,8 @@ void checkers::on_durable(std::uint32_t node, const record_batch& batch, microse
       on_promise(node, std::string(key.substr(8)), x.value(), now);
     if (key.starts_with("group/") && key.find("/log/") != key.npos && !x.value().empty())
       on_log_record(std::string(key.substr(0, key.find("/log/"))), x.value(), now);
+    if (key == "roster")
+      on_roster(node, x.value(), now);
   }
   check_sum(node, now);
 }
@@ -72,6 +75,18 @@ void checkers::on_log_record(const std::string& group, const std::string& value,
     for (const auto& slot : entry.accepted().slots())
       at.accepts.push_back({slot.uid(), {entry.incarnation(), entry.index()}});
   on_entry(entry, now);
+}
+
+void checkers::on_roster(std::uint32_t node, const std::string& value, microseconds now) {
+  roster_state what;
+  if (!what.ParseFromString(value))
+    return;
+  auto [i, fresh] = rosters_.try_emplace({what.incarnation(), what.index()}, node, value);
+  if (!fresh && i->second.second != value)
+    tell(now, "roster",
+         nodes_[node].name + " and " + nodes_[i->second.first].name
+             + " believe different rosters of incarnation " + std::to_string(what.incarnation())
+             + ", index " + std::to_string(what.index()));
 }
 
 void checkers::on_promise(std::uint32_t node, const std::string& uid, const std::string& value,

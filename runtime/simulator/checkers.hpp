@@ -22,7 +22,7 @@ namespace legion::simulator {
 /// A broken invariant.
 struct violation {
   std::chrono::microseconds time{0};
-  std::string checker; // "capacity", "order", "slots", "accepts", "replicas", ...
+  std::string checker; // "capacity", "order", "slots", "accepts", "roster", ...
   std::string what;
 };
 
@@ -43,6 +43,7 @@ struct known_node {
 /// accepts:  in the end every accept is bound, regretted or released
 /// replicas: in the end as many replicas run as are wanted
 /// members:  in the end each node that runs knows exactly the nodes that run
+/// roster:   two nodes never believe different rosters of one incarnation and index
 /// exclusive: at no time do more replicas run than are wanted, where that was asked
 ///
 /// Shape:  each violation is told once. Offers between actors of one node are not on the wire and
@@ -117,6 +118,7 @@ private:
                  microseconds now);
   void take_for_gone(const google::protobuf::RepeatedPtrField<slot>& slots, microseconds now);
   void end_accepts(const google::protobuf::RepeatedPtrField<slot>& slots);
+  void on_roster(std::uint32_t node, const std::string& value, microseconds now);
   void check_sum(std::uint32_t node, microseconds now);
   void exceed(std::uint32_t node, const amount& used, const char* how, microseconds now);
   void tell(microseconds now, const char* checker, std::string what);
@@ -134,6 +136,7 @@ private:
   std::map<std::pair<std::string, std::uint64_t>, log_place> log_; // by group and index
   std::map<std::pair<std::string, order>, accepted> accepts_;      // uid and order
   std::set<std::string> gone_;                                     // uids, as their keepers say
+  std::map<order, std::pair<std::uint32_t, std::string>> rosters_; // who believed it first
   std::set<std::string> told_;
   std::vector<violation> found_;
   std::uint64_t holds_seen_ = 0;

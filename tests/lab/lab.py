@@ -19,6 +19,7 @@ import traceback
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import charter  # noqa: E402
 import cut_links  # noqa: E402
 import exclusive  # noqa: E402
 import recovery  # noqa: E402
@@ -581,7 +582,7 @@ def main():
     given = parser.parse_args()
     passed = failed = skipped = 0
     before = cgroups()
-    for function in tests + exclusive.tests + cut_links.tests + recovery.tests:
+    for function in tests + exclusive.tests + cut_links.tests + recovery.tests + charter.tests:
         if given.names and function.__name__ not in given.names:
             continue
         title = function.__name__.replace("_", " ")

@@ -67,9 +67,9 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
       },
       [=](const node_request&) { return play->nodes[number].view; },
       [](const logs_request&) { return log_lines{}; },
-      [](const cordon_request&) { return node_view{}; },
       [](const member_change&) {},
       [](const group_claimed&) {},
+      [](const roster_known&) {},
       [](const group_mail&) {},
       [](const group_let_go&) {},
       [](drain) { return drained{}; },
@@ -99,6 +99,7 @@ membership_handle::behavior_type membership_actor(membership_handle::pointer, pl
       [](const subscribe_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
+      [](const admit_through&) {},
       [](const leave_zone&) {},
   };
 }

@@ -11,6 +11,7 @@
 
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
+#include "actors/consensus/log_records.hpp"
 #include "actors/group/group_actor.hpp"
 #include "actors/group/group_keys.hpp"
 #include "actors/group/whereabouts.hpp"
@@ -153,6 +154,7 @@ membership_handle::behavior_type membership_actor(membership_handle::pointer, pl
       [](const subscribe_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
+      [](const admit_through&) {},
       [](const leave_zone&) {},
   };
 }
@@ -236,9 +238,9 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
       [](const group_request&) { return group_reply{}; },
       [](const node_request&) { return node_view{}; },
       [](const logs_request&) { return log_lines{}; },
-      [](const cordon_request&) { return node_view{}; },
       [](const member_change&) {},
       [=](const group_claimed& x) { play->transcript.push_back(x.keeps ? "claimed" : "withdrew"); },
+      [](const roster_known&) {},
       [](const group_mail&) {},
       [](const group_let_go&) {},
       [](const drain&) { return drained{}; },
@@ -325,7 +327,7 @@ struct stage {
     }
     group = spawn_group(system.actors(), context, group::group_of(web()),
                         journal = std::make_shared<consensus::journal_copy>(records),
-                        {store, membership, beats, nodes[0]});
+                        {store, membership, beats, nodes[0], {}});
   }
 
   /// The node that keeps the group is killed and starts again.
@@ -341,7 +343,7 @@ struct stage {
     caf::anon_send_exit(group, caf::exit_reason::kill);
     pass(milliseconds{1});
     group = spawn_group(system.actors(), context, group::group_of(web()), journal,
-                        {store, membership, beats, nodes[0]});
+                        {store, membership, beats, nodes[0], {}});
     pass(milliseconds{100});
   }
 

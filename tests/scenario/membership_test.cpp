@@ -61,6 +61,7 @@ membership_handle::behavior_type wire_actor(membership_handle::pointer self, pla
       [](const subscribe_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
+      [](const admit_through&) {},
       [](const leave_zone&) {},
   };
 }

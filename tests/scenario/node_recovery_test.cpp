@@ -87,6 +87,8 @@ TEST_SUITE("scenario/node") {
     whole.membership = s.zone;
     whole.runtime = s.runtime;
     whole.beats = s.beats;
+    whole.charter =
+        spawn_charter(s.system.actors(), s.context, {s.store, s.zone, s.beats}, {}, true);
     whole.node = s.node;
     auto gateway = spawn_gateway(s.system.actors(), s.context, s.zone);
     REQUIRE(gateway);

@@ -81,7 +81,7 @@ inline node_handle::behavior_type keeper_actor(node_handle::pointer self, heard_
       [](const group_request&) { return group_reply{}; },
       [](const node_request&) { return node_view{}; },
       [](const logs_request&) { return log_lines{}; },
-      [](const cordon_request&) { return node_view{}; },
+      [](const roster_known&) {},
       [](const member_change&) {},
       [](const group_claimed&) {},
       [](const group_mail&) {},
@@ -100,6 +100,7 @@ inline membership_handle::behavior_type zone_actor(membership_handle::pointer,
       [](const subscribe_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
+      [](const admit_through&) {},
       [](const leave_zone&) {},
   };
 }
@@ -227,7 +228,7 @@ struct stage {
     store = spawn_store(system.actors(), context);
     runtime = spawn_runtime(system.actors(), context);
     beats = spawn_beats(system.actors(), context);
-    node = spawn_node(system.actors(), context, {store, zone, runtime, beats},
+    node = spawn_node(system.actors(), context, {store, zone, runtime, beats, {}},
                       std::move(journal.records));
   }
 

@@ -83,7 +83,7 @@ bool read(int argc, char** argv, arguments& x) {
     else if (flag == "--settling")
       x.trial.settling = std::chrono::seconds{number};
     else if (flag == "--sabotage") {
-      for (int s = 0; s <= static_cast<int>(sabotage::stale_orders); ++s)
+      for (int s = 0; s <= static_cast<int>(sabotage::forged_roster); ++s)
         if (std::strcmp(to_string(static_cast<sabotage>(s)), value) == 0)
           x.trial.sabotage = static_cast<sabotage>(s);
     } else

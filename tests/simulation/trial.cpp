@@ -328,6 +328,9 @@ private:
           return std::find(of_membership.begin(), of_membership.end(), x.kind())
                  != of_membership.end();
         });
+      case sabotage::forged_roster:
+        forge_roster(what, bytes);
+        return true;
       case sabotage::second_accept:
         double_accepts(from, to, what);
         return true;
@@ -354,6 +357,18 @@ private:
     all->erase(end, all->end());
     bytes = what.SerializeAsString();
     return all->size() > 0;
+  }
+
+  static void forge_roster(frame& what, std::string& bytes) {
+    for (auto& x : *what.mutable_messages()) {
+      roster_state news;
+      if (x.kind() != message_kind<roster_state> || !news.ParseFromString(x.body())
+          || news.nodes().empty())
+        continue;
+      news.mutable_nodes(0)->set_endpoint("elsewhere:1");
+      x.set_body(news.SerializeAsString());
+      bytes = what.SerializeAsString();
+    }
   }
 
   // A losing offer of the same call is accepted too, in the keeper's name.
@@ -440,7 +455,7 @@ private:
 const char* to_string(sabotage x) {
   constexpr const char* names[] = {
       "none",        "double-booking", "second-accept", "swallowed-accept",
-      "silent-kill", "deaf-member",    "lost-answers",  "stale-orders"};
+      "silent-kill", "deaf-member",    "lost-answers",  "stale-orders", "forged-roster"};
   return names[static_cast<unsigned>(x)];
 }
 

@@ -22,6 +22,7 @@ enum class sabotage {
   deaf_member,      // one node hears no membership message any more: members
   lost_answers,     // for 5 s no keeper hears what became of its accepts: with a broken rule, slots
   stale_orders,     // every order comes again, older than it was: with a broken rule, order
+  forged_roster,    // what followers hear of the roster is changed on its way: roster
 };
 
 const char* to_string(sabotage x);

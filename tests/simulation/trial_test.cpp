@@ -133,7 +133,7 @@ TEST_SUITE("simulation") {
     for (auto& x :
          {row{sabotage::double_booking, "capacity"}, row{sabotage::second_accept, "order"},
           row{sabotage::swallowed_accept, "accepts"}, row{sabotage::silent_kill, "replicas"},
-          row{sabotage::deaf_member, "members"}}) {
+          row{sabotage::deaf_member, "members"}, row{sabotage::forged_roster, "roster"}}) {
       auto options = options_of(2);
       options.trouble = std::chrono::seconds{0};
       options.settling = std::chrono::seconds{40};

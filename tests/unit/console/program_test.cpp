@@ -80,7 +80,7 @@ TEST_SUITE("console/program") {
       CHECK(x.out.empty());
     }
     for (auto* verb : {"apply", "get", "describe", "delete", "scale", "logs", "why", "cordon",
-                       "uncordon", "version", "completion"}) {
+                       "uncordon", "charter", "version", "completion"}) {
       auto x = run_words({verb, "--help"});
       CHECK(x.code == exit_done);
       CHECK(x.out.find("Examples:\n  ") != std::string::npos);
@@ -89,7 +89,8 @@ TEST_SUITE("console/program") {
     CHECK(run_words({"--target", "x", "frobnicate"}).err
           == "error: there is no command 'frobnicate'; there are apply, get, describe, delete, "
              "scale, "
-             "logs, why, cordon, uncordon, simulate, version, completion\nsee: legionctl --help\n");
+             "logs, why, cordon, uncordon, charter, simulate, version, completion\nsee: legionctl "
+             "--help\n");
     CHECK(run_words({"scale", "deployment", "web"}).err
           == "error: --replicas is required\nsee: legionctl scale --help\n");
     CHECK(run_words({"--version"}).out == "legionctl " LEGION_VERSION "\n");
@@ -328,6 +329,54 @@ TEST_SUITE("console/program") {
     CHECK(run_words({"cordon", "node/legion-2", target}).out == "node/legion-2 cordoned\n");
     CHECK(heard[1].cordon().node() == "legion-2");
     CHECK(run_words({"uncordon", "legion-2", target}).out == "node/legion-2 uncordoned\n");
+  }
+
+  TEST_CASE("the charter is shown, with or without a quorum, and rebuilt") {
+    charter_view whole;
+    whole.set_index(9);
+    whole.set_nodes(4);
+    whole.set_quorum(true);
+    for (auto* name : {"legion-1", "legion-2", "legion-3"}) {
+      auto& x = *whole.add_members();
+      x.set_name(name);
+      x.set_votes(true);
+      x.set_heard(true);
+      x.set_leads(name == std::string{"legion-2"});
+    }
+    auto lost = whole;
+    lost.set_quorum(false);
+    lost.set_incarnation(5);
+    lost.set_detail("the charter of zone 'local' has no quorum");
+    lost.mutable_members(1)->set_leads(false);
+    lost.mutable_members(1)->set_heard(false);
+    std::vector<api_request> heard;
+    fake_node node{[&](const api_request& what) {
+      heard.push_back(what);
+      api_reply reply;
+      if (what.has_charter())
+        *reply.mutable_charter() = heard.size() == 1 ? whole : lost;
+      else
+        reply.add_notes("raised again by legion-1");
+      reply.set_answered_by("legion-1");
+      return std::vector{last(reply)};
+    }};
+    auto target = "--target=" + node.path();
+    CHECK(run_words({"charter", target}).out
+          == "Roster:       4 nodes, as of entry 9\n"
+             "Voters:       legion-1, legion-2, legion-3\n"
+             "Leader:       legion-2\n"
+             "Quorum:       legion-2 (leads), legion-1, legion-3: 3 of 3 are up, the quorum is "
+             "whole\n");
+    CHECK(run_words({"charter", target}).out
+          == "Roster:       4 nodes, as of entry 9 of incarnation 5\n"
+             "Voters:       legion-1, legion-2 (not heard), legion-3\n"
+             "Leader:       none\n"
+             "Quorum:       NO: the charter of zone 'local' has no quorum\n");
+    auto rebuilt = run_words({"charter", "rebuild", "--force", target});
+    CHECK(rebuilt.out == "charter rebuilt by node legion-1\n");
+    CHECK(rebuilt.err.find("raised again by legion-1") != std::string::npos);
+    CHECK(heard[2].rebuild_charter().force());
+    CHECK(run_words({"charter", "burn", target}).code == exit_usage);
   }
 
   TEST_CASE("names on the command line: kubectl's two forms, not mixed") {

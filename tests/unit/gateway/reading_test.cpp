@@ -209,27 +209,35 @@ TEST_SUITE("gateway/reading_logs") {
     }
   }
 
-  TEST_CASE("cordon goes to the node itself, by its name or the start of its id") {
+  TEST_CASE("cordon goes to the charter, by the node's id where it is known") {
     auto request = request_of();
     request.mutable_cordon()->set_node("legion-3");
     request.mutable_cordon()->set_cordoned(true);
     play it{request};
+    it.set_member(3, member_dead); // who is down obeys when it is back
     it.start();
     auto x = it.one_ask();
-    CHECK(play::whom(x) == "legion-3");
-    node_view view;
-    view.mutable_member()->set_cordoned(true);
-    it.answer(x, view);
+    const auto& asked = std::get<charter_request>(x.what);
+    CHECK(asked.cordon().cordoned());
+    CHECK(asked.cordon().node() == node_id::from_bytes(id_of(3)).text());
+    charter_reply reply;
+    reply.mutable_done()->mutable_node()->set_id(id_of(3));
+    reply.mutable_done()->mutable_node()->set_cordoned(true);
+    reply.mutable_done()->set_note("node legion-3 is down: it obeys once it is back");
+    it.answer(x, reply);
     CHECK(it.last_said().nodes(0).member().cordoned());
+    CHECK(it.last_said().nodes(0).member().name() == "legion-3");
+    CHECK(it.last_said().notes_size() == 1);
+
     request.mutable_cordon()->set_node("legion-9");
     play unknown{request};
     unknown.start();
+    auto y = unknown.one_ask();
+    CHECK(std::get<charter_request>(y.what).cordon().node() == "legion-9");
+    charter_reply refused;
+    refused.mutable_refused()->set_code(refusal_not_found);
+    unknown.answer(y, refused);
     CHECK(unknown.last_said().refused().code() == refusal_not_found);
-    request.mutable_cordon()->set_node("legion-3");
-    play dead{request};
-    dead.set_member(3, member_dead);
-    dead.start();
-    CHECK(dead.last_said().refused().code() == refusal_unreachable);
   }
 
 } // TEST_SUITE

@@ -2,6 +2,7 @@
 
 #include "actors/group/group_keys.hpp"
 #include "actors/node/recovery.hpp"
+#include "messages/charter.pb.h"
 
 using namespace legion;
 
@@ -25,6 +26,43 @@ const record* find(const std::vector<record>& in, const std::string& key) {
 
 TEST_SUITE("node/recovery") {
 
+  TEST_CASE("the charter begins with the founder of the zone, once") {
+    start_record founder, joiner;
+    founder.set_cluster(std::string(16, 'c'));
+    auto start_of = [](const start_record& x) { return record_of("start", x.SerializeAsString()); };
+    CHECK(node::founds_charter(true, {}));
+    CHECK_FALSE(node::founds_charter(false, {}));
+    // A zone of an earlier version: its groups are there, the charter is not.
+    CHECK(node::founds_charter(false, {start_of(founder), record_of("group/1/snapshot", "x")}));
+    CHECK_FALSE(
+        node::founds_charter(false, {start_of(joiner), record_of("group/1/snapshot", "x")}));
+    // It was a voter, or was one and is none any more.
+    for (auto key : {"charter/snapshot", "charter/promised", "charter/log/00000000000000000002"})
+      CHECK_FALSE(node::founds_charter(true, {start_of(founder), record_of(key, "x")}));
+    // Its journal was damaged: the loss accepted, others may go on with the charter.
+    CHECK_FALSE(node::founds_charter(false, {record_of("charter/lost", "1"), start_of(founder)}));
+    CHECK(node::founds_charter(true, {record_of("charter/lost", "1"), start_of(founder)}));
+    damage_record damage;
+    damage.set_detail("row 5");
+    CHECK_FALSE(node::founds_charter(
+        true, {record_of("damage", damage.SerializeAsString()), start_of(founder)}));
+  }
+
+  TEST_CASE("cordoned: as the roster has it, before there was one as the node kept it") {
+    auto self = node_id::from_bytes(std::string(16, 'a'));
+    roster_state roster;
+    auto& mine = *roster.add_nodes();
+    mine.set_id(self.bytes());
+    CHECK_FALSE(node::was_cordoned({}, self));
+    CHECK(node::was_cordoned({record_of("cordoned", "x")}, self));
+    CHECK_FALSE(node::was_cordoned(
+        {record_of("cordoned", "x"), record_of("roster", roster.SerializeAsString())}, self));
+    mine.set_cordoned(true);
+    CHECK(node::was_cordoned({record_of("roster", roster.SerializeAsString())}, self));
+    mine.set_id(std::string(16, 'b'));
+    CHECK_FALSE(node::was_cordoned({record_of("roster", roster.SerializeAsString())}, self));
+  }
+
   TEST_CASE("a journal after a damaged one has all but the groups' records, and says so") {
     start_record start;
     start.set_start(7);
@@ -40,7 +78,8 @@ TEST_SUITE("node/recovery") {
                             record_of("promise/u1", promise.SerializeAsString()),
                             record_of("start", start.SerializeAsString())},
                            damage);
-    CHECK(carried.size() == 4);
+    CHECK(carried.size() == 5);
+    CHECK(find(carried, "charter/lost")); // no second charter is founded in its place
     CHECK(find(carried, "members")->value() == "m");
     CHECK(group::groups_in(carried) == 0);
     auto promises = node::promises_in(carried);

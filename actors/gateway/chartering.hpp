@@ -4,17 +4,16 @@
 
 namespace legion::gateway {
 
-/// Tells one node to take on no more, or to take on again.
-class cordoning : public inquiry {
+/// What the charter decides or knows: cordons, its voters, and that it is raised again.
+class chartering : public inquiry {
 public:
-  explicit cordoning(cordon_request what) : what_(std::move(what)) {}
+  explicit chartering(api_request what) : what_(std::move(what)) {}
 
   effects start(const surroundings& at) override;
   effects on(std::uint64_t id, const answer& what, const surroundings& at) override;
 
 private:
-  cordon_request what_;
-  node_id whom_;
+  api_request what_;
 };
 
 } // namespace legion::gateway

@@ -1,0 +1,103 @@
+#include "actors/charter/admission.hpp"
+
+#include <algorithm>
+
+namespace legion::charter {
+
+namespace {
+
+constexpr auto dead_counts_for = std::chrono::minutes{10};
+
+const seen* find(const zone_view& zone, const std::string& id) {
+  auto i = zone.find(node_id::from_bytes(id));
+  return i == zone.end() ? nullptr : &i->second;
+}
+
+bool down(const seen* x) {
+  return !x || x->state == member_dead || x->state == member_left;
+}
+
+bool makes_room(const seen* x, time_point now) {
+  if (!x || x->state == member_left)
+    return true;
+  return x->state == member_dead && !x->keeps && now - x->since >= dead_counts_for;
+}
+
+std::string list(const std::vector<std::string>& names) {
+  std::string result;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    result += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+  return result;
+}
+
+} // namespace
+
+judgement judge(const roster& now_is, const roster_node& who, const zone_view& zone,
+                const std::string& zone_name, time_point now) {
+  if (!acceptable(who))
+    return not_admitted{"the record makes no sense: an id of 16 bytes, a key of 32, a name, and at "
+                        "most "
+                        + std::to_string(roster::most_node_bytes) + " bytes are needed"};
+  auto id = node_id::from_bytes(who.id());
+  const auto* known = now_is.find(id);
+  if (known && known->public_key() != who.public_key())
+    return not_admitted{"node " + id.short_text() + " is on the roster with another key"};
+  if (known && says_the_same(*known, who))
+    return on_it{};
+  charter_entry entry;
+  const roster_node* dispensable = nullptr;
+  time_point since = time_point::max();
+  for (const auto& x : now_is.nodes()) {
+    if (x->id() == who.id())
+      continue;
+    const auto* at = find(zone, x->id());
+    if (x->name() == who.name()) {
+      if (!down(at))
+        return not_admitted{"another member is named '" + who.name() + "', node "
+                            + node_id::from_bytes(x->id()).short_text() + " at " + x->endpoint()
+                            + ": give this one another --name"};
+      entry.add_removed(x->id());
+    } else if (makes_room(at, now) && (at ? at->since : time_point::min()) < since) {
+      dispensable = x.get();
+      since = at ? at->since : time_point::min();
+    }
+  }
+  auto count = now_is.nodes().size() - static_cast<std::size_t>(entry.removed_size());
+  if (!known && count >= roster::most_nodes) {
+    if (!dispensable)
+      return not_admitted{"zone '" + zone_name + "' is full: its roster has "
+                          + std::to_string(count) + " nodes, the limit is "
+                          + std::to_string(roster::most_nodes)};
+    entry.add_removed(dispensable->id());
+  }
+  *entry.add_admitted() = who;
+  return entry;
+}
+
+std::string name_of(const roster& now_is, const zone_view& zone, const node_id& who) {
+  if (const auto* x = now_is.find(who))
+    return x->name();
+  auto i = zone.find(who);
+  return i == zone.end() || i->second.name.empty() ? who.short_text() : i->second.name;
+}
+
+std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
+                      const zone_view& zone, const std::string& zone_name) {
+  auto of = "the charter of zone '" + zone_name + "'";
+  if (voters.empty())
+    return of + " is not known to this node yet: new members wait";
+  std::vector<std::string> names, gone;
+  for (const auto& x : voters) {
+    names.push_back(name_of(now_is ? *now_is : roster{}, zone, x));
+    if (down(find(zone, x.bytes())))
+      gone.push_back(names.back());
+  }
+  auto most = gone.size() * 2 >= voters.size();
+  auto result = of + (most ? " has no quorum: " : " has no leader just now: ")
+                + (voters.size() == 1 ? "its voter is " : "its voters are ") + list(names);
+  if (!gone.empty())
+    result += ", of which " + list(gone) + (gone.size() == 1 ? " is down" : " are down");
+  return result + "; new members wait, and all else goes on";
+}
+
+} // namespace legion::charter

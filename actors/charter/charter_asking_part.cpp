@@ -1,0 +1,232 @@
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+#include "actors/bridge/directory.hpp"
+#include "actors/charter/charter_state_part.hpp"
+#include "actors/charter/errand.hpp"
+
+namespace legion {
+
+namespace {
+
+constexpr std::size_t most_waiting = 1024;
+constexpr auto leader_patience = milliseconds{1000};
+constexpr auto voter_time = milliseconds{800};
+constexpr auto cordon_time = seconds{5}; // its node is told meanwhile
+constexpr auto list_time = seconds{1};
+constexpr auto hints_pause = milliseconds{500};
+constexpr auto hints_again = seconds{15};
+
+using charter_door = caf::typed_actor<caf::replies_to<charter_request>::with<charter_reply>>;
+
+bool down(const charter_shell& s, const node_id& x) {
+  auto i = s.zone.find(x);
+  return i != s.zone.end() && (i->second.state == member_dead || i->second.state == member_left);
+}
+
+/// What a node says when no voter answers for the charter.
+charter_reply nobody_decides(charter_pointer self, const charter_request& x) {
+  auto& s = self->state;
+  auto voters = voters_known(s);
+  std::sort(voters.begin(), voters.end());
+  auto why = charter::no_quorum(s.known.get(), voters, s.zone, s.context->self.zone);
+  charter_reply reply;
+  if (x.has_show()) {
+    auto& result = *reply.mutable_view();
+    for (const auto& id : voters) {
+      auto& y = *result.add_members();
+      y.set_node(id.bytes());
+      y.set_name(charter::name_of(s.known ? *s.known : charter::roster{}, s.zone, id));
+      y.set_votes(true);
+      y.set_heard(!down(s, id));
+    }
+    if (s.known) {
+      result.set_incarnation(s.known->at().incarnation);
+      result.set_index(s.known->at().index);
+      result.set_nodes(static_cast<std::uint32_t>(s.known->nodes().size()));
+    }
+    result.set_detail(std::move(why));
+    result.set_answered_by(s.context->self.id.bytes());
+    return reply;
+  }
+  reply = refused(refusal_unreachable, std::move(why));
+  reply.set_later(true);
+  return reply;
+}
+
+struct running_errand {
+  charter::errand rules;
+  charter_request what;
+  charter_answer answer;
+};
+
+void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
+  auto& s = self->state;
+  auto next = x->rules.next();
+  while (next && (*next == s.context->self.id || down(s, *next)))
+    next = x->rules.next();
+  if (!next)
+    return x->answer(nobody_decides(self, x->what));
+  auto to = s.context->directory->at<charter_door>(*next, "charter");
+  auto time = x->what.has_cordon() ? milliseconds{cordon_time} : voter_time;
+  self->request(to, time, x->what)
+      .then(
+          [self, x](charter_reply& reply) {
+            if (x->rules.on(reply))
+              x->answer(std::move(reply));
+            else
+              ask_next(self, x);
+          },
+          [self, x](const caf::error&) { ask_next(self, x); });
+}
+
+/// Who is on the roster comes back without the charter.
+bool is_listed(const charter_shell& s, const roster_node& who) {
+  const auto* known = s.known ? s.known->find(node_id::from_bytes(who.id())) : nullptr;
+  return known && known->public_key() == who.public_key() && known->name() == who.name();
+}
+
+} // namespace
+
+charter_reply refused(refusal_code code, std::string why) {
+  charter_reply result;
+  result.mutable_refused()->set_code(code);
+  result.mutable_refused()->set_detail(std::move(why));
+  return result;
+}
+
+charter_reply elsewhere(const charter_shell& state) {
+  auto result = refused(refusal_elsewhere, "the charter is not led by " + state.context->self.name);
+  auto leader = state.core() ? state.core()->leader().node : node_id{};
+  result.set_led(!leader.null() && leader != state.context->self.id);
+  if (result.led())
+    result.set_leader(leader.bytes());
+  else if (state.standing == "follower") // it was a voter, and knows who came after it
+    for (const auto& x : voters_known(state))
+      result.set_leader(x.bytes());
+  return result;
+}
+
+std::vector<node_id> voters_known(const charter_shell& state) {
+  std::vector<node_id> result;
+  const auto* core = state.core();
+  if (core && core->members().has(core->self())) {
+    for (const auto& x : core->members().voters)
+      result.push_back(x.node);
+    auto leader = core->leader().node;
+    std::stable_partition(result.begin(), result.end(),
+                          [&](const node_id& x) { return x == leader; });
+    return result;
+  }
+  const auto* hint = state.known ? state.known->hint(charter_group) : nullptr;
+  if (hint)
+    for (const auto& x : hint->voters())
+      result.push_back(node_id::from_bytes(x));
+  return result;
+}
+
+charter_view view(charter_pointer self) {
+  auto& s = self->state;
+  charter_view result;
+  auto status = s.core()->describe(now(self));
+  result.set_incarnation(s.fold.at().incarnation);
+  result.set_index(s.fold.at().index);
+  result.set_nodes(static_cast<std::uint32_t>(s.fold.nodes().size()));
+  result.set_quorum(true);
+  result.set_answered_by(s.context->self.id.bytes());
+  for (const auto& who : status.members.all()) {
+    auto& x = *result.add_members();
+    x.set_node(who.node.bytes());
+    x.set_name(charter::name_of(s.fold, s.zone, who.node));
+    x.set_votes(status.members.votes(who));
+    x.set_leads(who == s.core()->self());
+    x.set_heard(x.leads());
+    for (const auto& y : status.followers)
+      if (y.who == who)
+        x.set_heard(y.heard);
+  }
+  return result;
+}
+
+/// With the zone as it is: who is known to be down is not asked.
+void run_errand(charter_pointer self, charter_request what, charter_answer answer) {
+  auto& s = self->state;
+  what.set_direct(true);
+  auto x = std::make_shared<running_errand>(
+      running_errand{charter::errand{voters_known(s)}, std::move(what), std::move(answer)});
+  if (s.zone_known)
+    return ask_next(self, x);
+  self->request(s.partners.membership, list_time, list_members{})
+      .then(
+          [self, x](const members_known& all) {
+            for (const auto& y : all.members)
+              on_member(self, y);
+            ask_next(self, x);
+          },
+          [self, x](const caf::error&) { ask_next(self, x); });
+}
+
+caf::typed_response_promise<charter_reply> on_request(charter_pointer self, charter_request& x) {
+  auto& s = self->state;
+  auto reply = self->make_response_promise<charter_reply>();
+  auto answer = [reply](charter_reply y) mutable { reply.deliver(std::move(y)); };
+  auto in = s.core() && s.core()->members().votes(s.core()->self());
+  if (x.has_admit() && is_listed(s, x.admit().who())) {
+    charter_reply done;
+    done.mutable_done();
+    answer(std::move(done));
+  } else if (x.has_rebuild()) {
+    rebuild(self, x.rebuild(), answer);
+  } else if (s.leads && x.has_show()) {
+    charter_reply shown;
+    *shown.mutable_view() = view(self);
+    answer(std::move(shown));
+  } else if (s.desk.size() >= most_waiting) {
+    answer(refused(refusal_overloaded,
+                   std::to_string(most_waiting) + " requests wait for the charter"));
+  } else if (s.leads || (in && !x.direct() && !x.has_show() && s.core()->leader().null())) {
+    s.desk.push_back({std::move(x), answer, now(self) + leader_patience});
+    serve_desk(self);
+    s.seat->pump();
+  } else if (x.direct()) {
+    answer(elsewhere(s));
+  } else {
+    run_errand(self, std::move(x), answer);
+  }
+  return reply;
+}
+
+void on_hint(charter_pointer self, const group_members_are& x) {
+  auto& s = self->state;
+  if (!charter::acceptable(x.hint))
+    return;
+  auto number = [](const group_hint& y) { return std::pair{y.incarnation(), y.index()}; };
+  const auto* told = s.known ? s.known->hint(group_id{x.hint.group()}) : nullptr;
+  if (told && number(*told) >= number(x.hint))
+    return;
+  s.hints[x.hint.group()] = x.hint;
+  if (!std::exchange(s.hints_due, true))
+    self->delayed_send(self, hints_pause, pass_hints{});
+}
+
+void pass_on_hints(charter_pointer self) {
+  auto& s = self->state;
+  s.hints_due = false;
+  if (s.hints.empty())
+    return;
+  charter_request what;
+  for (const auto& [group, x] : s.hints)
+    *what.mutable_hints()->add_hints() = x;
+  if (s.leads) {
+    s.desk.push_back({std::move(what), {}, now(self)});
+    serve_desk(self);
+    s.seat->pump();
+  } else {
+    run_errand(self, std::move(what), [](const charter_reply&) {});
+  }
+  s.hints_due = true; // until the roster has them
+  self->delayed_send(self, hints_again, pass_hints{});
+}
+
+} // namespace legion

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/charter.pb.h"
+#include "messages/fault.hpp"
+#include "messages/ids.hpp"
+
+namespace legion::charter {
+
+/// Which of two rosters is newer: of a higher incarnation of the charter, or of a later entry.
+struct version {
+  std::uint64_t incarnation = 0;
+  std::uint64_t index = 0;
+
+  friend auto operator<=>(const version&, const version&) = default;
+};
+
+/// Who is a member of the zone, and hints to who forms which group: the fold of the charter's
+/// entries, or a copy of it.
+///
+/// Shape:  at most 128 nodes of at most 4096 bytes each, whose names are unique; a hint for each
+///         group. A copy is made cheaply: it shares its rows.
+/// Errors: what an entry may not do has no effect, the same on every node; news that do not follow
+///         on what is known are told from those that do.
+class roster {
+public:
+  static constexpr std::size_t most_nodes = 128;
+  static constexpr std::size_t most_node_bytes = 4096;
+  static constexpr std::size_t most_departures = 128;
+  static constexpr std::size_t most_hinted = 16; // nodes in one hint
+
+  using row = std::shared_ptr<const roster_node>;
+
+  /// Of a snapshot or a record; fails with `damaged`.
+  static result<roster> from(const roster_state& x);
+
+  void apply(const charter_entry& x, version at);
+  /// The same roster, where a later incarnation of the charter begins.
+  void raise(version at) { at_ = at; }
+
+  /// What came of news of another node's roster.
+  enum class learnt {
+    nothing,  // it was known, or makes no sense
+    all,      // this is that roster now
+    too_late, // something between is missing: ask for what comes after `at`
+  };
+  learnt learn(const roster_state& news);
+
+  version at() const { return at_; }
+  const std::vector<row>& nodes() const { return nodes_; }        // sorted by id
+  const std::vector<group_hint>& hints() const { return hints_; } // sorted by group
+  const roster_node* find(const node_id& id) const;
+  /// By name, by id, or by at least 8 digits of the id; null if none or several match.
+  const roster_node* named(std::string_view text) const;
+  /// Null: nobody has told.
+  const group_hint* hint(group_id group) const;
+
+  roster_state whole() const;
+  /// What a roster of that version lacks, with the hint to the charter's own voters.
+  roster_state since(version known) const;
+
+private:
+  void put(roster_node x);
+  void remove(const node_id& id);
+  void admit(const roster_node& x);
+  void hear(const group_hint& x);
+  bool name_is_free(const roster_node& x) const;
+
+  version at_;
+  std::vector<row> nodes_;
+  std::vector<group_hint> hints_;
+  std::vector<roster_departure> departures_; // oldest first
+  std::uint64_t forgot_until_ = 0;
+};
+
+using roster_ptr = std::shared_ptr<const roster>;
+
+/// Whether this can be on a roster at all.
+bool acceptable(const roster_node& x);
+bool acceptable(const group_hint& x);
+
+/// Whether what a node says of itself is the same: all but its cordon.
+bool says_the_same(const roster_node& a, const roster_node& b);
+
+} // namespace legion::charter
