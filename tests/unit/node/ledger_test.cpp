@@ -155,6 +155,18 @@ TEST_SUITE("node/ledger") {
     CHECK(x.free().cpu_millis() == 500);
   }
 
+  TEST_CASE(
+      "a port that two promises of the journal claim is free once the one that has it is gone") {
+    auto x = a_ledger();
+    x.restore("a", needing(0, 0, 1), {20001});
+    x.restore("b", needing(0, 0, 1), {20001});
+    x.restore("c", needing(0, 0, 1), {});
+    x.gone("b");
+    CHECK(!x.claim_port("c", 20001));
+    x.gone("a");
+    CHECK(x.claim_port("c", 20001));
+  }
+
   TEST_CASE("host ports go round, and a stranger's is left alone for a while") {
     auto x = a_ledger();
     x.restore("old", needing(0, 0, 1), {20001});
