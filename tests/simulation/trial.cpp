@@ -454,8 +454,8 @@ private:
 
 const char* to_string(sabotage x) {
   constexpr const char* names[] = {
-      "none",        "double-booking", "second-accept", "swallowed-accept",
-      "silent-kill", "deaf-member",    "lost-answers",  "stale-orders", "forged-roster"};
+      "none",        "double-booking", "second-accept", "swallowed-accept", "silent-kill",
+      "deaf-member", "lost-answers",   "stale-orders",  "forged-roster"};
   return names[static_cast<unsigned>(x)];
 }
 
