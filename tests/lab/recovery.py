@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import shutil
 import signal
 import time
@@ -41,16 +42,45 @@ def ready(cluster, node, count, name="web"):
     return wait_for(f"{count} of {name} ready", lambda: exactly_named(cluster.ready_pods(node), count, name), 40)
 
 
+def cgroups_of(pid):
+    """The folders that its node made for what it runs."""
+    try:
+        lines = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return set()
+    found = set()
+    for line in lines:
+        _, names, path = line.split(":", 2)
+        parts = path.strip("/").split("/")
+        if "legion" in parts and len(parts) > parts.index("legion") + 1:
+            mine = "/".join(parts[:parts.index("legion") + 2])
+            for name in (names.removeprefix("name=") or "unified", *names.split(",")):
+                found.add(pathlib.Path("/sys/fs/cgroup") / name / mine)
+    return {x for x in found if x.is_dir()}
+
+
+def remove_cgroup(folder):
+    for path, _, _ in os.walk(folder, topdown=False):
+        try:
+            os.rmdir(path)
+        except OSError:
+            pass
+
+
 def lose(node, wipe=True):
     """The machine is gone: the node, what it ran, and its disk."""
     node.kill()
+    groups = set()
     for _ in range(5):
         for pid, _line in processes_in(node.data):
+            groups |= cgroups_of(pid)
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
     wait_for(f"nothing of {node.name} runs", lambda: not processes_in(node.data))
+    for folder in groups:
+        remove_cgroup(folder)
     if wipe:
         shutil.rmtree(node.data)
 

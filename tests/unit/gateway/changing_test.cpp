@@ -74,6 +74,23 @@ TEST_SUITE("gateway/changing") {
     CHECK_FALSE(said.has_refused());
   }
 
+  TEST_CASE("the version that a manifest or a scale expects goes along, apart from what is kept") {
+    auto text = std::string{web};
+    text.insert(text.find("name: web"), "resourceVersion: \"17\", ");
+    play it{apply_of({text})};
+    it.keeps(2, web_name);
+    it.start();
+    auto put = std::get<group_request>(it.one_ask().what).put();
+    CHECK(put.expected_version() == 17);
+    CHECK(put.what().metadata().resource_version() == 0);
+    auto what = scale_of(3);
+    what.mutable_scale()->set_expected_version(18);
+    play other{what};
+    other.keeps(2, web_name);
+    other.start();
+    CHECK(std::get<group_request>(other.one_ask().what).scale().expected_version() == 18);
+  }
+
   TEST_CASE("one bad document, and nothing is sent") {
     play it{apply_of({web, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bad}\n"})};
     it.start();

@@ -89,6 +89,24 @@ TEST_SUITE("manifest/resources") {
           == 0);
   }
 
+  TEST_CASE("resourceVersion is the version that must be there, and is not kept") {
+    auto with = [](const std::string& version) {
+      return "apiVersion: v1\nkind: Pod\nmetadata: {name: web, resourceVersion: " + version
+             + "}\nspec: {containers: [{name: a, command: [a]}]}\n";
+    };
+    auto x = only(with("\"17\""));
+    CHECK(x.metadata().resource_version() == 17);
+    CHECK(x.document().find("resourceVersion") == std::string::npos);
+    CHECK(x.document().find("\"name\":\"web\"") != std::string::npos);
+    CHECK(x.document() == only(with("null")).document());
+    CHECK(only(with("null")).metadata().resource_version() == 0);
+    CHECK(told(with("\"17\"")).empty());
+    for (auto text : {"\"x\"", "\"\"", "\"-1\"", "\"017\"", "\"99999999999999999999\""})
+      CHECK(told(with(text))
+            == "3:39: metadata.resourceVersion: found " + std::string{text}
+                   + ", allowed: a version as get -o yaml shows it, or none");
+  }
+
   TEST_CASE("a selector has to match the template's labels") {
     CHECK(only(deployment_with(" selector: {matchLabels: {app: web}}\n"))
               .deployment()
