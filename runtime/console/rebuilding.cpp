@@ -67,7 +67,7 @@ void print(std::ostream& out, const rebuild_reply& x) {
   std::map<alike, sums> all;
   for (const auto& y : x.groups()) {
     auto& to = all[{y.state(), y.node_name(), names_of(y.voters()),
-                    y.state() == "raised" ? "" : y.detail(), y.from_log()}];
+                    y.state() == "failed" ? y.detail() : "", y.from_log()}];
     to.groups.push_back(y.group());
     to.resources += y.resources();
     to.promises += y.promises();

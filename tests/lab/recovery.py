@@ -59,12 +59,13 @@ def cgroups_of(pid):
     return {x for x in found if x.is_dir()}
 
 
-def remove_cgroup(folder):
+def removed_cgroup(folder):
     for path, _, _ in os.walk(folder, topdown=False):
         try:
             os.rmdir(path)
         except OSError:
-            pass
+            return False  # who was killed has not been waited for yet
+    return True
 
 
 def lose(node, wipe=True):
@@ -79,8 +80,7 @@ def lose(node, wipe=True):
             except ProcessLookupError:
                 pass
     wait_for(f"nothing of {node.name} runs", lambda: not processes_in(node.data))
-    for folder in groups:
-        remove_cgroup(folder)
+    wait_for(f"{node.name}'s cgroups are gone", lambda: all(removed_cgroup(x) for x in groups))
     if wipe:
         shutil.rmtree(node.data)
 
