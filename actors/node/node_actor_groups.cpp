@@ -39,7 +39,8 @@ std::string why_absent(const node_state& s, std::uint32_t group) {
   if (damage && (damage->groups() >> group & 1) != 0)
     text += " any more, because its journal was damaged: " + damage->detail()
             + "; the damaged files are in " + damage->aside()
-            + ". If no other node holds what they held: legion-node --accept-loss";
+            + ". If no other node holds what they held: legionctl keepers rebuild, which begins "
+              "with the promises that nodes hold; without any: legion-node --accept-loss";
   return text;
 }
 

@@ -137,7 +137,8 @@ def two_of_three_lose_their_disks_and_the_third_raises_the_groups(bin_folder):
         check("idle" in last.ctl("get", "deployments").stdout, "what was scaled to zero is gone, though a log knew it")
         again = last.ctl("keepers", "rebuild", "3", check=False)
         check(again.returncode == 1 and "answers" in again.stderr, again.stderr)
-        # New machines in their places: the groups grow again.
+        # New machines in their places, once the charter can admit them: the groups grow again.
+        last.ctl("charter", "rebuild", "--force")
         c.join = wait_for("the survivor's join string", lambda: join_of(last))
         for node in (first, second):
             node.start("--join", c.join)
@@ -223,6 +224,30 @@ def a_zone_that_lost_all_its_nodes_is_restored_from_a_backup(bin_folder):
         check(refused.returncode == 1 and "does not check" in refused.stderr, refused.stderr)
 
 
+def a_damaged_journal_of_the_only_node_is_raised_from_its_promises(bin_folder):
+    with Cluster(bin_folder, 1) as c:
+        node, = c.nodes
+        apply(node, "web", 2)
+        mine = {name: pid_of(x) for name, x in ready(c, node, 2).items()}
+        node.kill()
+        log = node.data / "journal.db-wal"
+        with open(log, "r+b") as file:
+            file.seek(log.stat().st_size // 3)
+            text = file.read(200)
+            file.seek(-200, os.SEEK_CUR)
+            file.write(bytes(x ^ 0xff for x in text))
+        node.start().await_up()
+        wait_for("the damage is told", lambda: "JournalDamaged" in node.ctl("describe", "node", "n1", check=False).stdout)
+        refused = node.ctl("scale", "deployment", "web", "--replicas", "3", check=False)
+        check(refused.returncode == 3 and "keepers rebuild" in " ".join(refused.stderr.split()), refused.stderr)
+        told = rebuild(node)
+        check(sum(x["resources"] for x in told["keeperGroups"]) == 1 and not any(x["fromLog"] for x in told["keeperGroups"]), str(told))
+        node.ctl("scale", "deployment", "web", "--replicas", "3")
+        pods = ready(c, node, 3)
+        check(all(n in pods and pid_of(pods[n]) == p for n, p in mine.items()), f"{mine} did not go on: {pods.keys()}")
+
+
 tests = [two_of_three_lose_their_disks_and_the_third_raises_the_groups,
          old_members_that_return_together_stop_and_change_nothing,
-         a_zone_that_lost_all_its_nodes_is_restored_from_a_backup]
+         a_zone_that_lost_all_its_nodes_is_restored_from_a_backup,
+         a_damaged_journal_of_the_only_node_is_raised_from_its_promises]
