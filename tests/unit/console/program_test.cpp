@@ -365,8 +365,8 @@ TEST_SUITE("console/program") {
           == "Roster:       4 nodes, as of entry 9\n"
              "Voters:       legion-1, legion-2, legion-3\n"
              "Leader:       legion-2\n"
-             "Quorum:       legion-2 (leads), legion-1, legion-3: 3 of 3 are up, the quorum is "
-             "whole\n");
+             "Quorum:       legion-2 (leads), legion-1, legion-3: 3 of 3 are up, the quorum\n"
+             "              is whole\n");
     CHECK(run_words({"charter", target}).out
           == "Roster:       4 nodes, as of entry 9 of incarnation 5\n"
              "Voters:       legion-1, legion-2 (not heard), legion-3\n"
