@@ -73,8 +73,10 @@ def lose(node, wipe=True):
     node.kill()
     groups = set()
     for _ in range(5):
-        for pid, _line in processes_in(node.data):
+        pids = [pid for pid, _line in processes_in(node.data)]
+        for pid in pids:  # all of them before the first dies: the others may die with it
             groups |= cgroups_of(pid)
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:

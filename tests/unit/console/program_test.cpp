@@ -80,7 +80,7 @@ TEST_SUITE("console/program") {
       CHECK(x.out.empty());
     }
     for (auto* verb : {"apply", "get", "describe", "delete", "scale", "logs", "why", "cordon",
-                       "uncordon", "charter", "version", "completion"}) {
+                       "uncordon", "backup", "restore", "charter", "version", "completion"}) {
       auto x = run_words({verb, "--help"});
       CHECK(x.code == exit_done);
       CHECK(x.out.find("Examples:\n  ") != std::string::npos);
@@ -88,9 +88,8 @@ TEST_SUITE("console/program") {
     }
     CHECK(run_words({"--target", "x", "frobnicate"}).err
           == "error: there is no command 'frobnicate'; there are apply, get, describe, delete, "
-             "scale, "
-             "logs, why, cordon, uncordon, charter, simulate, version, completion\nsee: legionctl "
-             "--help\n");
+             "scale, logs, why, cordon, uncordon, backup, restore, keepers, charter, simulate, "
+             "version, completion\nsee: legionctl --help\n");
     CHECK(run_words({"scale", "deployment", "web"}).err
           == "error: --replicas is required\nsee: legionctl scale --help\n");
     CHECK(run_words({"--version"}).out == "legionctl " LEGION_VERSION "\n");

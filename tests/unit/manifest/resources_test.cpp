@@ -103,7 +103,7 @@ TEST_SUITE("manifest/resources") {
     CHECK(told(with("\"17\"")).empty());
     for (auto text : {"\"x\"", "\"\"", "\"-1\"", "\"017\"", "\"99999999999999999999\""})
       CHECK(told(with(text))
-            == "3:39: metadata.resourceVersion: found " + std::string{text}
+            == "3:40: metadata.resourceVersion: found " + std::string{text}
                    + ", allowed: a version as get -o yaml shows it, or none");
   }
 
