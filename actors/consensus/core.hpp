@@ -158,6 +158,9 @@ public:
   const member_id& leader() const { return leader_; } // null: not known
   const configuration& members() const { return log_.members(); }
   log_index commit() const { return commit_; }
+  /// It leads, or has heard its leader within an election timeout; who may not stand (a learner) keeps
+  /// the name of a leader that is gone, but not this.
+  bool leased(time_point now) const;
 
 private:
   /// What must be on disk before a message may leave.
@@ -214,7 +217,6 @@ private:
   bool may_vote() const;
   bool may_stand() const;
   bool hears_leader() const;
-  bool leased(time_point now) const;
   time_point election_at() const;
   void prompt(time_point now);
   void leader_lost(time_point now);

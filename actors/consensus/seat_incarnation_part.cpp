@@ -56,8 +56,9 @@ result<log_index> seat::raise(incarnation_number x, log_index above) {
   if (x <= incarnation() || x > most_incarnation)
     return fault{errc::conflict, setting_.name + " is of incarnation "
                                      + std::to_string(incarnation()) + " already"};
-  if (!core_->leader().null())
-    return fault{errc::conflict, setting_.name + " has a leader"};
+  if (core_->leased(holder_->now()))
+    return fault{errc::conflict,
+                 setting_.name + " has a leader, node " + core_->leader().node.short_text()};
   auto kept = records_->read(setting_.journal->records());
   if (!kept)
     return kept.why();

@@ -57,6 +57,18 @@ TEST_SUITE("consensus/changing") {
     CHECK(group.rules(0).propose_change(of({0, 1, 2}), group.now()));
   }
 
+  TEST_CASE("a learner whose leader is gone knows its name, but does not take it for a leader") {
+    few_members group{2, {}, 1};
+    REQUIRE(group.elect() == 0);
+    REQUIRE(group.rules(0).propose_change(of({0}, {1}), group.now()));
+    group.pass(milliseconds{300});
+    CHECK(group.rules(1).leased(group.now()));
+    group.cut_off(0);
+    group.pass(milliseconds{10'000});
+    CHECK(group.rules(1).leader() == member(0));
+    CHECK_FALSE(group.rules(1).leased(group.now()));
+  }
+
   TEST_CASE("a configuration holds from its entry on: while joint, both majorities decide (4.3)") {
     few_members group{5, {}, 3};
     auto leader = group.elect();
