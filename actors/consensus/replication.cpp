@@ -72,16 +72,19 @@ void core::feed(progress& x, time_point now) {
     commit_due_ = std::min(commit_due_, now + tuned_.commit_pause);
 }
 
-/// No answer in time: from what it is known to have, one message at a time; not at all to those who
-/// don't seem to be there.
+/// No answer in time: from what it is known to have, one message at a time; not at all to voters who
+/// don't seem to be there. A learner that has nothing yet can't be heard in this group: whoever lost
+/// the first message, or a log of before with it, is asked again now and then until it answers.
 void core::resend(progress& x, time_point now) {
   x.resend_at = time_point::max();
   if (x.fallen) {
     post(x.who, fence{x.match}, after::nothing);
     x.resend_at = now + tuned_.election_timeout;
-  } else if (!seems_up(x, now)) {
+  } else if (!seems_up(x, now) && (!x.parked || log_.members().votes(x.who))) {
     x.parked = true;
-  } else if (x.now == progress::mode::snapshot) {
+    if (!log_.members().votes(x.who))
+      x.resend_at = now + tuned_.election_timeout;
+  } else if (x.now == progress::mode::snapshot && !x.parked) {
     x.chunk_sent = x.chunk_received;
     x.opened = false;
   } else {

@@ -57,6 +57,19 @@ TEST_SUITE("consensus/changing") {
     CHECK(group.rules(0).propose_change(of({0, 1, 2}), group.now()));
   }
 
+  TEST_CASE("a learner that has nothing yet is asked until it answers") {
+    few_members group{2, {}, 1};
+    REQUIRE(group.elect() == 0);
+    group.deaf = 1;   // what has no log beats for no group
+    auto lost = true; // long enough for the leader to take it for gone
+    group.passes = [&](const message& m) { return !lost || m.to != member(1); };
+    REQUIRE(group.rules(0).propose_change(of({0}, {1}), group.now()));
+    group.pass(milliseconds{10'000});
+    lost = false;
+    group.pass(milliseconds{2'000});
+    CHECK(group[0].caught_up.size() == 1);
+  }
+
   TEST_CASE("a learner whose leader is gone knows its name, but does not take it for a leader") {
     few_members group{2, {}, 1};
     REQUIRE(group.elect() == 0);
