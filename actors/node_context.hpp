@@ -26,6 +26,9 @@ class census;
 namespace membership {
 class record_pool;
 }
+namespace charter {
+struct row_pool;
+}
 
 /// Who this node is, for as long as this process lives.
 struct identity {
@@ -78,6 +81,7 @@ struct node_context {
   std::shared_ptr<legion::census> census;       // every actor enrols at its spawn
   // One copy of equal member records for all nodes of a process; may be empty.
   std::shared_ptr<membership::record_pool> records;
+  std::shared_ptr<charter::row_pool> rows; // of rosters, as well
 
   /// Whether this node is the first of its cluster, with nobody to ask.
   bool founds() const { return !cluster.empty() && join.empty(); }

@@ -19,7 +19,7 @@ void recall(charter_pointer self, const std::vector<record>& replayed) {
     roster_state state;
     if (x.key() != "roster" || x.value().empty() || !state.ParseFromString(x.value()))
       continue;
-    if (auto read = charter::roster::from(state))
+    if (auto read = charter::roster::from(state, self->state.context->rows))
       self->state.known = std::make_shared<const charter::roster>(std::move(*read));
   }
 }
@@ -54,6 +54,7 @@ charter_core::behavior_type charter_actor(charter_pointer self, context_ptr cont
   auto& s = self->state;
   s.context = std::move(context);
   s.partners = std::move(partners);
+  s.fold = charter::roster{s.context->rows};
   s.random.seed(s.context->seed_for("charter"));
   self->set_default_handler(caf::drop);
   self->set_down_handler([self](const caf::down_msg& x) {

@@ -48,6 +48,10 @@ roster_ask what_is_known(const charter_shell& s) {
   return result;
 }
 
+charter::roster known_or_none(const charter_shell& s) {
+  return s.known ? *s.known : charter::roster{s.context->rows};
+}
+
 /// A member of an earlier incarnation of the charter stops when it hears of a later one.
 void learnt(charter_pointer self, charter::roster made) {
   auto& s = self->state;
@@ -84,7 +88,7 @@ void pull_next(charter_pointer self, std::vector<node_id> whom, std::size_t aske
   self->request(to, pull_time, what_is_known(s))
       .then(
           [self, whom, asked](const roster_state& x) {
-            auto made = self->state.known ? *self->state.known : charter::roster{};
+            auto made = known_or_none(self->state);
             switch (made.learn(x)) {
               case charter::roster::learnt::all:
                 learnt(self, std::move(made));
@@ -164,7 +168,7 @@ void write_known(charter_pointer self) {
 
 roster_ask on_news(charter_pointer self, const roster_state& x) {
   auto& s = self->state;
-  auto made = s.known ? *s.known : charter::roster{};
+  auto made = known_or_none(s);
   switch (made.learn(x)) {
     case charter::roster::learnt::all:
       learnt(self, std::move(made));

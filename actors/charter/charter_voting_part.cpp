@@ -40,8 +40,8 @@ public:
     roster_state read;
     if (!read.ParseFromString(state))
       return false;
-    auto made =
-        state.empty() ? result<charter::roster>{charter::roster{}} : charter::roster::from(read);
+    auto made = state.empty() ? result<charter::roster>{charter::roster{s.context->rows}}
+                              : charter::roster::from(read, s.context->rows);
     if (!made)
       return false;
     s.fold = std::move(*made);
@@ -156,15 +156,14 @@ public:
 
 void learn_zone(charter_pointer self) {
   auto& s = self->state;
-  self->request(s.partners.membership, list_time, list_members{})
+  self->request(s.partners.membership, list_time,
+                follow_members{caf::actor_cast<caf::strong_actor_ptr>(self)})
       .then(
           [self](const members_known& x) {
             auto& s = self->state;
             for (const auto& y : x.members)
               on_member(self, y);
             s.zone_known = true;
-            self->send(s.partners.membership,
-                       subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
             if (s.leads)
               review_soon(self, review_pause);
           },
@@ -221,14 +220,14 @@ void on_member(charter_pointer self, const member_change& x) {
     return;
   auto journal = consensus::journal_id::from_bytes(x.who.journal());
   auto [i, fresh] =
-      s.residents.try_emplace(id, group::resident{id, journal, x.state, now(self), false});
+      s.residents.try_emplace(id, group::resident{id, journal, x.state, x.since, false});
   if (!fresh && (i->second.state != x.state || i->second.journal != journal))
-    i->second = {id, journal, x.state, now(self), false};
+    i->second = {id, journal, x.state, x.since, false};
   auto& seen = s.zone[id];
   auto down = [](member_state y) { return y == member_dead || y == member_left; };
   auto back = down(seen.state) && !down(x.state);
   if (fresh || seen.state != x.state)
-    seen.since = now(self);
+    seen.since = x.since;
   seen.state = x.state;
   seen.name = x.who.name();
   seen.keeps = x.who.keeps() != 0;

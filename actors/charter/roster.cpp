@@ -27,8 +27,9 @@ std::strong_ordering compare(const group_hint& a, const group_hint& b) {
 
 template <class Hints>
 auto place_of_group(Hints& hints, std::uint32_t group) {
-  return std::lower_bound(hints.begin(), hints.end(), group,
-                          [](const group_hint& x, std::uint32_t y) { return x.group() < y; });
+  return std::lower_bound(
+      hints.begin(), hints.end(), group,
+      [](const roster::hint_row& x, std::uint32_t y) { return x->group() < y; });
 }
 
 } // namespace
@@ -55,8 +56,17 @@ bool says_the_same(const roster_node& a, const roster_node& b) {
   return said(a) == said(b);
 }
 
-result<roster> roster::from(const roster_state& x) {
-  roster result;
+roster::row roster::keep(roster_node x) const {
+  return pool_ ? pool_->nodes.keep(std::move(x))
+               : std::make_shared<const roster_node>(std::move(x));
+}
+
+roster::hint_row roster::keep(group_hint x) const {
+  return pool_ ? pool_->hints.keep(std::move(x)) : std::make_shared<const group_hint>(std::move(x));
+}
+
+result<roster> roster::from(const roster_state& x, row_pool_ptr rows) {
+  roster result{std::move(rows)};
   auto damaged = fault{errc::damaged, "the roster makes no sense"};
   if (x.since() != 0 || static_cast<std::size_t>(x.nodes_size()) > most_nodes
       || static_cast<std::size_t>(x.departures_size()) > most_departures)
@@ -66,13 +76,13 @@ result<roster> roster::from(const roster_state& x) {
     auto in_order = result.nodes_.empty() || result.nodes_.back()->id() < y.id();
     if (!acceptable(y) || !in_order)
       return damaged;
-    result.nodes_.push_back(std::make_shared<const roster_node>(y));
+    result.nodes_.push_back(result.keep(y));
   }
   for (const auto& y : x.hints()) {
-    auto in_order = result.hints_.empty() || result.hints_.back().group() < y.group();
+    auto in_order = result.hints_.empty() || result.hints_.back()->group() < y.group();
     if (!acceptable(y) || !in_order)
       return damaged;
-    result.hints_.push_back(y);
+    result.hints_.push_back(result.keep(y));
   }
   for (const auto& y : x.departures()) {
     if (!is_id(y.id()))
@@ -86,11 +96,21 @@ result<roster> roster::from(const roster_state& x) {
 void roster::put(roster_node x) {
   auto i = place_of(nodes_, x.id());
   auto known = i != nodes_.end() && (*i)->id() == x.id();
-  auto made = std::make_shared<const roster_node>(std::move(x));
+  auto made = keep(std::move(x));
   if (known)
     *i = std::move(made);
   else
     nodes_.insert(i, std::move(made));
+}
+
+void roster::put(group_hint x) {
+  auto i = place_of_group(hints_, x.group());
+  auto known = i != hints_.end() && (*i)->group() == x.group();
+  auto made = keep(std::move(x));
+  if (known)
+    *i = std::move(made);
+  else
+    hints_.insert(i, std::move(made));
 }
 
 void roster::remove(const node_id& id) {
@@ -131,14 +151,12 @@ void roster::admit(const roster_node& x) {
 void roster::hear(const group_hint& x) {
   if (!acceptable(x))
     return;
-  auto i = place_of_group(hints_, x.group());
-  auto known = i != hints_.end() && i->group() == x.group();
-  if (known && compare(x, *i) <= 0)
+  const auto* known = hint(group_id{x.group()});
+  if (known && compare(x, *known) <= 0)
     return;
-  if (!known)
-    i = hints_.insert(i, group_hint{});
-  *i = x;
-  i->set_changed(at_.index);
+  auto made = x;
+  made.set_changed(at_.index);
+  put(std::move(made));
 }
 
 void roster::apply(const charter_entry& x, version at) {
@@ -165,7 +183,7 @@ roster::learnt roster::learn(const roster_state& news) {
   if (at <= at_)
     return learnt::nothing;
   if (news.since() == 0) {
-    auto read = from(news);
+    auto read = from(news, pool_);
     if (!read)
       return learnt::nothing;
     *this = std::move(*read);
@@ -189,10 +207,7 @@ roster::learnt roster::learn(const roster_state& news) {
   for (const auto& x : news.hints()) {
     if (!acceptable(x))
       return learnt::nothing;
-    auto i = place_of_group(next.hints_, x.group());
-    if (i == next.hints_.end() || i->group() != x.group())
-      i = next.hints_.insert(i, group_hint{});
-    *i = x;
+    next.put(x);
   }
   next.forgot_until_ = news.forgot_until();
   std::erase_if(next.departures_, [&](const auto& x) { return x.changed() <= next.forgot_until_; });
@@ -224,7 +239,7 @@ const roster_node* roster::named(std::string_view text) const {
 
 const group_hint* roster::hint(group_id group) const {
   auto i = place_of_group(hints_, value(group));
-  return i != hints_.end() && i->group() == value(group) ? &*i : nullptr;
+  return i != hints_.end() && (*i)->group() == value(group) ? i->get() : nullptr;
 }
 
 roster_state roster::whole() const {
@@ -234,7 +249,7 @@ roster_state roster::whole() const {
   for (const auto& x : nodes_)
     *result.add_nodes() = *x;
   for (const auto& x : hints_)
-    *result.add_hints() = x;
+    *result.add_hints() = *x;
   for (const auto& x : departures_)
     *result.add_departures() = x;
   result.set_forgot_until(forgot_until_);
@@ -255,8 +270,8 @@ roster_state roster::since(version known) const {
     if (x->changed() > from)
       *result.add_nodes() = *x;
   for (const auto& x : hints_)
-    if (x.changed() > from || x.group() == value(charter_group)) // whom to ask for more
-      *result.add_hints() = x;
+    if (x->changed() > from || x->group() == value(charter_group)) // whom to ask for more
+      *result.add_hints() = *x;
   for (const auto& x : departures_)
     if (x.changed() > from)
       *result.add_departures() = x;

@@ -10,6 +10,7 @@
 #include "messages/charter.pb.h"
 #include "messages/fault.hpp"
 #include "messages/ids.hpp"
+#include "messages/message_pool.hpp"
 
 namespace legion::charter {
 
@@ -20,6 +21,13 @@ struct version {
 
   friend auto operator<=>(const version&, const version&) = default;
 };
+
+/// One copy of equal rows for all nodes of a process.
+struct row_pool {
+  message_pool<roster_node> nodes;
+  message_pool<group_hint> hints;
+};
+using row_pool_ptr = std::shared_ptr<row_pool>;
 
 /// Who is a member of the zone, and hints to who forms which group: the fold of the charter's
 /// entries, or a copy of it.
@@ -36,9 +44,13 @@ public:
   static constexpr std::size_t most_hinted = 16; // nodes in one hint
 
   using row = std::shared_ptr<const roster_node>;
+  using hint_row = std::shared_ptr<const group_hint>;
+
+  /// `rows`: where its rows are kept; null: each roster has its own.
+  explicit roster(row_pool_ptr rows = nullptr) : pool_(std::move(rows)) {}
 
   /// Of a snapshot or a record; fails with `damaged`.
-  static result<roster> from(const roster_state& x);
+  static result<roster> from(const roster_state& x, row_pool_ptr rows = nullptr);
 
   void apply(const charter_entry& x, version at);
   /// The same roster, where a later incarnation of the charter begins.
@@ -53,8 +65,8 @@ public:
   learnt learn(const roster_state& news);
 
   version at() const { return at_; }
-  const std::vector<row>& nodes() const { return nodes_; }        // sorted by id
-  const std::vector<group_hint>& hints() const { return hints_; } // sorted by group
+  const std::vector<row>& nodes() const { return nodes_; }      // sorted by id
+  const std::vector<hint_row>& hints() const { return hints_; } // sorted by group
   const roster_node* find(const node_id& id) const;
   /// By name, by id, or by at least 8 digits of the id; null if none or several match.
   const roster_node* named(std::string_view text) const;
@@ -66,15 +78,19 @@ public:
   roster_state since(version known) const;
 
 private:
+  row keep(roster_node x) const;
+  hint_row keep(group_hint x) const;
   void put(roster_node x);
+  void put(group_hint x);
   void remove(const node_id& id);
   void admit(const roster_node& x);
   void hear(const group_hint& x);
   bool name_is_free(const roster_node& x) const;
 
+  row_pool_ptr pool_;
   version at_;
   std::vector<row> nodes_;
-  std::vector<group_hint> hints_;
+  std::vector<hint_row> hints_;
   std::vector<roster_departure> departures_; // oldest first
   std::uint64_t forgot_until_ = 0;
 };

@@ -199,7 +199,7 @@ void survey::finish(const surroundings& at) {
   for (const auto& row : at.zone.rows()) {
     auto i = answered_.find(row.id());
     auto& view = nodes.emplace_back(i == answered_.end() ? node_view{} : i->second);
-    *view.mutable_member() = row.who;
+    *view.mutable_member() = row.who.get();
     const auto* listed =
         row.down() && at.zone.roster() ? at.zone.roster()->find(row.id()) : nullptr;
     if (listed) // it obeys once it is back

@@ -8,6 +8,12 @@ namespace legion::gateway {
 
 namespace {
 
+template <class Rows>
+auto place_of(Rows& rows, const node_id& id) {
+  return std::lower_bound(rows.begin(), rows.end(), id,
+                          [](const zone_members::row& x, const node_id& y) { return x.id() < y; });
+}
+
 std::uint64_t bit(group_id group) {
   return std::uint64_t{1} << (value(group) % groups_per_zone);
 }
@@ -26,37 +32,33 @@ std::string ago(std::chrono::milliseconds x) {
   return std::to_string(s / 86400) + " d";
 }
 
-void zone_members::on(const member& who, member_state state, time_point now) {
-  auto [i, fresh] = rows_.try_emplace(node_id::from_bytes(who.id()));
-  auto& x = i->second;
-  if (fresh || x.state != state || x.who.start() != who.start())
-    x.since = now;
-  x.who = who;
-  x.state = state;
+void zone_members::on(const shared_member& who, member_state state, time_point now) {
+  auto id = node_id::from_bytes(who.id());
+  auto i = place_of(rows_, id);
+  auto fresh = i == rows_.end() || i->id() != id;
+  if (fresh)
+    i = rows_.insert(i, row{who, state, now});
+  else if (i->state != state || i->who.start() != who.start())
+    i->since = now;
+  i->who = who;
+  i->state = state;
 }
 
 void zone_members::learn_leader(const node_id& node, group_id group) {
   leaders_[group] = node;
 }
 
-std::vector<zone_members::row> zone_members::rows() const {
-  std::vector<row> result;
-  for (const auto& [id, x] : rows_)
-    result.push_back(x);
-  return result;
-}
-
 const zone_members::row* zone_members::find(const node_id& who) const {
-  auto i = rows_.find(who);
-  return i == rows_.end() ? nullptr : &i->second;
+  auto i = place_of(rows_, who);
+  return i != rows_.end() && i->id() == who ? &*i : nullptr;
 }
 
 const zone_members::row* zone_members::named(std::string_view text) const {
   constexpr std::size_t fewest_digits = 8;
   const row* found = nullptr;
-  for (const auto& [id, x] : rows_) {
+  for (const auto& x : rows_) {
     auto matches =
-        x.who.name() == text || (text.size() >= fewest_digits && id.text().starts_with(text));
+        x.who.name() == text || (text.size() >= fewest_digits && x.id().text().starts_with(text));
     if (!matches)
       continue;
     // A node that was wiped and named again leaves its dead record behind.
@@ -70,21 +72,21 @@ const zone_members::row* zone_members::named(std::string_view text) const {
 
 std::vector<node_id> zone_members::living() const {
   std::vector<node_id> result;
-  for (const auto& [id, x] : rows_)
+  for (const auto& x : rows_)
     if (!x.down())
-      result.push_back(id);
+      result.push_back(x.id());
   return result;
 }
 
 std::vector<node_id> zone_members::keepers_of(group_id group) const {
   std::vector<group::candidate_keeper> candidates;
   const auto* hint = roster_ ? roster_->hint(group) : nullptr;
-  for (const auto& [id, x] : rows_) {
+  for (const auto& x : rows_) {
     auto hinted = hint
                   && std::find(hint->voters().begin(), hint->voters().end(), x.who.id())
                          != hint->voters().end();
     if (x.state != member_left)
-      candidates.push_back({id, !x.down(), x.who.keeps() | (hinted ? bit(group) : 0)});
+      candidates.push_back({x.id(), !x.down(), x.who.keeps() | (hinted ? bit(group) : 0)});
   }
   auto result = group::keepers_of(group, candidates);
   auto leader = leaders_.find(group);
@@ -98,7 +100,7 @@ std::vector<node_id> zone_members::keepers_of(group_id group) const {
 
 std::vector<group_id> zone_members::kept_groups() const {
   std::uint64_t all = 0;
-  for (const auto& [id, x] : rows_)
+  for (const auto& x : rows_)
     if (x.state != member_left)
       all |= x.who.keeps();
   std::vector<group_id> result;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "actors/charter/roster.hpp"
+#include "actors/membership/shared_member.hpp"
 #include "messages/ids.hpp"
-#include "messages/membership.pb.h"
 #include "messages/time.hpp"
 
 namespace legion::gateway {
@@ -19,7 +19,7 @@ namespace legion::gateway {
 class zone_members {
 public:
   struct row {
-    member who;
+    shared_member who;
     member_state state = member_alive;
     time_point since{}; // of this state, as this node saw it
 
@@ -27,7 +27,7 @@ public:
     bool down() const { return state == member_dead || state == member_left; }
   };
 
-  void on(const member& who, member_state state, time_point now);
+  void on(const shared_member& who, member_state state, time_point now);
 
   /// The charter's roster: cordons, and hints to who keeps what.
   void know(charter::roster_ptr x) { roster_ = std::move(x); }
@@ -36,7 +36,7 @@ public:
   /// A node proved that it leads a group.
   void learn_leader(const node_id& node, group_id group);
 
-  std::vector<row> rows() const;
+  const std::vector<row>& rows() const { return rows_; }
   const row* find(const node_id& who) const;
   /// By name, by id, or by at least 8 digits of the id; nothing if none or several match.
   const row* named(std::string_view text) const;
@@ -55,7 +55,7 @@ public:
   std::string with_state(const node_id& who, time_point now) const;
 
 private:
-  std::map<node_id, row> rows_;
+  std::vector<row> rows_;
   std::map<group_id, node_id> leaders_;
   charter::roster_ptr roster_; // null: not known
 };

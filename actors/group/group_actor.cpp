@@ -43,7 +43,6 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
     self->quit(x.reason);
   });
   take_seat(self, std::move(journal));
-  learn_zone(self);
   return {
       [self](group_request& x) { return on_request(self, x); },
       [self](const report& x) { return on_report(self, x); },

@@ -68,6 +68,7 @@ public:
   void read_refused(std::uint64_t read) override { dismiss_reader(self_, read); }
 
   void leads() override {
+    follow_zone(self_);
     if (self_->state.rules->gathering())
       return start_gathering(self_);
     start_keeping(self_);
@@ -77,6 +78,8 @@ public:
   void leads_no_more(bool deposed) override {
     stop_gathering(self_);
     stop_keeping(self_);
+    if (!self_->state.standing_back)
+      forget_zone(self_);
     if (deposed)
       dismiss_authors(self_);
   }
@@ -110,9 +113,9 @@ public:
     std::vector<node_id> result;
     if (!legion::leads(s))
       return result;
-    for (const auto& [id, x] : s.zone)
+    for (const auto& [x, who] : s.zone.rows())
       if (x.claims && (x.state == member_alive || x.state == member_suspect))
-        result.push_back(id);
+        result.push_back(x.id);
     return result;
   }
 

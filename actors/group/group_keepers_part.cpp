@@ -24,6 +24,8 @@ void start_keeper(group_pointer self, const group::resource_key& key) {
   auto* resource = s.rules->find(key);
   if (!resource || !s.keeps)
     return;
+  if (!s.spread && s.zone_known)
+    s.spread = std::make_shared<const keeper::member_table>(s.zone.for_keepers());
   auto& kept = s.keepers[key];
   auto as_of = s.core()->term() << 32 | (s.rules->index() + kept.restarts);
   kept.keeper = spawn_keeper(self->system(), s.context, s.group, *resource, s.core()->term(), as_of,

@@ -27,9 +27,10 @@ void ask_again(group_pointer self) {
 
 /// Nobody else is there: what is kept here stays here, as it does when the node stops.
 bool is_alone(const group_shell& state) {
-  return std::none_of(state.zone.begin(), state.zone.end(), [&](const auto& x) {
-    auto there = x.second.state == member_alive || x.second.state == member_suspect;
-    return there && x.first != state.context->self.id;
+  const auto& all = state.zone.rows();
+  return std::none_of(all.begin(), all.end(), [&](const auto& x) {
+    auto there = x.seen.state == member_alive || x.seen.state == member_suspect;
+    return there && x.seen.id != state.context->self.id;
   });
 }
 
@@ -45,7 +46,8 @@ departure let_go(group_pointer self, const consensus::member_id& who) {
   auto& s = self->state;
   s.choice->let_go(who);
   review_soon(self, milliseconds{0});
-  return s.choice->without(who, s.core()->describe(now(self)), residents(s), now(self));
+  return s.choice->without(who, s.core()->describe(now(self)), s.zone.residents(s.roster.get()),
+                           now(self));
 }
 
 void ask_leader(group_pointer self, const node_id& leader) {
@@ -78,9 +80,17 @@ void wait_for_leader(group_pointer self) {
 
 void try_to_leave(group_pointer self) {
   auto& s = self->state;
-  if (!s.standing_back)
+  if (!s.standing_back) {
+    if (!leads(s))
+      forget_zone(self);
     return;
-  if (!s.core() || s.seat->fenced() || !s.core()->members().has(s.core()->self()) || is_alone(s))
+  }
+  if (!s.core() || s.seat->fenced() || !s.core()->members().has(s.core()->self()))
+    return settle(self, false);
+  follow_zone(self);
+  if (!s.zone_known)
+    return ask_again(self);
+  if (is_alone(s))
     return settle(self, false);
   if (s.keeps)
     return on_departure(self, let_go(self, s.core()->self()));

@@ -27,20 +27,45 @@ void propose(group_pointer self, const consensus::configuration& wanted) {
     spdlog::debug("group members_refused group={} why=\"{}\"", value(s.group), done.why().detail);
 }
 
-} // namespace
-
-std::vector<group::resident> residents(const group_shell& state) {
-  std::vector<group::resident> result;
-  for (const auto& [id, x] : state.zone) {
-    result.push_back(x);
-    result.back().admitted = !state.roster || state.roster->find(id);
-  }
-  return result;
+/// The same question again does no harm: who follows is not told twice.
+void ask_zone(group_pointer self) {
+  auto& s = self->state;
+  auto current = [self, asked = ++s.zone_asked] { return asked == self->state.zone_asked; };
+  self->request(s.partners.membership, list_time,
+                follow_members{caf::actor_cast<caf::strong_actor_ptr>(self)})
+      .then(
+          [self, current](const members_known& x) {
+            if (!current())
+              return;
+            auto& s = self->state;
+            for (const auto& y : x.members)
+              on_member(self, y);
+            s.zone_known = true;
+            if (leads(s) && !s.core()->members().all().empty())
+              s.seat->tell_beats();
+            gather_zone(self);
+            on_spread_zone(self);
+            if (s.keeps)
+              review_soon(self, review_pause);
+            serve_authors(self);
+            s.seat->pump();
+          },
+          [self, current](caf::error& why) {
+            if (!current())
+              return;
+            spdlog::warn("group zone_unknown group={} why={}", value(self->state.group),
+                         fault_of(why).detail);
+            ask_zone(self);
+          });
 }
 
+} // namespace
+
 std::string name_of(const group_shell& state, const node_id& x) {
-  auto i = state.members.find(x);
-  return i == state.members.end() || i->second.name.empty() ? x.short_text() : i->second.name;
+  if (const auto* row = state.zone.find(x); row && !row->who.name().empty())
+    return row->who.name();
+  const auto* listed = state.roster ? state.roster->find(x) : nullptr;
+  return listed ? listed->name() : x.short_text();
 }
 
 void review_soon(group_pointer self, time_point::duration after) {
@@ -69,7 +94,7 @@ void review(group_pointer self, const review_members& x) {
   }
   auto now_is = s.core()->describe(now(self));
   hint(self, now_is);
-  auto plan = s.choice->plan(now_is, residents(s), may_move, now(self));
+  auto plan = s.choice->plan(now_is, s.zone.residents(s.roster.get()), may_move, now(self));
   if (plan.change) {
     propose(self, *plan.change);
   } else if (plan.lead && s.rules->resources().empty()) { // else what `why` remembers would be lost
@@ -84,25 +109,18 @@ void review(group_pointer self, const review_members& x) {
 
 void on_member(group_pointer self, const member_change& x) {
   auto& s = self->state;
+  if (!s.follows_zone)
+    return; // it was on its way
   auto id = node_id::from_bytes(x.who.id());
-  if (id.null())
-    return;
-  auto journal = consensus::journal_id::from_bytes(x.who.journal());
-  auto [i, fresh] = s.zone.try_emplace(id, group::resident{id, journal, x.state, now(self), false});
-  auto& mine = i->second;
-  if (!fresh && (mine.state != x.state || mine.journal != journal))
-    mine = {id, journal, x.state, now(self), mine.claims};
-  auto claims = (x.who.keeps() >> (value(s.group) % groups_per_zone) & 1) != 0;
-  if (std::exchange(mine.claims, claims) != claims && leads(s)
-      && !s.core()->members().all().empty())
+  auto news = s.zone.put(s.group, x.who, x.state, x.since);
+  if (news.claims && leads(s) && !s.core()->members().all().empty())
     s.seat->tell_beats();
-  gather_from(self, mine);
-  auto& row = s.members[id];
-  if (row.name == x.who.name() && row.start == x.who.start() && row.state == x.state)
+  if (const auto* row = s.zone.find(id))
+    gather_from(self, row->seen);
+  if (!news.matters)
     return;
-  if (s.choice && row.start != x.who.start())
+  if (s.choice && news.known_before && news.other_start)
     s.choice->welcome_back(id);
-  row = {x.who.name(), x.who.start(), x.state};
   if (s.keeps)
     review_soon(self, review_pause);
   if (!s.spreading && s.zone_known) {
@@ -137,33 +155,33 @@ void hint(group_pointer self, const consensus::core::status& x) {
 void on_spread_zone(group_pointer self) {
   auto& s = self->state;
   s.spreading = false;
-  s.spread = std::make_shared<const keeper::member_table>(s.members);
+  s.spread.reset();
+  if (!s.zone_known || s.rules->resources().empty())
+    return;
+  s.spread = std::make_shared<const keeper::member_table>(s.zone.for_keepers());
   for (auto& [key, kept] : s.keepers)
     if (kept.keeper)
       self->send(kept.keeper, zone_is{s.spread});
 }
 
-void learn_zone(group_pointer self) {
+void follow_zone(group_pointer self) {
   auto& s = self->state;
-  self->request(s.partners.membership, list_time, list_members{})
-      .then(
-          [self](const members_known& x) {
-            auto& s = self->state;
-            for (const auto& y : x.members)
-              on_member(self, y);
-            s.zone_known = true;
-            gather_zone(self);
-            self->send(self, spread_zone{});
-            self->send(s.partners.membership,
-                       subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
-            serve_authors(self);
-            s.seat->pump();
-          },
-          [self](caf::error& why) {
-            spdlog::warn("group zone_unknown group={} why={}", value(self->state.group),
-                         fault_of(why).detail);
-            learn_zone(self);
-          });
+  if (std::exchange(s.follows_zone, true))
+    return;
+  ask_zone(self);
+}
+
+void forget_zone(group_pointer self) {
+  auto& s = self->state;
+  if (!std::exchange(s.follows_zone, false))
+    return;
+  self->send(s.partners.membership, unfollow_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
+  ++s.zone_asked;
+  s.zone = {};
+  s.zone_known = false;
+  s.spread.reset();
+  if (s.choice)
+    s.choice->welcome_all_back(); // who still wants to leave asks again
 }
 
 } // namespace legion

@@ -119,16 +119,16 @@ void begin(group_pointer self) {
   ++s.gather.generation;
   s.gather.looks_again = false;
   auto& rules = s.gather.rules.emplace();
-  for (const auto& [id, x] : s.zone)
-    if (s.rules->gathered(id))
-      rules.know(id);
+  for (const auto& x : s.zone.rows())
+    if (s.rules->gathered(x.seen.id))
+      rules.know(x.seen.id);
   if (s.rules->gathered(s.context->self.id))
     rules.know(s.context->self.id);
   group::resident here;
   here.id = s.context->self.id;
   gather(self, rules.on_resident(here));
-  for (const auto& [id, x] : s.zone)
-    gather(self, rules.on_resident(x));
+  for (const auto& x : s.zone.rows())
+    gather(self, rules.on_resident(x.seen));
 }
 
 } // namespace
@@ -272,8 +272,8 @@ void ask_late_holders(group_pointer self) {
     return;
   if (!s.gather.rules)
     return begin(self);
-  for (const auto& [id, x] : s.zone)
-    gather(self, s.gather.rules->on_resident(x));
+  for (const auto& x : s.zone.rows())
+    gather(self, s.gather.rules->on_resident(x.seen));
 }
 
 } // namespace legion

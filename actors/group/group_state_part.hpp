@@ -15,6 +15,7 @@
 #include "actors/group/group_lease_part.hpp"
 #include "actors/group/member_plan.hpp"
 #include "actors/group/state.hpp"
+#include "actors/group/zone_table.hpp"
 #include "actors/keeper/keeper_actor.hpp"
 #include "messages/random.hpp"
 
@@ -126,13 +127,14 @@ struct group_shell {
   std::map<std::uint64_t, group_author> readers; // by read
 
   std::map<group::resource_key, resource_keeper> keepers;
-  std::map<node_id, group::resident> zone;
-  keeper::member_table members;    // as it is
+  group::zone_table zone;          // while it is followed
+  bool follows_zone = false;       // it leads, or leaves
+  std::uint64_t zone_asked = 0;    // how often
+  bool zone_known = false;         // as of the answer
   keeper::member_table_ptr spread; // as the keepers were last told; null while it is not known
+  bool spreading = false;
   std::optional<group::member_rules> choice;
   charter::roster_ptr roster; // null: not known
-  bool zone_known = false;
-  bool spreading = false;
   std::optional<time_point> review_at;
   std::uint64_t review_generation = 0;
   time_point next_move; // not before, what is healthy may move
@@ -189,7 +191,9 @@ void on_keeper_down(group_pointer self, const caf::down_msg& x);
 
 // group_members_part.cpp: the zone, and who of it is in the group
 
-void learn_zone(group_pointer self);
+/// From now on it knows the zone, which only those who lead or leave need: a node is in many groups.
+void follow_zone(group_pointer self);
+void forget_zone(group_pointer self);
 void on_member(group_pointer self, const member_change& x);
 void on_spread_zone(group_pointer self);
 void on_roster(group_pointer self, const roster_known& x);
@@ -197,7 +201,6 @@ void review(group_pointer self, const review_members& x);
 /// The charter hears who the members are, as of what is committed.
 void hint(group_pointer self, const consensus::core::status& x);
 void review_soon(group_pointer self, time_point::duration after);
-std::vector<group::resident> residents(const group_shell& state);
 std::string name_of(const group_shell& state, const node_id& x);
 
 // group_leaving_part.cpp: what becomes of the group when a node of it drains
@@ -217,7 +220,7 @@ void stop_gathering(group_pointer self);
 void gather_zone(group_pointer self);
 /// The group was raised by others meanwhile: who asked for it here is told so.
 void dismiss_raisers(group_pointer self);
-/// A node came alive, or is dead.
+/// A node came alive, or is dead, or did not change.
 void gather_from(group_pointer self, const group::resident& x);
 void on_gather_again(group_pointer self, const gather_again& x);
 /// All was gathered, and that is committed.

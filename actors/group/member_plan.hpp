@@ -66,6 +66,7 @@ public:
   void welcome_back(const node_id& who) {
     std::erase_if(leaving_, [&](const consensus::member_id& x) { return x.node == who; });
   }
+  void welcome_all_back() { leaving_.clear(); }
   /// What becomes of the group without it, as things stand.
   departure without(const consensus::member_id& who, const consensus::core::status& now_is,
                     const std::vector<resident>& zone, time_point now) const;

@@ -1,5 +1,7 @@
 #include "actors/membership/membership_actor.hpp"
 
+#include <algorithm>
+
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -116,7 +118,7 @@ void perform(membership_pointer self, membership::tell_change& x) {
   spdlog::info("membership member name={} id={} start={} version={} state={}", x.who.name(),
                node_id::from_bytes(x.who.id()).short_text(), x.who.start(), x.who.version(),
                member_state_Name(x.state));
-  auto message = caf::make_message(member_change{std::move(x.who), x.state});
+  auto message = caf::make_message(member_change{std::move(x.who), x.state, now(self)});
   for (auto& who : self->state.subscribers)
     who->enqueue(self->ctrl(), caf::make_message_id(), message, self->context());
 }
@@ -174,15 +176,27 @@ members_known all_members(membership_pointer self) {
   result.cluster = self->state.rules->cluster();
   result.join_trouble = self->state.join_trouble;
   for (auto& e : self->state.rules->members().all())
-    result.members.push_back({membership::record_of(e), e.state});
+    result.members.push_back({membership::record_of(e), e.state, e.changed});
   return result;
 }
 
+void tell_from_now_on(membership_pointer self, const caf::strong_actor_ptr& who) {
+  auto& all = self->state.subscribers;
+  if (!who || std::find(all.begin(), all.end(), who) != all.end())
+    return;
+  self->monitor(who);
+  all.push_back(who);
+}
+
+void tell_no_more(membership_pointer self, const caf::strong_actor_ptr& who) {
+  if (who && std::erase(self->state.subscribers, who) > 0)
+    self->demonitor(who->address());
+}
+
 void subscribe(membership_pointer self, const subscribe_members& x) {
+  tell_from_now_on(self, x.who);
   if (!x.who)
     return;
-  self->monitor(x.who);
-  self->state.subscribers.push_back(x.who);
   for (auto& change : all_members(self).members)
     x.who->enqueue(self->ctrl(), caf::make_message_id(), caf::make_message(std::move(change)),
                    self->context());
@@ -282,6 +296,11 @@ inner_handle::behavior_type membership_actor(membership_pointer self, context_pt
       },
       [self](list_members) { return all_members(self); },
       [self](const subscribe_members& x) { subscribe(self, x); },
+      [self](const follow_members& x) {
+        tell_from_now_on(self, x.who);
+        return all_members(self);
+      },
+      [self](const unfollow_members& x) { tell_no_more(self, x.who); },
       [self](const describe_self& x) {
         perform_all(self, self->state.rules->describe(x.record, now(self)));
       },

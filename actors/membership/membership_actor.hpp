@@ -9,6 +9,7 @@
 #include "actors/membership/shared_member.hpp"
 #include "actors/message_types.hpp"
 #include "actors/node_context.hpp"
+#include "messages/time.hpp"
 
 namespace legion {
 
@@ -16,6 +17,7 @@ namespace legion {
 struct member_change {
   shared_member who;
   member_state state = member_alive;
+  time_point since; // when that became known here
 };
 
 /// Tells `who` of every change from now on, after all that is known now. `who` must accept
@@ -26,6 +28,15 @@ struct subscribe_members {
 
 /// Asks for all that is known, dead members included.
 struct list_members {};
+
+/// As `subscribe_members`, but what is known now is the answer.
+struct follow_members {
+  caf::strong_actor_ptr who;
+};
+/// Tells `who` nothing more.
+struct unfollow_members {
+  caf::strong_actor_ptr who;
+};
 
 struct members_known {
   std::string cluster;                // 16 bytes; empty before a join
@@ -57,6 +68,8 @@ struct leave_zone {};
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::member_change)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::subscribe_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::list_members)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::follow_members)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::unfollow_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::members_known)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_self)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::connection_hint)
@@ -66,14 +79,16 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::leave_zone)
 namespace legion {
 
 /// Path "membership". The first three messages come from other nodes.
-using membership_handle = caf::typed_actor<caf::reacts_to<swim_packet>,                        //
-                                           caf::replies_to<join_request>::with<join_reply>,    //
-                                           caf::replies_to<member_list>::with<member_list>,    //
-                                           caf::replies_to<list_members>::with<members_known>, //
-                                           caf::reacts_to<subscribe_members>,                  //
-                                           caf::reacts_to<describe_self>,                      //
-                                           caf::reacts_to<connection_hint>,                    //
-                                           caf::reacts_to<admit_through>,                      //
+using membership_handle = caf::typed_actor<caf::reacts_to<swim_packet>,                          //
+                                           caf::replies_to<join_request>::with<join_reply>,      //
+                                           caf::replies_to<member_list>::with<member_list>,      //
+                                           caf::replies_to<list_members>::with<members_known>,   //
+                                           caf::reacts_to<subscribe_members>,                    //
+                                           caf::replies_to<follow_members>::with<members_known>, //
+                                           caf::reacts_to<unfollow_members>,                     //
+                                           caf::reacts_to<describe_self>,                        //
+                                           caf::reacts_to<connection_hint>,                      //
+                                           caf::reacts_to<admit_through>,                        //
                                            caf::reacts_to<leave_zone>>;
 
 /// Joins through `context.join`, or founds a cluster, and keeps the zone's member list. Who asks it

@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/census/census.hpp"
+#include "actors/charter/roster.hpp"
 #include "actors/membership/record_pool.hpp"
 #include "messages/check.hpp"
 
@@ -61,7 +62,8 @@ node_id id_of(const std::string& public_key) {
 cluster::cluster(cluster_options options)
     : options_(options), random_(options.seed), system_(random_()),
       network_(random_(), system_.time().as_run_later()),
-      records_(std::make_shared<membership::record_pool>()) {
+      records_(std::make_shared<membership::record_pool>()),
+      rows_(std::make_shared<charter::row_pool>()) {
   LEGION_CHECK(options_.nodes > 0 && options_.zone_size > 0);
   take_logger();
   for (std::uint32_t i = 0; i < options_.nodes; ++i)
@@ -229,6 +231,7 @@ void cluster::start(std::uint32_t index) {
   context.wall_clock = [this] { return wall_clock(); };
   context.boot_clock = [this, index] { return boot_clock(index); };
   context.records = records_;
+  context.rows = rows_;
   context.broken = options_.broken;
   context.join = contacts_of(index);
   if (x.joined || context.join.empty())

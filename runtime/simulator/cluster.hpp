@@ -140,6 +140,7 @@ private:
   transport::simulated::network network_;
   std::string clusters_; // 16 bytes a zone
   std::shared_ptr<membership::record_pool> records_;
+  std::shared_ptr<charter::row_pool> rows_;
   std::deque<virtual_node> nodes_;
   std::map<node_id, std::uint32_t> numbers_;
   std::vector<std::string> errors_;

@@ -249,13 +249,14 @@ class EtcdCluster:
         wait_for("etcd is whole", self.whole, 60)
 
     def leader(self):
-        leaders = {}
-        for i in range(3):
-            told = self.client(i).status()
-            header = dict(fields(told[1]))
-            leaders[header[2]] = i
-            leader = told[4]
-        return leaders[leader]
+        def told():
+            leaders, leader = {}, 0
+            for i in range(3):
+                status = self.client(i).status()
+                leaders[dict(fields(status[1]))[2]] = i
+                leader = status.get(4, 0)  # absent while it knows none
+            return [leaders[leader]] if leader in leaders else []
+        return wait_for("etcd has a leader", told, 30)[0]
 
     def client(self, index):
         return EtcdClient(self.grpc, self.clients[index])

@@ -77,26 +77,29 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
 }
 
 membership_handle::behavior_type membership_actor(membership_handle::pointer, play_ptr play) {
+  auto known = [play] {
+    members_known result;
+    for (const auto& [number, x] : play->nodes) {
+      member_change change;
+      member who;
+      who.set_id(x.id.bytes());
+      who.set_name(x.name);
+      who.set_start(1);
+      who.set_keeps(x.keeps);
+      change.who = std::move(who);
+      change.state = x.state;
+      result.members.push_back(change);
+    }
+    return result;
+  };
   return {
       [](const swim_packet&) {},
       [](const join_request&) { return join_reply{}; },
       [](const member_list& x) { return x; },
-      [play](const list_members&) {
-        members_known result;
-        for (const auto& [number, x] : play->nodes) {
-          member_change change;
-          member who;
-          who.set_id(x.id.bytes());
-          who.set_name(x.name);
-          who.set_start(1);
-          who.set_keeps(x.keeps);
-          change.who = std::move(who);
-          change.state = x.state;
-          result.members.push_back(change);
-        }
-        return result;
-      },
+      [known](const list_members&) { return known(); },
       [](const subscribe_members&) {},
+      [known](const follow_members&) { return known(); },
+      [](const unfollow_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
       [](const admit_through&) {},

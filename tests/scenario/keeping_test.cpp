@@ -134,24 +134,27 @@ slow_store::behavior_type store_actor(slow_store::pointer self, play_ptr play) {
 }
 
 membership_handle::behavior_type membership_actor(membership_handle::pointer, play_ptr play) {
+  auto known = [play] {
+    members_known result;
+    for (const auto& x : play->nodes) {
+      member_change change;
+      member who;
+      who.set_id(x.id.bytes());
+      who.set_name(x.name);
+      who.set_start(1);
+      change.who = std::move(who);
+      result.members.push_back(change);
+    }
+    return result;
+  };
   return {
       [](const swim_packet&) {},
       [](const join_request&) { return join_reply{}; },
       [](const member_list& x) { return x; },
-      [play](const list_members&) {
-        members_known result;
-        for (const auto& x : play->nodes) {
-          member_change change;
-          member who;
-          who.set_id(x.id.bytes());
-          who.set_name(x.name);
-          who.set_start(1);
-          change.who = std::move(who);
-          result.members.push_back(change);
-        }
-        return result;
-      },
+      [known](const list_members&) { return known(); },
       [](const subscribe_members&) {},
+      [known](const follow_members&) { return known(); },
+      [](const unfollow_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
       [](const admit_through&) {},

@@ -59,6 +59,8 @@ membership_handle::behavior_type wire_actor(membership_handle::pointer self, pla
       },
       [](const list_members&) { return members_known{}; },
       [](const subscribe_members&) {},
+      [](const follow_members&) { return members_known{}; },
+      [](const unfollow_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
       [](const admit_through&) {},
