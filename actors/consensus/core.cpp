@@ -196,7 +196,7 @@ void core::compose_write(work& out) {
     ballot_sequence_ = sequence_;
   ballot_dirty_ = false;
   if (installing_) {
-    restoring_.emplace_back(sequence_, *installing_);
+    restoring_.push_back({sequence_, *installing_});
     x.installed = std::move(installing_);
     installing_.reset();
   }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -298,16 +297,16 @@ private:
   std::uint64_t ballot_sequence_ = 0; // of the newest write that changed the ballot
   std::uint64_t written_ = 0;
   log_index durable_ = 0;
-  std::deque<pending_write> writing_;
-  std::deque<std::pair<std::uint64_t, snapshot>> restoring_; // with the sequence of its write
+  lean_queue<pending_write> writing_;
+  lean_queue<std::pair<std::uint64_t, snapshot>> restoring_; // with the sequence of its write
   std::vector<held_message> held_;
   std::vector<message> outbox_;
-  std::deque<message> own_; // from this member to itself
+  lean_queue<message> own_; // from this member to itself
 
   log_index commit_ = 0;
   log_index handed_ = 0;
   log_index applied_ = 0;
-  std::deque<handed_out> unapplied_;
+  lean_queue<handed_out> unapplied_;
   std::size_t unapplied_bytes_ = 0;
 
   // Elections.
@@ -335,8 +334,8 @@ private:
 
   // Reads.
   std::uint64_t reads_ = 0;
-  std::deque<waiting_read> waiting_;
-  std::deque<waiting_read> granted_;
+  lean_queue<waiting_read> waiting_;
+  lean_queue<waiting_read> granted_;
   std::uint64_t round_ = 0;
   std::uint64_t agreed_round_ = 0;
   time_point confirm_again_ = time_point::max();

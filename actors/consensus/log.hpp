@@ -1,9 +1,9 @@
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <vector>
 
+#include "actors/consensus/lean_queue.hpp"
 #include "actors/consensus/message.hpp"
 
 namespace legion::consensus {
@@ -62,7 +62,7 @@ private:
 
   log_index base_ = 0;
   term_number base_term_ = 0;
-  std::deque<entry_ref> entries_;
+  lean_queue<entry_ref> entries_;
   std::size_t bytes_ = 0;
   std::vector<decided> history_{1}; // the first holds as of `base_`
 };

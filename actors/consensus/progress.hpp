@@ -1,9 +1,9 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <utility>
 
+#include "actors/consensus/lean_queue.hpp"
 #include "actors/consensus/message.hpp"
 #include "actors/consensus/options.hpp"
 
@@ -62,7 +62,7 @@ private:
     log_index last = 0;
     std::size_t bytes = 0;
   };
-  std::deque<flight> window_;
+  lean_queue<flight> window_;
   std::size_t window_bytes_ = 0;
 };
 
