@@ -14,9 +14,6 @@
 namespace legion::store::sqlite {
 namespace {
 
-/// Pages of write-ahead log before they are copied into the database: 4 MiB.
-constexpr int checkpoint_pages = 1000;
-
 constexpr const char* settings = "PRAGMA page_size=4096;"
                                  "PRAGMA journal_mode=WAL;"
                                  "PRAGMA synchronous=FULL;"
@@ -224,8 +221,6 @@ result<void> journal_file::commit(const std::deque<waiting_batch>& batches, clea
   for (auto& x : batches)
     live_.add(next_++, x.batch);
   note_rows_to_clear();
-  if (wal_pages_ >= checkpoint_pages)
-    checkpoint();
   return {};
 }
 
@@ -247,6 +242,7 @@ void journal_file::checkpoint() {
   auto code = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (code)
     (void)failed(code, "checkpoint"); // ends the process if a sync failed; else the next one tries
+  wal_pages_ = 0;                     // of what follows; a commit counts those of a log that stays
 }
 
 } // namespace legion::store::sqlite

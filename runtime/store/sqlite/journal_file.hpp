@@ -42,7 +42,17 @@ public:
   enum class clearing { yes, later };
   result<void> commit(const std::deque<waiting_batch>& batches, clearing how = clearing::yes);
 
+  /// The write-ahead log is long enough to be copied into the database: soon, when nothing else is
+  /// to do; or now, though somebody waits.
+  bool wants_checkpoint() const { return wal_pages_ >= soon_pages; }
+  bool needs_checkpoint() const { return wal_pages_ >= most_pages; }
+  /// Takes some milliseconds, and syncs twice.
+  void checkpoint();
+
 private:
+  static constexpr int soon_pages = 250;  // 1 MiB
+  static constexpr int most_pages = 2000; // 8 MiB
+
   explicit journal_file(std::string path) : path_(std::move(path)) {}
 
   fault failed(int code, const std::string& doing) const;
@@ -54,7 +64,6 @@ private:
   result<void> write_all(const std::deque<waiting_batch>& batches);
   result<void> clear_rows();
   void note_rows_to_clear();
-  void checkpoint();
 
   std::string path_;
   std::string id_;

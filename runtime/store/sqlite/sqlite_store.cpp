@@ -21,6 +21,8 @@ using clock = std::chrono::steady_clock;
 constexpr auto cure = "; free space there: changes are taken again once there is some";
 /// While the disk is full, space is looked for so often.
 constexpr auto look_again = std::chrono::seconds{1};
+/// Nothing to write for so long: the moment to tidy up.
+constexpr auto lull = std::chrono::milliseconds{100};
 /// Beside the ballast, so much must fit before the disk counts as having space.
 constexpr std::size_t least_space = 256 * 1024;
 
@@ -78,10 +80,16 @@ private:
       {
         std::unique_lock guard{mutex_};
         auto ready = [this] { return stopping_ || !waiting_.empty(); };
+        auto tidies = file_->wants_checkpoint();
         if (full_)
           wake_.wait_until(guard, look_at_, ready);
-        else
+        else if (!tidies)
           wake_.wait(guard, ready);
+        else if (!wake_.wait_for(guard, lull, ready)) {
+          guard.unlock();
+          file_->checkpoint();
+          continue;
+        }
         if (waiting_.empty() && stopping_)
           return;
         taken.swap(waiting_);
@@ -89,6 +97,8 @@ private:
       }
       if (!taken.empty())
         write(taken);
+      if (file_->needs_checkpoint()) // after those who wait were told
+        file_->checkpoint();
     }
   }
 
