@@ -63,7 +63,8 @@ cluster::cluster(cluster_options options)
     : options_(options), random_(options.seed), system_(random_()),
       network_(random_(), system_.time().as_run_later()),
       records_(std::make_shared<membership::record_pool>()),
-      rows_(std::make_shared<charter::row_pool>()) {
+      rows_(std::make_shared<charter::row_pool>()),
+      values_(std::make_shared<store::memory::value_pool>()) {
   LEGION_CHECK(options_.nodes > 0 && options_.zone_size > 0);
   take_logger();
   for (std::uint32_t i = 0; i < options_.nodes; ++i)
@@ -161,7 +162,7 @@ void cluster::make_node(std::uint32_t index) {
   auto& hostname = x.offers.labels.emplace_back();
   hostname.set_key("kubernetes.io/hostname");
   hostname.set_value(x.self.name);
-  x.disk = std::make_unique<store::memory::disk>(random_(), system_.time().as_run_later());
+  x.disk = std::make_unique<store::memory::disk>(random_(), system_.time().as_run_later(), values_);
   x.machine = std::make_unique<drivers::fake::machine>(
       random_(), drivers::fake::surroundings{
                      system_.time().as_run_later(), [this] { return now(); },

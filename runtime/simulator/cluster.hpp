@@ -141,6 +141,7 @@ private:
   std::string clusters_; // 16 bytes a zone
   std::shared_ptr<membership::record_pool> records_;
   std::shared_ptr<charter::row_pool> rows_;
+  std::shared_ptr<store::memory::value_pool> values_;
   std::deque<virtual_node> nodes_;
   std::map<node_id, std::uint32_t> numbers_;
   std::vector<std::string> errors_;

@@ -148,7 +148,22 @@ TEST_SUITE("store/memory") {
     time.run_until(1s);
     CHECK(old_sink.heard.empty());
     CHECK(new_sink.heard == std::vector<std::string>{"1"});
-    CHECK(d.records().at("a") == "new");
+    CHECK(*d.records().at("a") == "new");
+  }
+
+  TEST_CASE(
+      "disks that share a pool keep one copy of equal long values, and forget it with the last") {
+    auto pool = std::make_shared<store::memory::value_pool>();
+    std::string text(store::memory::value_pool::shortest, 'x');
+    auto a = pool->keep(text);
+    auto b = pool->keep(text);
+    CHECK(a == b);
+    CHECK(pool->keep("short") != pool->keep("short"));
+    CHECK(pool->size() == 1);
+    a.reset();
+    CHECK(*b == text);
+    b.reset();
+    CHECK(pool->size() == 0);
   }
 }
 
