@@ -38,9 +38,10 @@ void begin_hash(crypto_generichash_state& x, std::size_t size = whole_hash_bytes
   crypto_generichash_init(&x, nullptr, 0, size);
 }
 
-std::string end_hash(crypto_generichash_state x, std::size_t size = whole_hash_bytes) {
+std::string end_hash(const crypto_generichash_state& x, std::size_t size = whole_hash_bytes) {
+  auto ended = x;
   std::string result(size, '\0');
-  crypto_generichash_final(&x, reinterpret_cast<unsigned char*>(result.data()), size);
+  crypto_generichash_final(&ended, reinterpret_cast<unsigned char*>(result.data()), size);
   return result;
 }
 

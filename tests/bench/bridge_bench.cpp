@@ -1,5 +1,5 @@
-// Round trips between two typed handles in two processes: Legion's bridge against CAF's BASP, same
-// payload, same run.
+// Round trips between two typed handles in two processes: Legion's bridge, on the threads that a
+// node has, against CAF's BASP, on CAF's own; same payload, same run.
 //
 //   bridge_bench [seconds a measurement] [rounds]
 
@@ -26,6 +26,7 @@
 #include "actors/bridge/bridge_actor.hpp"
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
+#include "runtime/node/scheduler.hpp"
 #include "runtime/transport/zeromq/zeromq.hpp"
 #include "tests/unit/transport/zeromq_nodes.hpp"
 
@@ -72,6 +73,14 @@ struct config : caf::actor_system_config {
     set("scheduler.max-threads", 2);
     set("middleman.enable-automatic-connections", false);
     add_message_types<caf::id_block::legion>();
+  }
+};
+
+/// As legion-node has it.
+struct node_config : config {
+  node_config() {
+    load<node_process::scheduler>();
+    set("scheduler.max-throughput", std::size_t{64});
   }
 };
 
@@ -167,7 +176,7 @@ double legion_round(double for_seconds) {
   nodes::keys here, there;
   return in_two_processes(
       [&](auto until_end) {
-        config c;
+        node_config c;
         caf::actor_system system{c};
         auto bridge = spawn_bridge(system, context_of(there), std::make_shared<census>());
         bridge->directory->publish("server",
@@ -175,7 +184,7 @@ double legion_round(double for_seconds) {
         until_end();
       },
       [&] {
-        config c;
+        node_config c;
         caf::actor_system system{c};
         double result = 0;
         {
