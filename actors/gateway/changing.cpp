@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "actors/group/whereabouts.hpp"
 #include "messages/manifest/manifest.hpp"
@@ -10,7 +11,6 @@ namespace legion::gateway {
 
 namespace {
 
-constexpr std::size_t most_under_way = 16;
 constexpr int most_replicas = 100'000;
 
 bool by_default(const resource& x) {
@@ -25,7 +25,7 @@ changing::changing(api_request what) : what_(std::move(what)) {}
 effects changing::start(const surroundings& at) {
   if (auto ended = plan())
     return *ended;
-  return advance(at);
+  return begin(at);
 }
 
 std::optional<effects> changing::plan() {
@@ -58,10 +58,10 @@ std::optional<effects> changing::plan() {
   if (auto ended = read_files())
     return ended;
   std::set<std::string> seen;
-  for (const auto& x : entries_)
-    if (!seen.insert(shown(x.name)).second)
-      return refuse(refusal_invalid, shown(x.name) + " is named twice: once is allowed");
-  if (entries_.empty() && !(what_.has_apply() && what_.apply().dry_run()))
+  for (const auto& name : names_)
+    if (!seen.insert(shown(name)).second)
+      return refuse(refusal_invalid, shown(name) + " is named twice: once is allowed");
+  if (names_.empty() && !(what_.has_apply() && what_.apply().dry_run()))
     return refuse(refusal_invalid, "nothing is named: no document holds a resource");
   return {};
 }
@@ -109,75 +109,51 @@ std::optional<effects> changing::read_files() {
 }
 
 void changing::add(const resource_name& name, group_request what) {
-  what.set_group(value(group::group_of(name)));
-  what.set_request_id(part_id(what_.request_id(), entries_.size()));
-  auto id = ids_.next();
-  by_id_[id] = entries_.size();
-  entries_.push_back({name, errand{id, std::move(what), shown(name)}});
+  work_.add(what_.request_id(), value(group::group_of(name)), std::move(what), shown(name));
+  names_.push_back(name);
 }
 
-effects changing::advance(const surroundings& at) {
-  if (what_.apply().dry_run()) {
-    for (const auto& x : entries_) {
-      auto& result = *reply_.add_results();
-      *result.mutable_name() = x.name;
-      result.set_action("valid (dry run)");
-    }
-    reply_.set_last(true);
-    return {say{std::move(reply_)}};
+effects changing::begin(const surroundings& at) {
+  if (!what_.apply().dry_run())
+    return end_if_over(work_.advance(at));
+  for (const auto& name : names_) {
+    auto& result = *reply_.add_results();
+    *result.mutable_name() = name;
+    result.set_action("valid (dry run)");
   }
-  effects out;
-  while (next_ < entries_.size() && under_way_ < most_under_way) {
-    auto& x = entries_[next_++].work;
-    append(out, x.start(at));
-    if (!x.done())
-      ++under_way_;
-  }
-  if (under_way_ == 0)
-    append(out, finish());
-  return out;
+  reply_.set_last(true);
+  return {say{std::move(reply_)}};
 }
 
 effects changing::on(std::uint64_t id, const answer& what, const surroundings& at) {
-  auto i = by_id_.find(id);
-  if (i == by_id_.end() || entries_[i->second].work.done())
-    return {};
-  auto& x = entries_[i->second].work;
-  auto out = x.on(what, at);
-  if (x.done()) {
-    --under_way_;
-    append(out, advance(at));
-  }
-  return out;
+  return end_if_over(work_.on(id, what, at));
 }
 
 effects changing::on_wake(std::uint64_t id, const surroundings& at) {
-  auto i = by_id_.find(id);
-  if (i == by_id_.end() || entries_[i->second].work.done())
-    return {};
-  auto& x = entries_[i->second].work;
-  auto out = x.on_wake(at);
-  if (x.done()) {
-    --under_way_;
-    append(out, advance(at));
-  }
-  return out;
+  return end_if_over(work_.on_wake(id, at));
+}
+
+effects changing::end_if_over(effects so_far) {
+  if (work_.over() && !std::exchange(over_, true))
+    append(so_far, finish());
+  return so_far;
 }
 
 effects changing::finish() {
-  for (const auto& x : entries_) {
-    const auto& answer = x.work.reply();
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    const auto& name = names_[i];
+    const auto& answer = work_[i].reply();
     auto& result = *reply_.add_results();
     result = answer.done();
-    *result.mutable_name() = x.name;
+    *result.mutable_name() = name;
     if (answer.has_done())
       continue;
     auto why = answer.has_refused() ? answer.refused()
                                     : make_refusal(refusal_unknown, "the keeper's answer makes no "
                                                                     "sense");
     // A Deployment's replica is no resource of its own.
-    auto owner = owners_of_pod(x.name.namespace_(), x.name.name()).front();
-    if (why.code() == refusal_not_found && x.name.kind() == "Pod" && owner.kind() != "Pod")
+    auto owner = owners_of_pod(name.namespace_(), name.name()).front();
+    if (why.code() == refusal_not_found && name.kind() == "Pod" && owner.kind() != "Pod")
       why.set_detail(why.detail() + " of its own; if it is a replica of deployment " + owner.name()
                      + ": scale or delete that");
     // What is unknown outweighs what was refused: the user must look.
@@ -189,9 +165,9 @@ effects changing::finish() {
   }
   auto refused = std::count_if(reply_.results().begin(), reply_.results().end(),
                                [](const put_result& x) { return x.has_refused(); });
-  if (refused && entries_.size() > 1) // each result says why
+  if (refused && names_.size() > 1) // each result says why
     reply_.mutable_refused()->set_detail(std::to_string(refused) + " of "
-                                         + std::to_string(entries_.size())
+                                         + std::to_string(names_.size())
                                          + " resources were not changed");
   reply_.set_last(true);
   return {say{std::move(reply_)}};

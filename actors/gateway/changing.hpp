@@ -1,11 +1,10 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "actors/gateway/errand.hpp"
+#include "actors/gateway/errands.hpp"
 #include "actors/gateway/inquiry.hpp"
 
 namespace legion::gateway {
@@ -28,20 +27,15 @@ private:
   std::optional<effects> plan();
   std::optional<effects> read_files();
   void add(const resource_name& name, group_request what);
-  effects advance(const surroundings& at);
+  effects begin(const surroundings& at);
+  effects end_if_over(effects so_far);
   effects finish();
 
   api_request what_;
-  id_sequence ids_;
   api_reply reply_;
-  struct entry {
-    resource_name name;
-    errand work;
-  };
-  std::vector<entry> entries_;
-  std::map<std::uint64_t, std::size_t> by_id_;
-  std::size_t next_ = 0; // the first that was not started
-  std::size_t under_way_ = 0;
+  std::vector<resource_name> names_; // of what is changed, an errand each
+  errands work_;
+  bool over_ = false;
 };
 
 } // namespace legion::gateway

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "actors/group/whereabouts.hpp"
 
@@ -9,7 +10,6 @@ namespace legion::gateway {
 
 namespace {
 
-constexpr std::size_t most_under_way = 16;
 constexpr std::size_t batch_bytes = 256 * 1024; // and the resource that takes it over
 
 } // namespace
@@ -33,8 +33,8 @@ effects restoring::start(const surroundings& at) {
   while (!open_.empty())
     close(open_.begin()->first);
   effects out{still_at_it()};
-  append(out, advance(at));
-  return out;
+  append(out, batches_.advance(at));
+  return end_if_over(std::move(out));
 }
 
 void restoring::pack(int place, const kept_resource& x) {
@@ -58,60 +58,33 @@ void restoring::pack(int place, const kept_resource& x) {
 
 void restoring::close(std::uint32_t group) {
   auto x = std::move(open_.extract(group).mapped());
-  x.request.set_group(group);
-  x.request.set_request_id(part_id(what_.request_id(), batches_.size()));
-  auto id = ids_.next();
-  by_id_[id] = batches_.size();
-  batches_.push_back({errand{id, std::move(x.request), "keeper group " + std::to_string(group)},
-                      std::move(x.resources)});
-}
-
-effects restoring::advance(const surroundings& at) {
-  effects out;
-  while (next_ < batches_.size() && under_way_ < most_under_way) {
-    auto& x = batches_[next_++].work;
-    append(out, x.start(at));
-    if (!x.done())
-      ++under_way_;
-  }
-  if (under_way_ == 0)
-    append(out, finish());
-  return out;
+  batches_.add(what_.request_id(), group, std::move(x.request),
+               "keeper group " + std::to_string(group));
+  resources_.push_back(std::move(x.resources));
 }
 
 effects restoring::on(std::uint64_t id, const answer& what, const surroundings& at) {
-  auto i = by_id_.find(id);
-  if (i == by_id_.end() || batches_[i->second].work.done())
-    return {};
-  auto& x = batches_[i->second].work;
-  auto out = x.on(what, at);
-  if (x.done()) {
-    --under_way_;
-    append(out, advance(at));
-  }
-  return out;
+  return end_if_over(batches_.on(id, what, at));
 }
 
 effects restoring::on_wake(std::uint64_t id, const surroundings& at) {
-  auto i = by_id_.find(id);
-  if (i == by_id_.end() || batches_[i->second].work.done())
-    return {};
-  auto& x = batches_[i->second].work;
-  auto out = x.on_wake(at);
-  if (x.done()) {
-    --under_way_;
-    append(out, advance(at));
-  }
-  return out;
+  return end_if_over(batches_.on_wake(id, at));
+}
+
+effects restoring::end_if_over(effects so_far) {
+  if (batches_.over() && !std::exchange(over_, true))
+    append(so_far, finish());
+  return so_far;
 }
 
 effects restoring::finish() {
-  for (const auto& x : batches_) {
-    const auto& answer = x.work.reply();
+  for (std::size_t batch = 0; batch < batches_.size(); ++batch) {
+    const auto& places = resources_[batch];
+    const auto& answer = batches_[batch].reply();
     const auto& results = answer.restored().results();
-    auto fits = answer.has_restored() && results.size() == static_cast<int>(x.resources.size());
-    for (std::size_t i = 0; i < x.resources.size(); ++i) {
-      auto& result = *reply_.mutable_results(x.resources[i]);
+    auto fits = answer.has_restored() && results.size() == static_cast<int>(places.size());
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      auto& result = *reply_.mutable_results(places[i]);
       auto name = result.name();
       if (fits)
         result = results[static_cast<int>(i)];

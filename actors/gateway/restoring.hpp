@@ -3,7 +3,7 @@
 #include <map>
 #include <vector>
 
-#include "actors/gateway/errand.hpp"
+#include "actors/gateway/errands.hpp"
 #include "actors/gateway/inquiry.hpp"
 
 namespace legion::gateway {
@@ -23,18 +23,12 @@ public:
   effects on_wake(std::uint64_t id, const surroundings& at) override;
 
 private:
-  struct batch {
-    errand work;
-    std::vector<int> resources; // places in the reply's results
-  };
-
   void pack(int place, const kept_resource& x);
   void close(std::uint32_t group);
-  effects advance(const surroundings& at);
+  effects end_if_over(effects so_far);
   effects finish();
 
   api_request what_;
-  id_sequence ids_;
   api_reply reply_;
   struct open_batch {
     group_request request;
@@ -42,10 +36,9 @@ private:
     std::size_t bytes = 0;
   };
   std::map<std::uint32_t, open_batch> open_; // by group
-  std::vector<batch> batches_;
-  std::map<std::uint64_t, std::size_t> by_id_;
-  std::size_t next_ = 0;
-  std::size_t under_way_ = 0;
+  errands batches_;
+  std::vector<std::vector<int>> resources_; // of each batch: places in the reply's results
+  bool over_ = false;
 };
 
 } // namespace legion::gateway
