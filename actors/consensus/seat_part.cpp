@@ -14,8 +14,10 @@ namespace {
 
 constexpr milliseconds first_write_pause{50};
 constexpr milliseconds write_pause{1000};
-/// Entries between two snapshots, and those kept below one for slow followers.
-constexpr log_index snapshot_interval = 256;
+/// Entries between two snapshots, at random, so that not all members of a group take theirs while
+/// one entry waits for them; and those kept below one for slow followers.
+constexpr log_index least_snapshot_interval = 192;
+constexpr log_index snapshot_interval_spread = 128;
 constexpr log_index entries_kept = 128;
 /// With what goes around it, an entry must fit into a frame.
 constexpr std::size_t most_entry_bytes = transport::max_frame_bytes - 64 * 1024;
@@ -71,7 +73,7 @@ void seat::on_written() {
   if (finishing_)
     return begin();
   auto done = std::move(writes_.front());
-  writes_.pop_front();
+  writes_.erase(writes_.begin());
   if (core_ && done.sequence != 0)
     core_->on_written(done.sequence, holder_->now());
   if (core_ && done.compact_to != 0)
@@ -112,21 +114,19 @@ void seat::start_write() {
 void seat::write_next() {
   if (writes_.empty())
     return;
-  auto first = std::move(writes_.front());
-  writes_.pop_front();
+  auto& first = writes_.front();
   auto bytes = first.batch.ByteSizeLong();
-  while (!writes_.empty()) {
-    auto& next = writes_.front();
-    bytes += next.batch.ByteSizeLong();
+  auto next = writes_.begin() + 1;
+  for (; next != writes_.end(); ++next) {
+    bytes += next->batch.ByteSizeLong();
     if (bytes > store::max_batch_bytes / 2)
       break;
-    for (auto& x : *next.batch.mutable_records())
+    for (auto& x : *next->batch.mutable_records())
       *first.batch.add_records() = std::move(x);
-    first.sequence = std::max(first.sequence, next.sequence);
-    first.compact_to = std::max(first.compact_to, next.compact_to);
-    writes_.pop_front();
+    first.sequence = std::max(first.sequence, next->sequence);
+    first.compact_to = std::max(first.compact_to, next->compact_to);
   }
-  writes_.push_front(std::move(first));
+  writes_.erase(writes_.begin() + 1, next);
   start_write();
 }
 
@@ -142,6 +142,7 @@ void seat::take_snapshot() {
   records_->add_snapshot(core_->head_at(applied_), holder_->snapshot(), keep_from, x.batch);
   x.compact_to = keep_from - 1;
   snapshot_at_ = applied_;
+  snapshot_after_ = least_snapshot_interval + random_() % snapshot_interval_spread;
   enqueue(std::move(x));
 }
 
@@ -181,7 +182,7 @@ void seat::apply(const entry_refs& entries) {
   holder_->apply(entries);
   applied_ = entries.back()->index;
   core_->on_applied(applied_);
-  if (applied_ - snapshot_at_ >= snapshot_interval)
+  if (applied_ - snapshot_at_ >= snapshot_after_)
     take_snapshot();
 }
 

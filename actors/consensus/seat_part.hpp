@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,8 +88,9 @@ public:
 /// A node's member of one consensus group: its core, its records in the journal, its writes in
 /// order, its snapshots, and its mail. Knows nothing of what the group decides.
 ///
-/// Shape:  one write under way; what waits meanwhile goes to the disk together. A snapshot every 256
-///         entries. Starts from `journal`: what an earlier actor was writing is written again first.
+/// Shape:  one write under way; what waits meanwhile goes to the disk together. A snapshot every
+///         192 to 319 entries. Starts from `journal`: what an earlier actor was writing is written
+///         again first.
 /// Errors: a write that fails is tried again until it is on disk; a journal or a snapshot that does
 ///         not read fences the seat: nothing is heard, written or said any more.
 class seat {
@@ -180,15 +180,16 @@ private:
   std::optional<fault> fenced_;
   seeded_random random_;
   std::uint32_t life_ = 0;
-  bool finishing_ = false;     // what an earlier actor was writing is being written again
-  std::deque<pending> writes_; // the first is under way
+  bool finishing_ = false;      // what an earlier actor was writing is being written again
+  std::vector<pending> writes_; // the first is under way
   bool write_failed_ = false;
   bool pumping_ = false;
   std::optional<time_point> armed_;
   std::uint64_t generation_ = 0;
   log_index applied_ = 0;
   log_index snapshot_at_ = 0;
-  log_index ready_at_ = 0; // what must be applied before it leads; 0: it does not
+  log_index snapshot_after_ = 256; // entries
+  log_index ready_at_ = 0;         // what must be applied before it leads; 0: it does not
   bool leads_ = false;
 };
 

@@ -271,10 +271,11 @@ void dismiss_impatient(group_pointer self) {
   auto& s = self->state;
   if (s.keeps)
     return;
-  for (auto& x : s.authors)
+  for (auto& x : std::exchange(s.authors, {}))
     if (x.patience <= now(self))
       refuse_elsewhere(self, x);
-  std::erase_if(s.authors, [&](const group_author& x) { return x.patience <= now(self); });
+    else
+      s.authors.push_back(std::move(x));
 }
 
 } // namespace legion

@@ -131,7 +131,7 @@ void begin_state(group_pointer self, const group_author& x) {
   if (x.request.read_state().size_only() || made.bytes->size() <= piece_bytes)
     return;
   if (s.states.size() >= most_open_states)
-    s.states.pop_front();
+    s.states.erase(s.states.begin());
   s.states.push_back(std::move(made));
   self->delayed_send(self, state_time, forget_state{s.state_readings});
 }

@@ -1,14 +1,15 @@
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include "actors/consensus/lean_queue.hpp"
 #include "actors/consensus/seat_part.hpp"
 #include "actors/group/gathering.hpp"
 #include "actors/group/group_actor.hpp"
@@ -120,8 +121,8 @@ struct group_shell {
   bool standing_back = false;                 // the node drains
   std::optional<time_point> leaderless_since; // while it does
 
-  std::deque<group_author> authors;       // waiting for their turn, or for a leader
-  std::optional<group_author> committing; // one author's request at a time
+  consensus::lean_queue<group_author> authors; // waiting for their turn, or for a leader
+  std::optional<group_author> committing;      // one author's request at a time
   consensus::core::position committing_at;
   std::map<consensus::log_index, open_proposal> proposals;
   std::map<std::uint64_t, group_author> readers; // by read
@@ -141,7 +142,7 @@ struct group_shell {
   std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
   group_leases leases;
   group_gathering gather;
-  std::deque<open_state> states; // the oldest first
+  std::vector<open_state> states; // the oldest first
   std::uint64_t state_readings = 0;
 
   /// Null until the journal is read.

@@ -85,9 +85,13 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
     plan.waits = plan.waits || (comes && !may_join(x, now));
     return member || !may_join(x, now);
   });
-  std::sort(newcomers.begin(), newcomers.end(),
-            [&](const resident& a, const resident& b) { return ranks_before(group_, a.id, b.id); });
   auto size = std::max(of.voters.size(), size_among(kept.size() + newcomers.size()));
+  auto most =
+      newcomers.begin()
+      + static_cast<std::ptrdiff_t>(std::min(newcomers.size(), std::max<std::size_t>(size, 1)));
+  std::partial_sort(
+      newcomers.begin(), most, newcomers.end(),
+      [&](const resident& a, const resident& b) { return ranks_before(group_, a.id, b.id); });
   auto result = kept;
   for (const auto& x : newcomers)
     if (result.size() < size)

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "actors/consensus/lean_queue.hpp"
 #include "messages/ids.hpp"
 #include "messages/keeping.pb.h"
 #include "messages/time.hpp"
@@ -135,11 +136,11 @@ private:
   std::uint64_t index_ = 0;
   std::map<resource_key, resource_state> resources_;
   std::map<std::string, remembered_answer> requests_; // by id
-  std::deque<std::string> request_ids_;               // oldest first
+  consensus::lean_queue<std::string> request_ids_; // oldest first
   bool raised_ = false;
   bool gathering_ = false;
   std::set<node_id> gathered_;
-  std::deque<resource_key> deleted_; // oldest first
+  std::vector<resource_key> deleted_; // oldest first
 };
 
 } // namespace legion::group

@@ -77,7 +77,7 @@ void state::forget_if_over(std::map<resource_key, resource_state>::iterator i) {
   if (raised_ && std::find(deleted_.begin(), deleted_.end(), i->first) == deleted_.end())
     deleted_.push_back(i->first);
   if (deleted_.size() > most_deleted_names)
-    deleted_.pop_front();
+    deleted_.erase(deleted_.begin());
   resources_.erase(i);
 }
 

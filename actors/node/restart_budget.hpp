@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <vector>
 
 #include "messages/time.hpp"
 
@@ -15,7 +15,7 @@ public:
   /// One start more, if there is one left.
   bool spend(time_point now) {
     while (!spent_.empty() && spent_.front() + span <= now)
-      spent_.pop_front();
+      spent_.erase(spent_.begin());
     if (spent_.size() >= most)
       return false;
     spent_.push_back(now);
@@ -23,7 +23,7 @@ public:
   }
 
 private:
-  std::deque<time_point> spent_;
+  std::vector<time_point> spent_; // oldest first
 };
 
 } // namespace legion::node

@@ -89,12 +89,12 @@ store_inside::behavior_type store_actor(store_pointer self, store::factory make)
   self->state.sink = std::make_unique<completions>(caf::actor_cast<caf::actor_addr>(self));
   self->state.journal = make(*self->state.sink);
   return {
-      [self](const record_batch& batch) -> caf::result<written> {
+      [self](record_batch& batch) -> caf::result<written> {
         auto id = self->state.next++;
         auto reply = self->make_response_promise<written>();
         self->state.open.emplace(id, reply);
         spdlog::debug("store append correlation={} records={}", id, batch.records_size());
-        self->state.journal->append(id, batch);
+        self->state.journal->append(id, std::move(batch));
         return reply;
       },
       [self](const batch_written& x) {
