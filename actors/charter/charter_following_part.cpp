@@ -32,6 +32,12 @@ std::string standing_of(const charter_shell& s) {
   return s.known ? "follower" : "";
 }
 
+/// Not all followers at the same moment: they heard the news at one.
+void write_soon(charter_pointer self) {
+  auto pause = write_pause + milliseconds{static_cast<int>(self->state.random() % 1000)};
+  self->delayed_send(self, pause, write_roster{});
+}
+
 void tell_subscribers(charter_pointer self) {
   auto& s = self->state;
   auto message = caf::make_message(roster_known{s.known, s.standing});
@@ -116,7 +122,7 @@ void publish(charter_pointer self) {
   if (version == s.published && standing == s.standing)
     return;
   if (version != s.published && !std::exchange(s.writing, true))
-    self->delayed_send(self, write_pause, write_roster{});
+    write_soon(self);
   s.published = version;
   s.standing = std::move(standing);
   spdlog::debug("charter roster incarnation={} index={} nodes={} standing={}", version.incarnation,
@@ -156,7 +162,7 @@ void write_known(charter_pointer self) {
     auto& s = self->state;
     s.writing = s.known && s.known->at() != version;
     if (s.writing)
-      self->delayed_send(self, write_pause, write_roster{});
+      write_soon(self);
   };
   self->request(s.partners.store, write_time, std::move(batch))
       .then([again](written) { again(); },

@@ -9,7 +9,9 @@ namespace {
 constexpr auto list_time = seconds{2};
 constexpr auto review_pause = milliseconds{200}; // while something is under way
 constexpr auto zone_pause = milliseconds{1000};  // what changes together is looked at together
+/// In a large zone, where much changes, news go out seldom and together.
 constexpr auto push_pause = milliseconds{300};
+constexpr auto push_pause_per_node = milliseconds{10};
 /// A healthy charter looks once in so many seconds, at random, whether its voters should move.
 constexpr int least_move_pause = 15;
 constexpr int most_move_pause = 45;
@@ -73,7 +75,7 @@ public:
     }
     publish(self_);
     if (s.leads)
-      push_soon(self_, push_pause);
+      push_soon(self_, push_pause + push_pause_per_node * s.fold.nodes().size());
     serve_desk(self_);
   }
 

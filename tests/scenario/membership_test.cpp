@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -177,6 +178,33 @@ struct stage {
 } // namespace
 
 TEST_SUITE("scenario/membership") {
+
+  TEST_CASE(
+      "who follows is answered with all that is known, told each change once, and then none") {
+    stage s;
+    s.pass(seconds{3});
+    auto ears = s.keep(s.system.actors().spawn(listener_actor, s.act, 9));
+    std::size_t known = 0;
+    for (int twice = 0; twice < 2; ++twice)
+      s.system.actors().spawn(
+          [&known, member = s.act->running[1], ears](caf::event_based_actor* self) {
+            self->request(member, seconds{1}, follow_members{ears})
+                .then([&known](const members_known& x) { known = x.members.size(); });
+          });
+    s.pass(milliseconds{10});
+    CHECK(known == 3);
+    CHECK(!s.heard("9 sees 3 alive, start 1")); // the answer said so
+    s.stop(3);
+    s.pass(seconds{10});
+    auto told =
+        std::count(s.act->transcript.begin(), s.act->transcript.end(), "9 sees 3 dead, start 1");
+    CHECK(told == 1);
+    caf::anon_send(s.act->running[1], unfollow_members{ears});
+    s.start(3, 2);
+    s.pass(seconds{5});
+    CHECK(s.heard("1 sees 3 alive, start 2"));
+    CHECK(!s.heard("9 sees 3 alive, start 2"));
+  }
 
   TEST_CASE("three join through the first, and each tells its own of the others") {
     stage s;
