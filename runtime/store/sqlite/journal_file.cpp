@@ -46,8 +46,12 @@ result<std::shared_ptr<journal_file>> journal_file::open(const std::string& fold
   if (auto locked = file->run("PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE; ROLLBACK;", "lock");
       !locked)
     return locked.why();
-  if (auto scanned = scan_wal(file->path_ + "-wal"); !scanned)
+  auto scanned = scan_wal(file->path_ + "-wal", file->path_);
+  if (!scanned)
     return scanned.why();
+  if (const auto& size = *scanned)
+    if (auto done = file->cut_log(*size); !done)
+      return done.why();
   if (auto ready = file->prepare(); !ready)
     return ready.why();
   return file;
@@ -66,6 +70,19 @@ fault journal_file::failed(int code, const std::string& doing) const {
 result<void> journal_file::run(const char* sql, const std::string& doing) {
   if (auto code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr); code)
     return failed(code, doing);
+  return {};
+}
+
+/// SQLite has read the log already, and knows of nothing beyond the last commit.
+result<void> journal_file::cut_log(std::uint64_t size) {
+  sqlite3_file* log = nullptr;
+  auto code = sqlite3_file_control(db_, nullptr, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (!code && log->pMethods)
+    code = log->pMethods->xTruncate(log, static_cast<sqlite3_int64>(size));
+  if (!code && log->pMethods)
+    code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (code)
+    return failed(code, "cut a torn transaction off its log");
   return {};
 }
 

@@ -44,6 +44,7 @@ public:
 
   /// The write-ahead log is long enough to be copied into the database: soon, when nothing else is
   /// to do; or now, though somebody waits.
+  int log_pages() const { return wal_pages_; }
   bool wants_checkpoint() const { return wal_pages_ >= soon_pages; }
   bool needs_checkpoint() const { return wal_pages_ >= most_pages; }
   /// Takes some milliseconds, and syncs twice.
@@ -57,6 +58,7 @@ private:
 
   fault failed(int code, const std::string& doing) const;
   result<void> run(const char* sql, const std::string& doing);
+  result<void> cut_log(std::uint64_t size);
   result<void> prepare();
   result<record_batch> read_row(live_rows::row_id id);
   result<record_batch> decode(live_rows::row_id id, std::int64_t crc, std::string_view body) const;
