@@ -108,13 +108,19 @@ bool cluster::may_damage(std::size_t i) const {
                       [&](const member_id& x) { return damaged(x); });
 }
 
+void cluster::drop_disk(std::size_t i) {
+  if (auto& files = nodes_[i].disk.files())
+    counts_.journals += files->counted();
+}
+
 /// Another disk: the node is another member now, unless it lies.
 void cluster::wipe(std::size_t i) {
   ++counts_.wipes;
   auto& n = nodes_[i];
   crash(i, false);
   ++n.life;
-  n.disk = {};
+  drop_disk(i);
+  n.disk = new_disk();
   n.copy.reset();
   n.fenced = false;
   if (setting_.broken != seeded::wiped_member_votes) {
@@ -131,7 +137,8 @@ void cluster::restore(std::size_t i) {
   ++counts_.restores;
   auto& n = nodes_[i];
   crash(i, false);
-  n.disk = *n.copy;
+  drop_disk(i);
+  n.disk = n.copy->durable();
   n.fenced = true;
   later(between(1'000, 500'000), {kind::restart, i, n.life, 0, {}});
   later(between(600'000, 3'000'000),
@@ -212,6 +219,8 @@ std::string cluster::come_to_rest() {
   for (auto& row : cut_)
     row.assign(row.size(), false);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (auto& files = nodes_[i].disk.files())
+      files->go_on();
     if (!nodes_[i].up) {
       ++nodes_[i].life;
       boot(i);

@@ -21,7 +21,8 @@ const char* to_string(seeded x) {
                                    "read served by a deposed leader",
                                    "quorum counted with a removed member",
                                    "a wiped member voting",
-                                   "a duplicate proposal applied twice"};
+                                   "a duplicate proposal applied twice",
+                                   "the journal answers before it is synced"};
   static_assert(std::size(names) == seeded_kinds);
   return names[static_cast<std::size_t>(x)];
 }
@@ -87,6 +88,10 @@ cluster::cluster(setting x) : setting_(x), random_(x.seed * 0x9e3779b97f4a7c15 +
       tuned_.append_entries = tuned_.window_messages = 1;
   }
   tuned_.broken = broken_in_core(x.broken);
+  if (x.broken == seeded::journal_not_synced)
+    setting_.sqlite = true;
+  if (setting_.sqlite)
+    seed_sqlite(x.seed);
   cut_.assign(count, std::vector<bool>(count, false));
   nodes_.resize(count);
   std::vector<member_id> founders;
@@ -94,6 +99,7 @@ cluster::cluster(setting x) : setting_(x), random_(x.seed * 0x9e3779b97f4a7c15 +
   for (std::size_t i = 0; i < count; ++i) {
     auto& n = nodes_[i];
     n.who = member_of(i, n.journals = 1);
+    n.disk = new_disk();
     n.rate = chance(0.5) ? 1 : 0.7 + 0.6 * static_cast<double>(random_() % 100) / 100;
     n.offset = between(0, 1'000'000'000);
     if (i < voters)
@@ -156,6 +162,14 @@ std::string cluster::run() {
   return check_.broken;
 }
 
+cluster::counts cluster::counted() const {
+  auto all = counts_;
+  for (const auto& n : nodes_)
+    if (n.disk.files())
+      all.journals += n.disk.files()->counted();
+  return all;
+}
+
 time_point cluster::clock(std::size_t i) const {
   const auto& n = nodes_[i];
   auto local = n.offset + static_cast<std::int64_t>(static_cast<double>(now_) * n.rate);
@@ -177,6 +191,10 @@ void cluster::arm(std::size_t i) {
   later(after, {kind::wake, i, ++n.arming, 0, {}});
 }
 
+model_disk cluster::new_disk() {
+  return setting_.sqlite ? model_disk{std::make_shared<real_journal>(random_())} : model_disk{};
+}
+
 void cluster::boot(std::size_t i) {
   auto& n = nodes_[i];
   ++n.start;
@@ -194,6 +212,10 @@ void cluster::boot(std::size_t i) {
                 + read.why().detail);
   if (kept.fenced && !n.fenced)
     check_.fail("a fence was lifted");
+  if (setting_.broken == seeded::journal_not_synced)
+    n.disk.files()->lie();
+  if (setting_.sqlite && !calm_)
+    n.disk.files()->stop_some_time();
   s.removed_at = kept.removed_at;
   s.tuned = tuned_;
   s.ballot = kept.ballot;

@@ -24,7 +24,7 @@ using consensus::member_id;
 using consensus::term_number;
 
 /// What is wrong on purpose. Those that `consensus::rule` names are broken in the core; the others
-/// are broken around it: in the disk, on the wire, in the state machine.
+/// are broken around it: in the disk, on the wire, in the state machine; the last one beneath SQLite.
 enum class seeded : std::uint8_t {
   nothing,
   vote_forgotten,
@@ -40,8 +40,9 @@ enum class seeded : std::uint8_t {
   removed_member_counted,
   wiped_member_votes,
   applied_twice,
+  journal_not_synced,
 };
-inline constexpr int seeded_kinds = 14;
+inline constexpr int seeded_kinds = 15;
 const char* to_string(seeded x);
 
 /// A state machine: a few registers, and of each client the newest command that took effect.
@@ -59,8 +60,8 @@ struct command {
   std::uint32_t value = 0;
 };
 
-/// Whole clusters of the real core and the real beats, over model disks, a model wire and clocks that
-/// differ. One seed, one run.
+/// Whole clusters of the real core and the real beats, over model disks or SQLite's files on disks that
+/// crash, a model wire and clocks that differ. One seed, one run.
 ///
 /// Shape: 3 to 7 nodes with one group; five clients, each with one operation at a time; faults come
 ///        at rates that the seed draws. A step is one event.
@@ -70,8 +71,9 @@ public:
     std::uint64_t seed = 1;
     std::uint64_t steps = 100'000;
     seeded broken = seeded::nothing;
-    bool wild = false;  // elections all the time; else the seed says so
-    bool trace = false; // to stderr
+    bool wild = false;   // elections all the time; else the seed says so
+    bool trace = false;  // to stderr
+    bool sqlite = false; // the members' disks are real journals
   };
 
   explicit cluster(setting x);
@@ -85,8 +87,9 @@ public:
     std::uint64_t elections = 0, commits = 0, reads = 0, writes = 0, crashes = 0, wipes = 0,
                   restores = 0, partitions = 0, changes = 0, snapshots = 0, readmissions = 0,
                   fences = 0;
+    real_journal::counts journals;
   };
-  const counts& counted() const { return counts_; }
+  counts counted() const;
 
 private:
   struct pending {
@@ -187,6 +190,8 @@ private:
   void later(std::int64_t after, event x);
   bool step();
   void handle(event& x);
+  model_disk new_disk();
+  void drop_disk(std::size_t i);
   void boot(std::size_t i);
   void crash(std::size_t i, bool restarts, bool soon = false);
   time_point clock(std::size_t i) const;

@@ -1,6 +1,10 @@
 // Whole clusters of the consensus core under faults. The last line is `consensus: N passed, N failed`.
 //
 //   consensus_simulation --seeds 1-100 [--steps 100000] [--fault NUMBER] [--wild] [--trace]
+//                        [--disk model|sqlite]
+//
+// With `--disk sqlite` the members' journals are SQLite's files in a temporary folder ($TMPDIR, else memory), on
+// disks that crash within writes.
 
 #include <cstdio>
 #include <cstdlib>
@@ -31,8 +35,12 @@ int main(int argc, char** argv) {
       x.wild = true;
     } else if (word == "--trace") {
       x.trace = true;
+    } else if (word == "--disk") {
+      x.sqlite = value() == "sqlite";
     } else {
-      std::fprintf(stderr, "usage: %s --seeds A-B [--steps N] [--fault N] [--wild] [--trace]\n",
+      std::fprintf(stderr,
+                   "usage: %s --seeds A-B [--steps N] [--fault N] [--wild] [--trace] "
+                   "[--disk model|sqlite]\n",
                    argv[0]);
       return 2;
     }
@@ -46,7 +54,7 @@ int main(int argc, char** argv) {
     cluster run{x};
     auto what = run.run();
     steps += run.steps();
-    const auto& c = run.counted();
+    auto c = run.counted();
     all.elections += c.elections;
     all.commits += c.commits;
     all.reads += c.reads;
@@ -59,17 +67,18 @@ int main(int argc, char** argv) {
     all.snapshots += c.snapshots;
     all.readmissions += c.readmissions;
     all.fences += c.fences;
+    all.journals += c.journals;
     if (what.empty()) {
       ++passed;
       continue;
     }
     ++failed;
-    std::printf("seed %lu, step %lu: %s\n  replay: %s --seeds %lu-%lu --steps %lu%s%s\n", seed,
+    std::printf("seed %lu, step %lu: %s\n  replay: %s --seeds %lu-%lu --steps %lu%s%s%s\n", seed,
                 run.steps(), what.c_str(), argv[0], seed, seed, x.steps,
                 x.broken == seeded::nothing
                     ? ""
                     : (" --fault " + std::to_string(static_cast<int>(x.broken))).c_str(),
-                x.wild ? " --wild" : "");
+                x.wild ? " --wild" : "", x.sqlite ? " --disk sqlite" : "");
   }
   std::printf(
       "%lu steps: %lu elections, %lu commits, %lu writes and %lu reads answered, %lu crashes, "
@@ -77,6 +86,12 @@ int main(int argc, char** argv) {
       "%lu changes of members, %lu snapshots installed\n",
       steps, all.elections, all.commits, all.writes, all.reads, all.crashes, all.wipes,
       all.restores, all.fences, all.readmissions, all.partitions, all.changes, all.snapshots);
+  if (const auto& j = all.journals; j.transactions != 0)
+    std::printf(
+        "%lu transactions and %lu openings of journals; the machine stopped in %lu and %lu of "
+        "them, at %lu new logs, in %lu checkpoints\n",
+        j.transactions, j.openings, j.stops_in_transactions, j.stops_in_openings,
+        j.stops_at_new_logs, j.stops_in_checkpoints);
   std::printf("consensus: %lu passed, %lu failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -7,7 +7,11 @@ namespace legion::proof {
 void model_disk::found(const std::vector<consensus::member_id>& voters) {
   record_batch x;
   consensus::log_records::found(prefix, voters, x);
-  write(x);
+  if (files_) {
+    open_files();
+    write_to_files(x);
+  }
+  put(x);
   kept.head = consensus::founded_by(voters);
 }
 
@@ -32,19 +36,27 @@ void model_disk::append_fence() {
   unsynced.push_back(std::move(added));
 }
 
-result<consensus::log_records::kept> model_disk::open() {
-  std::vector<record> rows;
+result<consensus::log_records::kept> model_disk::read() {
+  std::vector<record> records;
   for (const auto& [key, value] : rows_) {
-    auto& x = rows.emplace_back();
+    auto& x = records.emplace_back();
     x.set_key(key);
     x.set_value(value);
   }
   records_ = consensus::log_records{prefix};
-  auto read = records_.read(rows);
-  if (read)
-    if (auto what = difference(*read); !what.empty())
+  return records_.read(records);
+}
+
+result<consensus::log_records::kept> model_disk::open() {
+  if (files_)
+    open_files();
+  if (flaw_)
+    return *flaw_;
+  auto kept = read();
+  if (kept)
+    if (auto what = difference(*kept); !what.empty())
       return fault{errc::damaged, "its records read otherwise than they were written: " + what};
-  return read;
+  return kept;
 }
 
 std::string model_disk::difference(const consensus::log_records::kept& x) const {
@@ -62,7 +74,7 @@ std::string model_disk::difference(const consensus::log_records::kept& x) const 
   return {};
 }
 
-void model_disk::write(const record_batch& x) {
+void model_disk::put(const record_batch& x) {
   for (const auto& y : x.records())
     if (y.value().empty())
       rows_.erase(y.key());
@@ -91,13 +103,16 @@ void model_disk::apply(const keep_snapshot& x) {
 
 void model_disk::sync_one() {
   std::visit([&](const auto& x) { apply(x); }, unsynced.front().what);
-  write(unsynced.front().records);
+  put(unsynced.front().records);
   unsynced.pop_front();
 }
 
 void model_disk::crash(std::mt19937_64& random) {
-  for (auto n = random() % (unsynced.size() + 1); n > 0; --n)
-    sync_one();
+  if (files_)
+    crash_files(random);
+  else
+    for (auto n = random() % (unsynced.size() + 1); n > 0; --n)
+      sync_one();
   unsynced.clear();
   syncing = 0;
 }
@@ -106,10 +121,18 @@ model_disk model_disk::durable() const {
   auto result = *this;
   result.unsynced.clear();
   result.syncing = 0;
+  if (files_) {
+    result.files_ = files_->copy();
+    result.opened_ = false;
+  }
   return result;
 }
 
 void model_disk::bury(consensus::log_index at) {
+  if (files_) {
+    files_->go_on();
+    write_files(unsynced.size());
+  }
   while (!unsynced.empty())
     sync_one();
   kept = {};
@@ -117,7 +140,9 @@ void model_disk::bury(consensus::log_index at) {
   removed_at = std::max(removed_at, at);
   record_batch x;
   records_.bury(removed_at, x);
-  write(x);
+  if (files_)
+    write_to_files(x);
+  put(x);
   syncing = 0;
 }
 

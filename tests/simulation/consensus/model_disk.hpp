@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <variant>
@@ -10,6 +12,7 @@
 
 #include "actors/consensus/log_records.hpp"
 #include "actors/consensus/work.hpp"
+#include "tests/simulation/consensus/real_journal.hpp"
 
 namespace legion::proof {
 
@@ -26,8 +29,14 @@ struct keep_fence {};
 /// it begins.
 /// Batches become durable in order, each whole or not at all; a sync takes several at once, and a
 /// crash meanwhile leaves any number of the first.
+///
+/// Or a real journal holds the records, and this only says what must be in it: after a crash exactly what
+/// was synced, with all of the transaction that was under way or with nothing of it.
 class model_disk {
 public:
+  model_disk() = default;
+  explicit model_disk(std::shared_ptr<real_journal> files) : files_(std::move(files)) {}
+
   struct batch {
     std::variant<consensus::write, keep_snapshot, keep_fence> what;
     record_batch records;
@@ -49,6 +58,8 @@ public:
   /// The member as its records have it, when its node starts. Fails as they do, or when they differ
   /// from what was handed over.
   result<consensus::log_records::kept> open();
+  /// What is syncing goes to the real files, if there are any. False: the machine stopped meanwhile.
+  bool write_files() { return write_files(syncing); }
 
   /// The last configuration that the log or the snapshot names.
   consensus::snapshot_head newest_members() const;
@@ -56,17 +67,32 @@ public:
   void crash(std::mt19937_64& random);
   model_disk durable() const; // without what is not synced
   void bury(consensus::log_index at);
+  const std::shared_ptr<real_journal>& files() const { return files_; }
 
 private:
+  using rows = std::map<std::string, std::string>;
+
   void apply(const consensus::write& x);
   void apply(const keep_snapshot& x);
   void apply(const keep_fence&) {}
-  void write(const record_batch& x);
+  void put(const record_batch& x);
+  result<consensus::log_records::kept> read();
+
+  // model_disk_files.cpp: the real files
+  void open_files();
+  bool write_files(std::size_t count);
+  void write_to_files(const record_batch& x);
+  void crash_files(std::mt19937_64& random);
+  void adopt(rows found);
   std::string difference(const consensus::log_records::kept& x) const;
 
   static constexpr const char* prefix = "group/0/";
 
-  std::map<std::string, std::string> rows_; // durable
+  rows rows_; // durable
+  std::shared_ptr<real_journal> files_;
+  bool opened_ = false;       // since the last crash, and nothing was written
+  bool sure_ = false;         // what was syncing is durable, though the machine stopped
+  std::optional<fault> flaw_; // what the files hold, and should not
   consensus::log_records records_{prefix};
 };
 

@@ -171,6 +171,8 @@ void cluster::begin_sync(std::size_t i) {
 
 void cluster::end_sync(std::size_t i) {
   auto& n = nodes_[i];
+  if (!n.disk.write_files())
+    return crash(i, true);
   std::uint64_t sequence = 0;
   log_index compact_to = 0;
   for (; n.disk.syncing > 0; --n.disk.syncing) {
