@@ -124,7 +124,8 @@ TEST_SUITE("consensus/journal") {
     }
     CHECK(operations > 100);
     for (std::uint64_t stop = 0; stop < operations; ++stop)
-      for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+      for (std::uint64_t k = 1; k <= 6; ++k) {
+        auto seed = stop * 6 + k;
         CAPTURE(stop);
         CAPTURE(seed);
         life x{seed};
