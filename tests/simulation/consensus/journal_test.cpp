@@ -70,7 +70,7 @@ struct life {
   /// False: the machine stopped.
   bool open() {
     file.reset();
-    auto opened = journal_file::open(disk.folder(), checkpoint_after);
+    auto opened = journal_file::open(disk.folder());
     auto records = opened ? (*opened)->replay() : opened.why();
     if (disk.stopped())
       return false;
@@ -89,6 +89,8 @@ struct life {
       auto done = file->commit(one);
       REQUIRE((done || disk.stopped()));
       last += done ? 1 : 0;
+      if (done && file->log_pages() >= checkpoint_after)
+        file->checkpoint();
     }
   }
   void crash() {

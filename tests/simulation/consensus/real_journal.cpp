@@ -32,7 +32,7 @@ real_journal::~real_journal() {
 }
 
 result<std::vector<record>> real_journal::open_once() {
-  auto opened = store::sqlite::journal_file::open(disk_.folder(), checkpoint_after_);
+  auto opened = store::sqlite::journal_file::open(disk_.folder());
   if (!opened)
     return opened.why();
   file_ = *opened;
@@ -68,6 +68,8 @@ result<bool> real_journal::commit(std::vector<record_batch> batches) {
     all.push_back({0, std::move(x), false});
   ++counts_.transactions;
   auto done = file_->commit(all);
+  if (done && file_->log_pages() >= checkpoint_after_)
+    file_->checkpoint();
   if (disk_.stopped()) {
     auto at = disk_.stopped_at();
     ++(at == crashing_disk::place::checkpoint    ? counts_.stops_in_checkpoints
