@@ -426,7 +426,7 @@ struct stage {
     who.set_id(act->nodes[i].id.bytes());
     who.set_name(act->nodes[i].name);
     who.set_start(1);
-    caf::anon_send(group, member_change{std::move(who), state});
+    caf::anon_send(group, member_change{std::move(who), state, {}});
   }
 
   std::size_t held() const {

@@ -112,7 +112,7 @@ public:
     who.set_start(start);
     who.set_endpoint(x.keys.who.endpoint);
     who.set_public_key(x.keys.who.public_key);
-    caf::anon_send(handle, member_change{std::move(who), state});
+    caf::anon_send(handle, member_change{std::move(who), state, {}});
   }
   std::uint64_t losses(const node_id& peer, failure reason) {
     caf::scoped_actor self{handle->home_system()};
