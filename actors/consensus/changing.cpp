@@ -42,13 +42,13 @@ result<core::position> core::propose_change(configuration wanted, time_point now
 
 core::position core::append_configuration(const configuration& x, time_point now) {
   auto result = append_own(entry_kind::configuration, encode(x));
-  sync_progress(now);
+  sync_progress(result.index, now);
   return result;
 }
 
 /// A progress for each member of the newest configuration; those it removes are sent what there is
-/// until that is committed, so that they learn of it.
-void core::sync_progress(time_point now) {
+/// until that is committed, so that they learn of it. Who is new is so since that entry.
+void core::sync_progress(log_index since, time_point now) {
   auto wanted = log_.members().all();
   auto also = [&](const configuration& x) {
     auto all = x.all();
@@ -67,7 +67,7 @@ void core::sync_progress(time_point now) {
     if (auto* x = find(who))
       result.push_back(std::move(*x));
     else
-      count_round(result.emplace_back(who, log_.last() + 1, now), true, now);
+      count_round(result.emplace_back(who, log_.last() + 1, since, now), true, now);
   }
   progress_ = std::move(result);
 }
@@ -86,7 +86,7 @@ void core::advance_change(time_point now) {
   std::vector<member_id> before;
   for (const auto& x : progress_)
     before.push_back(x.who);
-  sync_progress(now);
+  sync_progress(settled_, now);
   for (const auto& who : before)
     if (!find(who))
       post(who, removed{log_.members_index()}, after::nothing);

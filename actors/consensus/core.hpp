@@ -255,7 +255,7 @@ private:
   // changing.cpp
   std::string obstacle_to(const configuration& wanted) const;
   position append_configuration(const configuration& x, time_point now);
-  void sync_progress(time_point now);
+  void sync_progress(log_index since, time_point now);
   void advance_change(time_point now);
   void retire(time_point now);
   void report(progress& x, const member_id& now_there);

@@ -175,7 +175,7 @@ void core::become_leader(time_point now) {
   leader_ = self_;
   votes_.clear();
   progress_.clear();
-  sync_progress(now);
+  sync_progress(0, now);
   uncommitted_bytes_ = 0;
   for (auto i = commit_ + 1; i <= log_.last(); ++i)
     uncommitted_bytes_ += cost(*log_.at(i));

@@ -18,7 +18,9 @@
 ///
 /// Two that raise a group at once must not both lead in one term. An incarnation is a count, and
 /// below it random bits: the higher one ends the other, and equal ones are once in a million of what
-/// should not happen at all.
+/// should not happen at all. Before either is kept it asks every node: a node that has heard of one
+/// raises no other with the same count, and tells nothing to one lower than it has heard of. So of
+/// two whose nodes reach each other, only one is ever kept.
 namespace legion::consensus {
 
 using incarnation_number = std::uint64_t;
@@ -45,6 +47,11 @@ constexpr std::optional<incarnation_number> incarnation_after(incarnation_number
   auto result = count << incarnation_random_bits | low;
   return seen > most_incarnation || result > most_incarnation ? std::nullopt
                                                               : std::optional{result};
+}
+
+/// Of two that were chosen by those who had seen the same, one too many.
+constexpr bool rivals(incarnation_number a, incarnation_number b) {
+  return a != b && a >> incarnation_random_bits == b >> incarnation_random_bits;
 }
 
 /// Where the log of a raised group begins: far above any index that may have been seen anywhere.

@@ -50,6 +50,11 @@ void progress::probe_again() {
   next = guess;
 }
 
+void progress::begin_anew() {
+  match = commit_sent = 0;
+  begin_probe();
+}
+
 void progress::begin_probe() {
   now = mode::probe;
   next = match + 1;

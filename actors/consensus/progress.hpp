@@ -18,7 +18,8 @@ class progress {
 public:
   enum class mode : std::uint8_t { probe, replicate, snapshot };
 
-  progress(member_id who, log_index next, time_point now) : who(who), next(next), heard(now) {}
+  progress(member_id who, log_index next, log_index since, time_point now)
+      : who(who), next(next), since(since), heard(now) {}
 
   /// Nothing more may be sent until something is answered.
   bool full(const options& limits) const;
@@ -28,6 +29,8 @@ public:
   void accepted(log_index index, time_point resend_at);
   /// Find out anew where its log ends, from what it is known to have.
   void begin_probe();
+  /// What it acknowledged was another membership's, whose log it has thrown away: all anew.
+  void begin_anew();
   /// The same question again: while nothing is known of it, `next` is the best guess there is.
   void probe_again();
   void begin_snapshot(std::shared_ptr<const snapshot> what);
@@ -35,6 +38,7 @@ public:
   member_id who;
   log_index match = 0;
   log_index next = 1;
+  log_index since = 0; // in this term it was made a member by this entry; 0: it was one before
   mode now = mode::probe;
   time_point heard;                              // last sign of life in this term
   time_point resend_at = time_point::max();      // while something is unanswered

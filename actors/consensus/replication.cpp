@@ -221,6 +221,8 @@ void core::on(const append_reply& x, const message& m, time_point now) {
   if (!p || p->fallen)
     return;
   std::pair newness{x.start, x.count};
+  if (x.start < p->reply.first) // it has begun anew since: from a log that may be gone
+    return;
   if (x.accepted) {
     if (x.index > log_.last())
       return alarm("a follower acknowledges what was never sent");
@@ -228,14 +230,19 @@ void core::on(const append_reply& x, const message& m, time_point now) {
     return accepted(*p, x.index, now);
   }
   if (x.last_index < p->match) {
-    // Said after it had acknowledged more: it lost what it promised to keep. Its match is never
-    // taken back; it doesn't count any more.
-    if (newness > p->reply) {
+    if (newness <= p->reply)
+      return;
+    if (p->match >= p->since) {
+      // Said after it had acknowledged more: it lost what it promised to keep. Its match is never
+      // taken back; it doesn't count any more.
       p->fallen = true;
       report(*p, p->who);
-      resend(*p, now);
+      return resend(*p, now);
     }
-    return;
+    // It was removed and came back: what it acknowledged before its return may be of the log that
+    // it rightly buried, and has counted for nothing.
+    p->begin_anew();
+    p->reply = newness;
   }
   bool stale = p->now == progress::mode::probe ? x.index + 1 != p->next : x.index <= p->match;
   if (stale || p->now == progress::mode::snapshot)

@@ -53,7 +53,7 @@ result<log_index> seat::raise(incarnation_number x, log_index above) {
     return *fenced_;
   if (!core_ || finishing_ || !writes_.empty())
     return fault{errc::overloaded, setting_.name + ": a write is under way"};
-  if (x <= incarnation() || x > most_incarnation)
+  if (x <= incarnation() || rivals(x, incarnation()) || x > most_incarnation)
     return fault{errc::conflict, setting_.name + " is of incarnation "
                                      + std::to_string(incarnation()) + " already"};
   if (core_->leased(holder_->now()))

@@ -201,6 +201,7 @@ void seat::end_member(log_records::kept kept, pending with) {
   holder_->leaves();
   for (auto& y : writes_) // of the member that is gone
     y.sequence = y.compact_to = 0;
+  life_ = setting_.journal->next_life(); // what the next one says counts anew
   core_.emplace(make_member(std::move(kept)));
   holder_->restore({});
   applied_ = snapshot_at_ = 0;

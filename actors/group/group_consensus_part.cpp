@@ -71,6 +71,7 @@ public:
     follow_zone(self_);
     if (self_->state.rules->gathering())
       return start_gathering(self_);
+    hold_exclusive(self_);
     start_keeping(self_);
     serve_authors(self_);
   }

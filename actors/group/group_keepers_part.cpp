@@ -29,7 +29,7 @@ void start_keeper(group_pointer self, const group::resource_key& key) {
   auto& kept = s.keepers[key];
   auto as_of = s.core()->term() << 32 | (s.rules->index() + kept.restarts);
   kept.keeper = spawn_keeper(self->system(), s.context, s.group, *resource, s.core()->term(), as_of,
-                             s.spread, caf::actor_cast<commit_handle>(self));
+                             s.spread, caf::actor_cast<commit_handle>(self), s.gather.hold_until);
   kept.who = caf::actor_cast<caf::actor_addr>(kept.keeper);
   self->monitor(kept.keeper);
 }
@@ -80,6 +80,8 @@ void apply(group_pointer self, std::vector<group_entry> entries) {
   auto gathering = s.rules->gathering();
   for (auto& x : entries) {
     s.rules->apply(x);
+    if (x.has_restored())
+      hold_exclusive(self);
     for (auto& part : group::parts_of(x))
       by_resource[group::subject_of(part)].push_back(std::move(part));
   }

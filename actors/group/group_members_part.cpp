@@ -86,6 +86,7 @@ void review(group_pointer self, const review_members& x) {
   if (!s.core() || !s.keeps || !s.zone_known || s.full)
     return;
   ask_late_holders(self);
+  outwait_leases(self);
   auto may_move = now(self) >= s.next_move && !s.committing;
   if (may_move) {
     auto pause =

@@ -50,6 +50,13 @@ void failed(group_pointer self, const node_id& from) {
 /// What a node holds is committed before the next page of it is asked for.
 void on_held(group_pointer self, const node_id& from, const node_view& x) {
   auto& s = self->state;
+  auto later = std::any_of(x.holdings().begin(), x.holdings().end(), [&](const auto& y) {
+    return y.group() == value(s.group) && y.highest().incarnation() > s.seat->incarnation();
+  });
+  if (!x.has_held() && later) { // this one is not kept: that one's beat ends it, or it never began
+    self->delayed_send(self, page_pause, gather_again{from, s.gather.generation});
+    return;
+  }
   if (!x.has_held())
     return failed(self, from);
   group_entry entry;
@@ -105,6 +112,7 @@ void end_if_over(group_pointer self) {
   if (!s.gather.begun || s.gather.ending || !s.zone_known || !s.gather.rules->over())
     return;
   if (now(self) >= s.gather.hold_until || !any_exclusive(*s.rules)) {
+    outwait_leases(self);
     group_entry entry;
     entry.mutable_gathered();
     entry.set_time_ms(s.context->wall_clock());
@@ -192,7 +200,7 @@ void start_gathering(group_pointer self) {
   spdlog::info("group gathers group={} incarnation={}", value(s.group), s.seat->incarnation());
   s.gather.begun = true;
   s.gather.ending = false;
-  s.gather.hold_until = now(self) + keeper::lease_times{}.wait();
+  hold_exclusive(self);
   gather_zone(self);
 }
 
@@ -264,6 +272,21 @@ void on_gathered(group_pointer self) {
   s.gather.begun = false;
   start_keeping(self);
   review_soon(self, milliseconds{10});
+}
+
+void hold_exclusive(group_pointer self) {
+  if (self->state.rules->old_leases())
+    self->state.gather.hold_until = now(self) + keeper::lease_times{}.wait();
+}
+
+void outwait_leases(group_pointer self) {
+  auto& s = self->state;
+  if (!s.rules->old_leases() || now(self) < s.gather.hold_until)
+    return;
+  group_entry entry; // nobody is left who may hold one
+  entry.mutable_adopted()->set_all(true);
+  entry.set_time_ms(s.context->wall_clock());
+  propose(self, entry);
 }
 
 void ask_late_holders(group_pointer self) {

@@ -99,7 +99,7 @@ struct group_gathering {
   bool begun = false;  // asks, before anything is kept
   bool ending = false; // all have answered: it is being committed
   bool looks_again = false;
-  time_point hold_until; // leases that an earlier leader may have given are over then
+  time_point hold_until; // leases are over then that were given before it was raised or restored
   bool from_log = false; // as it was raised here
   std::vector<group_author> raisers;
 };
@@ -228,6 +228,10 @@ void on_gather_again(group_pointer self, const gather_again& x);
 void on_gathered(group_pointer self);
 /// Nodes that were not there when the group was raised may hold promises of it.
 void ask_late_holders(group_pointer self);
+/// From now on what is exclusive waits for old leases, if there may be any, before it is called.
+void hold_exclusive(group_pointer self);
+/// Once they are over that is committed, and the next leader need not wait.
+void outwait_leases(group_pointer self);
 
 // group_reading_part.cpp
 

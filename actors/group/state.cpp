@@ -114,7 +114,7 @@ void finish(resource_state& of, const group_entry& x) {
 }
 
 /// What a node holds for a resource that is kept already, or was not known.
-void adopt(resource_state& of, const group_entry& x) {
+void adopt(resource_state& of, const group_entry& x, bool gathering) {
   const auto& adopted = x.adopted();
   for (const auto& y : adopted.held().slots()) {
     auto [i, fresh] = of.slots.try_emplace(y.slot().uid());
@@ -126,7 +126,8 @@ void adopt(resource_state& of, const group_entry& x) {
     } else if (slot.phase != slot_phase::missing && slot.node != node) {
       continue; // it can't be: a slot is accepted by one node
     }
-    auto ends = of.deleting || y.ending() || slot.phase == slot_phase::ending;
+    auto late = !gathering && slot.phase == slot_phase::missing && slot.what.lease_ms() > 0;
+    auto ends = of.deleting || y.ending() || late || slot.phase == slot_phase::ending;
     if (fresh || slot.phase == slot_phase::missing) {
       slot.node = node;
       slot.node_name = adopted.node_name();
@@ -267,7 +268,7 @@ std::vector<group_entry> parts_of(const group_entry& x) {
   return result;
 }
 
-void apply(resource_state& to, const group_entry& x) {
+void apply(resource_state& to, const group_entry& x, bool gathering) {
   switch (x.what_case()) {
     case group_entry::kPut:
       return put(to, x);
@@ -282,7 +283,7 @@ void apply(resource_state& to, const group_entry& x) {
     case group_entry::kFinished:
       return finish(to, x);
     case group_entry::kAdopted:
-      return adopt(to, x);
+      return adopt(to, x, gathering);
     case group_entry::kGone:
       for (const auto& y : x.gone().slots())
         to.slots.erase(y.uid());
@@ -317,7 +318,10 @@ state state::from(const group_state& snapshot) {
   result.raised_ = snapshot.raised();
   result.gathering_ = snapshot.gathering();
   for (const auto& x : snapshot.gathered())
-    result.gathered_.insert(node_id::from_bytes(x));
+    if (x.empty())
+      result.old_leases_ = true;
+    else
+      result.gathered_.insert(node_id::from_bytes(x));
   for (const auto& x : snapshot.deleted())
     result.deleted_.push_back(key_of(x));
   return result;
@@ -350,6 +354,8 @@ group_state state::snapshot() const {
   result.set_gathering(gathering_);
   for (const auto& x : gathered_)
     result.add_gathered(x.bytes());
+  if (old_leases_) // of nobody knows whom
+    result.add_gathered("");
   for (const auto& x : deleted_) {
     auto& name = *result.add_deleted();
     name.set_kind(x.kind);
@@ -368,7 +374,10 @@ void state::apply(const group_entry& x) {
     fold(part);
   for (const auto& y : x.restored().resources())
     keep_finished(resources_.at(key_of(y.what())), y);
-  if (x.has_adopted() && x.adopted().all())
+  old_leases_ = old_leases_ || x.has_restored();
+  if (x.has_adopted() && x.adopted().node().empty())
+    old_leases_ = false;
+  else if (x.has_adopted() && x.adopted().all())
     gathered_.insert(node_id::from_bytes(x.adopted().node()));
   if (x.has_gathered())
     end_gathering();

@@ -70,8 +70,9 @@ resource_key subject_of(const group_entry& x);
 std::vector<group_entry> parts_of(const group_entry& x);
 
 /// Folds an entry about this resource into it. What no longer fits is without effect: a slot that
-/// is gone is not accepted, a slot of a deleted resource is not named.
-void apply(resource_state& to, const group_entry& x);
+/// is gone is not accepted, a slot of a deleted resource is not named. What is leased and told of
+/// late, not while the group gathers, ends: another may have been called since in its place.
+void apply(resource_state& to, const group_entry& x, bool gathering = false);
 
 /// Deleted, and nobody holds anything of it any more: its group forgets it.
 inline bool is_over(const resource_state& x) {
@@ -90,7 +91,8 @@ struct remembered_answer {
 /// A group that was raised anew (`raise`) gathers: it adopts what nodes say that they hold, before
 /// it keeps anything, and from each node that could not say so then, later. What no node held and no
 /// log had is lost. What was deleted since then is remembered, so that a node that comes back late
-/// brings none of it back.
+/// brings none of it back. While it gathers nobody is renewed; of what is exclusive no more than is
+/// wanted comes out of it, and replicas that were only named are named anew.
 ///
 /// Shape:  the results of requests are part of it, so that a retry is applied once: the last 256,
 ///         and up to 16384 of the last two minutes, longer than anybody tries again. The last 4096
@@ -111,6 +113,9 @@ public:
   bool gathering() const { return gathering_; }
   /// Of a group that was raised: what this node held is known.
   bool gathered(const node_id& x) const { return gathered_.contains(x); }
+  /// Something exclusive that is not known here may still run somewhere, under a lease from before
+  /// the group was raised, or before a backup was restored: until nobody is said to hold anything.
+  bool old_leases() const { return old_leases_; }
 
   group_id group() const { return group_; }
   std::uint64_t index() const { return index_; }
@@ -140,6 +145,7 @@ private:
   bool raised_ = false;
   bool gathering_ = false;
   std::set<node_id> gathered_;
+  bool old_leases_ = false;
   std::vector<resource_key> deleted_; // oldest first
 };
 

@@ -15,18 +15,32 @@ bool is_newer(const resource& a, const resource& b) {
   return a.metadata().resource_version() > b.metadata().resource_version();
 }
 
+/// Nothing that is leased runs any more when a group has gathered, nobody having renewed it. Of
+/// more than are wanted the newest stay: others may have been ended in what is lost.
+void end_surplus(resource_state& of) {
+  std::vector<slot_state*> leased;
+  for (auto& [uid, x] : of.slots)
+    if (x.phase == slot_phase::accepted && x.what.lease_ms() > 0 && x.finished.empty())
+      leased.push_back(&x);
+  std::stable_sort(leased.begin(), leased.end(),
+                   [](auto* a, auto* b) { return a->created_ms > b->created_ms; });
+  auto wanted = of.what.has_pod() ? 1 : std::max(0, of.what.deployment().replicas());
+  for (auto i = static_cast<std::size_t>(wanted); i < leased.size(); ++i)
+    leased[i]->phase = slot_phase::ending;
+}
+
 } // namespace
 
 void state::raise(std::uint64_t incarnation, std::uint64_t index) {
   incarnation_ = incarnation;
   index_ = index;
-  raised_ = gathering_ = true;
+  raised_ = gathering_ = old_leases_ = true;
   gathered_.clear();
   for (auto& [key, x] : resources_) {
     x.promised_only = false;
+    // Whether they were accepted since, nobody here knows: the same may not be called twice.
+    std::erase_if(x.slots, [](const auto& y) { return y.second.phase == slot_phase::missing; });
     for (auto& [uid, slot] : x.slots) {
-      if (slot.phase == slot_phase::missing)
-        continue; // it gets its order when it is accepted
       slot.what.mutable_order()->set_incarnation(incarnation);
       slot.what.mutable_order()->set_index(index);
     }
@@ -50,7 +64,7 @@ void state::adopt(const group_entry& x) {
   } else if (gathering_ && !kept.deleting && is_newer(what, kept.what)) {
     kept.what = what;
   }
-  group::apply(kept, x);
+  group::apply(kept, x, gathering_);
   forget_if_over(i);
 }
 
@@ -65,6 +79,7 @@ void state::end_gathering() {
                   return y.second.phase == slot_phase::ending;
                 });
     x.promised_only = false;
+    end_surplus(x);
     x.deleting = x.deleting || ends;
     forget_if_over(i);
     i = next;

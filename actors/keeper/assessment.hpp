@@ -23,6 +23,7 @@ struct watch {
   std::optional<assessment> seen;
   std::optional<time_point> ready_since;
   std::optional<time_point> renewed; // no lease of it was asked for later; nothing: it had none
+  bool granted = false;              // that lease was given by this keeper
 };
 
 using watches = std::map<std::string, watch>; // by uid

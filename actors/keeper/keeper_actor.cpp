@@ -134,7 +134,8 @@ void on_placement_down(keeper_pointer self, const caf::down_msg& x) {
 keeper_handle::behavior_type keeper_actor(keeper_pointer self, context_ptr context, group_id group,
                                           group::resource_state kept, std::uint64_t term,
                                           std::uint64_t seed, std::string path,
-                                          keeper::member_table_ptr members, commit_handle log) {
+                                          keeper::member_table_ptr members, commit_handle log,
+                                          time_point exclusive_from) {
   auto& state = self->state;
   state.context = std::move(context);
   state.log = std::move(log);
@@ -147,7 +148,7 @@ keeper_handle::behavior_type keeper_actor(keeper_pointer self, context_ptr conte
     self->quit(x.reason);
   });
   state.rollout.emplace(std::move(kept), group, state.context->self.id, term, seed, moment_of(self),
-                        state.context->broken);
+                        state.context->broken, exclusive_from);
   if (members)
     self->send(self, zone_is{std::move(members)});
   else
@@ -189,14 +190,15 @@ keeper_handle::behavior_type keeper_actor(keeper_pointer self, context_ptr conte
 
 keeper_handle spawn_keeper(caf::actor_system& system, const context_ptr& context, group_id group,
                            group::resource_state kept, std::uint64_t term, std::uint64_t index,
-                           keeper::member_table_ptr members, const commit_handle& log) {
+                           keeper::member_table_ptr members, const commit_handle& log,
+                           time_point exclusive_from) {
   auto path = "group/" + std::to_string(value(group)) + "/keeper/"
               + kept.what.metadata().namespace_() + "/" + kept.what.metadata().name();
   auto seed =
       context->seed_for(path + "/" + kept.what.kind() + "/"
                         + std::to_string(value(context->self.start)) + "/" + std::to_string(index));
   return spawn_enrolled(system, context, path, keeper_actor, context, group, std::move(kept), term,
-                        seed, path, std::move(members), log);
+                        seed, path, std::move(members), log, exclusive_from);
 }
 
 } // namespace legion

@@ -91,9 +91,10 @@ using keeper_handle = caf::typed_actor<caf::reacts_to<entries_committed>,       
 
 /// Owned by its group, which ends it when nothing is left of the resource, or when this node leads
 /// no more. `term` is the leader's; `index` counts on in it, so that the same node seed never gives
-/// the same names twice.
+/// the same names twice. What is exclusive is not called before `exclusive_from`.
 keeper_handle spawn_keeper(caf::actor_system& system, const context_ptr& context, group_id group,
                            group::resource_state kept, std::uint64_t term, std::uint64_t index,
-                           keeper::member_table_ptr members, const commit_handle& log);
+                           keeper::member_table_ptr members, const commit_handle& log,
+                           time_point exclusive_from);
 
 } // namespace legion

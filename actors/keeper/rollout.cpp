@@ -17,10 +17,11 @@ constexpr auto propose_gap = seconds{1};
 } // namespace
 
 rollout::rollout(group::resource_state kept, group_id group, node_id self, std::uint64_t term,
-                 std::uint64_t seed, moment t, broken_rule broken)
+                 std::uint64_t seed, moment t, broken_rule broken, time_point exclusive_from)
     : kept_(std::move(kept)), group_(group), self_(self), term_(term), broken_(broken),
-      random_(seed), started_(t.now), revision_(revision_of(kept_.what)), call_due_(t.now),
-      set_back_until_(t.now), called_at_(t.now - seconds{1}) {
+      random_(seed), started_(t.now), exclusive_from_(exclusive_from),
+      revision_(revision_of(kept_.what)), call_due_(t.now), set_back_until_(t.now),
+      called_at_(t.now - seconds{1}) {
   history_.restore(std::exchange(kept_.rounds, {})); // one memory of them is enough
   list_errands(t);
 }

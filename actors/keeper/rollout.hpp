@@ -63,9 +63,11 @@ using effect = std::variant<propose, place, send_accept, send_release>;
 /// Source: Burgess and Bergstra 2014, Promise Theory; Kubernetes' deployment controller for counts.
 class rollout {
 public:
-  /// `term`: in which this keeper's node leads the group.
+  /// `term`: in which this keeper's node leads the group. `exclusive_from`: when what is exclusive
+  /// may be called; until then, replicas that nobody here knows of may run.
   rollout(group::resource_state kept, group_id group, node_id self, std::uint64_t term,
-          std::uint64_t seed, moment t, broken_rule broken = broken_rule::none);
+          std::uint64_t seed, moment t, broken_rule broken = broken_rule::none,
+          time_point exclusive_from = {});
 
   using effects = std::vector<effect>;
   effects on_members(member_table_ptr x, moment t);
@@ -122,6 +124,7 @@ private:
   accept accept_of(const offer_key& key) const;
   release release_of(const node_id& node) const;
   bool is_dead(const node_id& node, time_point now) const;
+  time_point may_call_from() const;
   bool may_run(const group::slot_state& slot, const watch& heard, time_point now) const;
   void tell(const char* type, const char* reason, std::string object, std::string message,
             moment t);
@@ -135,6 +138,7 @@ private:
   broken_rule broken_;
   seeded_random random_;
   time_point started_;
+  time_point exclusive_from_;
   std::string revision_;
   watches watches_;
   member_table_ptr members_;

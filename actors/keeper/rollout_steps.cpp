@@ -202,7 +202,7 @@ void rollout::assign(std::vector<group_entry>& into, const uid_set& leaving, mom
 }
 
 void rollout::call_for_missing(moment t, effects& out) {
-  if (calling_ || kept_.deleting || t.now < call_due_)
+  if (calling_ || kept_.deleting || t.now < may_call_from())
     return;
   called_pods_.clear();
   std::map<node_id, std::uint32_t> replicas;
@@ -306,6 +306,10 @@ bool rollout::is_dead(const node_id& node, time_point now) const {
   return i == members_->end() ? now >= started_ + unknown_grace : is_gone(i->second);
 }
 
+time_point rollout::may_call_from() const {
+  return is_exclusive(kept_.what) ? std::max(call_due_, exclusive_from_) : call_due_;
+}
+
 /// A leased one runs for as long as its last lease, and the kernel takes a moment to end it; but
 /// for that, who is told to stop, or is dead, counts as stopped.
 bool rollout::may_run(const group::slot_state& slot, const watch& heard, time_point now) const {
@@ -326,13 +330,15 @@ std::vector<std::string> rollout::on_lease_ask(const node_id& from,
     if (i == kept_.slots.end() || i->second.node != from || i->second.what.lease_ms() == 0)
       continue;
     auto& heard = watches_[uid];
-    // One that ends has its grace period; but what was taken for gone stays so.
+    // One that ends has its grace period; but what was taken for gone, maybe by a keeper before
+    // this one, stays so.
     auto may = i->second.phase == slot_phase::accepted
                    ? heard.regret.empty()
-                   : may_run(i->second, heard, t.now) && !heard.released;
+                   : heard.granted && may_run(i->second, heard, t.now) && !heard.released;
     if (!may)
       continue;
     heard.renewed = t.now;
+    heard.granted = true;
     result.push_back(uid);
   }
   return result;
@@ -351,7 +357,7 @@ std::optional<time_point> rollout::due(time_point now) const {
     if (!errand.under_way && !is_dead(node, now))
       earliest(result, errand.due);
   if (!calling_ && !proposing_ && !propose_again_ && members_ && !kept_.deleting && missing() > 0)
-    earliest(result, call_due_);
+    earliest(result, may_call_from());
   for (const auto& [uid, slot] : kept_.slots) {
     const auto& heard = watches_.at(uid);
     auto leaves = slot.phase == slot_phase::ending || !heard.regret.empty();

@@ -1,6 +1,9 @@
 #include "actors/node/holdings.hpp"
 
+#include <algorithm>
 #include <set>
+
+#include "actors/consensus/incarnation.hpp"
 
 namespace legion::node {
 
@@ -18,7 +21,8 @@ bool is_promise(const commitment& x) {
 
 } // namespace
 
-std::vector<group_holding> holdings_of(const commitments& all) {
+std::vector<group_holding> holdings_of(const commitments& all,
+                                       const std::map<std::uint32_t, std::uint64_t>& terms) {
   std::map<std::uint32_t, group_holding> by_group;
   std::map<std::uint32_t, std::set<std::string>> names;
   for (const auto& [uid, x] : all.all()) {
@@ -32,6 +36,12 @@ std::vector<group_holding> holdings_of(const commitments& all) {
       *holding.mutable_highest() = x.record->slot().order();
     names[x.record->group()].insert(key_of(x.record->what()));
   }
+  for (const auto& [group, term] : terms)
+    if (auto heard = consensus::incarnation_of(term); heard > 0) {
+      auto& highest = *by_group[group].mutable_highest();
+      highest.set_incarnation(std::max(highest.incarnation(), heard));
+      by_group[group].set_group(group);
+    }
   std::vector<group_holding> result;
   for (auto& [group, x] : by_group) {
     x.set_resources(static_cast<std::uint32_t>(names[group].size()));

@@ -1,6 +1,7 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/consensus/incarnation.hpp"
 #include "actors/consensus/log_records.hpp"
 #include "actors/group/admission.hpp"
 #include "actors/group/group_keys.hpp"
@@ -13,6 +14,7 @@ namespace {
 /// Groups are joined and left several at a time.
 constexpr auto describe_pause = milliseconds{200};
 constexpr auto hand_over_time = seconds{10};
+constexpr auto raise_time = seconds{60};
 
 group_handle& spawn_here(node_pointer self, std::uint32_t id, consensus::journal_copy_ptr journal) {
   auto& s = self->state;
@@ -42,6 +44,37 @@ std::string why_absent(const node_state& s, std::uint32_t group) {
             + ". If no other node holds what they held: legionctl keepers rebuild, which begins "
               "with the promises that nodes hold; without any: legion-node --accept-loss";
   return text;
+}
+
+/// Whoever was told of another that is raised at the same time may not raise this one: see
+/// consensus/incarnation. From the question on the node takes sides, not only once it is done.
+caf::result<group_reply> raise_here(node_pointer self, const group_request& x) {
+  auto& s = self->state;
+  auto& here = s.groups.at(x.group());
+  auto wanted = x.raise().incarnation();
+  auto before = s.terms[x.group()];
+  auto known = consensus::incarnation_of(before);
+  if (known > wanted || consensus::rivals(known, wanted))
+    return group::refused(x, refusal_conflict,
+                          "group " + std::to_string(x.group())
+                              + " is being raised anew already, as incarnation "
+                              + std::to_string(known));
+  s.terms[x.group()] = std::max(before, consensus::first_term(wanted));
+  auto take_back = [self, group = x.group(), before, wanted] {
+    auto& term = self->state.terms[group];
+    if (term == consensus::first_term(wanted))
+      term = before;
+  };
+  auto reply = self->make_response_promise<group_reply>();
+  self->request(here.group, raise_time, x)
+      .then(
+          [reply, take_back](group_reply& y) mutable {
+            if (!y.has_raised())
+              take_back();
+            reply.deliver(std::move(y));
+          },
+          [reply](caf::error& why) mutable { reply.deliver(std::move(why)); });
+  return reply;
 }
 
 /// All groups begin with the node that founded the cluster, and grow from there. The first thing
@@ -113,6 +146,8 @@ caf::result<group_reply> on_group_request(node_pointer self, const group_request
     return group::refused(x, refusal_unreachable,
                           "group " + std::to_string(x.group()) + " has failed on "
                               + s.context->self.name + "; restart that node");
+  if (x.has_raise())
+    return raise_here(self, x);
   return self->delegate(here->second.group, x);
 }
 

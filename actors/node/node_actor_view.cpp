@@ -76,7 +76,7 @@ node_view view(node_pointer self, const node_request& what) {
     for (const auto& x : s.events.all())
       *result.add_events() = x;
   if (what.holdings())
-    for (auto& x : node::holdings_of(s.promises))
+    for (auto& x : node::holdings_of(s.promises, s.terms))
       *result.add_holdings() = std::move(x);
   std::set<std::string> told;
   for (const auto& [uid, x] : s.promises.all()) {
@@ -119,12 +119,19 @@ void answer_with_losses(node_pointer self, const node_request& x, std::string jo
 
 } // namespace
 
-/// A group that was raised anew asks what is held of it: from now on it is the one to be obeyed.
+/// A group that was raised anew asks what is held of it: from now on it is the one to be obeyed. One
+/// that is not the newest hears only that.
 static node_view held_here(node_pointer self, const held_question& x) {
   auto& s = self->state;
   auto& term = s.terms[x.group()];
-  term = std::max(term, consensus::first_term(x.incarnation()));
   node_view result;
+  if (consensus::incarnation_of(term) > x.incarnation()) {
+    auto& known = *result.add_holdings();
+    known.set_group(x.group());
+    known.mutable_highest()->set_incarnation(consensus::incarnation_of(term));
+    return result;
+  }
+  term = std::max(term, consensus::first_term(x.incarnation()));
   result.mutable_member()->set_id(s.context->self.id.bytes());
   result.mutable_member()->set_name(s.context->self.name);
   result.mutable_member()->set_start(value(s.context->self.start));

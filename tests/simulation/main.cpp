@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/simulation/exclusive_trial.hpp"
+#include "tests/simulation/raised_exclusive_trial.hpp"
 #include "tests/simulation/rebuilding_trial.hpp"
 #include "tests/simulation/trial.hpp"
 
@@ -18,7 +19,7 @@ constexpr const char* usage =
     "           [--incidents N] [--settling SECONDS] [--away SECONDS] [--sabotage NAME] [--log] "
     "[--debug]\n"
     "simulation --exclusive [--seed N | --seeds FIRST-LAST] [--log]\n"
-    "simulation --rebuild [--seed N | --seeds FIRST-LAST] [--log] [--debug]\n"
+    "simulation --rebuild [--exclusive] [--seed N | --seeds FIRST-LAST] [--log] [--debug]\n"
     "Runs whole clusters under virtual time; checkers watch. Without --nodes, the seed decides.\n";
 
 struct arguments {
@@ -40,6 +41,17 @@ trial_outcome run_rebuilding(const arguments& x, std::uint64_t seed) {
       std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
     };
   return run_rebuilding_trial(options);
+}
+
+trial_outcome run_raised_exclusive(const arguments& x, std::uint64_t seed) {
+  raised_exclusive_options options;
+  options.seed = seed;
+  options.debug = x.trial.debug;
+  if (x.log)
+    options.log = [](std::string_view line) {
+      std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+    };
+  return run_raised_exclusive_trial(options);
 }
 
 trial_outcome run_exclusive(const arguments& x, std::uint64_t seed) {
@@ -102,9 +114,10 @@ bool run(const arguments& x, std::uint64_t seed) {
       std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
     };
   auto begin = std::chrono::steady_clock::now();
-  auto y = x.exclusive ? run_exclusive(x, seed)
-           : x.rebuild ? run_rebuilding(x, seed)
-                       : run_trial(options);
+  auto y = x.exclusive && x.rebuild ? run_raised_exclusive(x, seed)
+           : x.exclusive            ? run_exclusive(x, seed)
+           : x.rebuild              ? run_rebuilding(x, seed)
+                                    : run_trial(options);
   std::chrono::duration<double> real = std::chrono::steady_clock::now() - begin;
   std::printf("seed %llu: %s nodes=%u virtual=%.1fs real=%.1fs steps=%llu accepts=%llu "
               "promises=%llu holds=%llu frames=%llu lost=%llu digest=%016llx\n",
@@ -120,12 +133,13 @@ bool run(const arguments& x, std::uint64_t seed) {
   for (auto& e : y.errors)
     std::printf("  %s\n", e.c_str());
   if (!y.good())
-    std::printf("  replay: %s --log\n", x.exclusive || x.rebuild
-                                            ? (std::string{"build/tests/simulation/simulation "}
-                                               + (x.exclusive ? "--exclusive" : "--rebuild")
-                                               + " --seed " + std::to_string(seed))
-                                                  .c_str()
-                                            : command_of(options).c_str());
+    std::printf("  replay: %s --log\n",
+                x.exclusive || x.rebuild
+                    ? (std::string{"build/tests/simulation/simulation "}
+                       + (x.rebuild ? "--rebuild" : "") + (x.rebuild && x.exclusive ? " " : "")
+                       + (x.exclusive ? "--exclusive" : "") + " --seed " + std::to_string(seed))
+                          .c_str()
+                    : command_of(options).c_str());
   std::fflush(stdout);
   return y.good();
 }

@@ -100,6 +100,9 @@ void cluster::do_work(std::size_t i, work& w) {
                                  reinterpret_cast<const char*>(&n.state), sizeof(machine))});
   counts_.readmissions += w.readmissions.size();
   if (w.fenced && !std::exchange(n.fenced, true)) {
+    if (setting_.broken == seeded::nothing) // only a disk that a node lies about loses anything
+      check_.fail(std::string{"an honest member is taken for one that forgot: "}
+                  + static_cast<char>('A' + i));
     ++counts_.fences;
     later(between(100'000, 1'000'000),
           {kind::new_journal, i, static_cast<std::uint64_t>(n.journals), 0, {}});

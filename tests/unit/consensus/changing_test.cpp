@@ -306,6 +306,45 @@ TEST_SUITE("consensus/changing") {
     CHECK(group[leader].readmissions.empty());
   }
 
+  TEST_CASE("what a learner acknowledged before it was removed accuses nobody once it is back") {
+    few_members group{2, {}, 1};
+    auto leader = group.elect();
+    REQUIRE(leader == 0);
+    std::vector<message> said;
+    group.passes = [&](const message& x) {
+      auto* reply = std::get_if<append_reply>(&x.body);
+      if (reply && reply->accepted)
+        said.push_back(x);
+      return true;
+    };
+    REQUIRE(group.rules(0).propose_change(of({0}, {1}), group.now()));
+    group.pass(milliseconds{300});
+    REQUIRE(group.rules(0).propose("x"));
+    group.pass(milliseconds{300});
+    REQUIRE_FALSE(said.empty());
+    auto late = said.back(); // it has been on its way for long
+    REQUIRE(group.rules(0).propose_change(of({0}), group.now()));
+    group.pass(milliseconds{300});
+    REQUIRE(group[1].removed);
+    group.crash(1); // a tombstone takes its log's place
+    group[1].kept = {};
+    group[1].entries.clear();
+    ++group[1].start;
+    group.start(1);
+    REQUIRE(group.rules(0).propose_change(of({0}, {1}), group.now()));
+    group.deliver(late);
+    group.pass(milliseconds{3'000});
+    CHECK_FALSE(group[1].fenced);
+    CHECK(group[1].alarms.empty());
+    CHECK(group[0].readmissions.empty());
+    CHECK(group[1].state == std::vector<std::string>{"x"});
+    REQUIRE(group.rules(0).propose("y"));
+    group.deliver(late); // once more
+    group.pass(milliseconds{300});
+    CHECK(group[1].state.size() == 2);
+    CHECK(group[0].readmissions.empty());
+  }
+
   TEST_CASE("who was removed while away learns of it when it asks for votes") {
     few_members group{3};
     auto leader = group.elect();

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <tuple>
+
 #include "tests/unit/group/raised_world.hpp"
 
 using namespace legion;
@@ -80,14 +82,15 @@ TEST_SUITE("group/state_raising") {
     it.rules.raise(9, 1000);
     CHECK(it.slot_of(web, "1")->what.order().incarnation() == 9);
     CHECK(it.slot_of(web, "1")->what.order().index() == 1000);
-    CHECK(it.slot_of(web, "2")->phase == slot_phase::missing);
-    // Slot 2 was accepted by an entry that this log never got.
+    // Slot 2 was accepted by an entry that this log never got; of slot 3 nobody can say.
+    CHECK(!it.slot_of(web, "2"));
+    CHECK(!it.slot_of(web, "3"));
     it.adopt(held_by('b', web, {{a_slot("2", 44)}, {}}));
     CHECK(it.slot_of(web, "2")->phase == slot_phase::accepted);
     CHECK(it.slot_of(web, "2")->node == a_node('b'));
     it.gathered();
     CHECK(it.rules.find(key_of(idle)));
-    CHECK(it.rules.find(key_of(web))->slots.size() == 3);
+    CHECK(it.rules.find(key_of(web))->slots.size() == 2); // the third is named anew
     CHECK(!it.rules.find(key_of(web))->deleting);
   }
 
@@ -141,6 +144,69 @@ TEST_SUITE("group/state_raising") {
     it.adopt(held_by('a', web, {{a_slot("1", 41)}, {}}));
     it.adopt(held_by('b', web, {{a_slot("1", 41)}, {}}));
     CHECK(it.slot_of(web, "1")->node == a_node('a'));
+  }
+
+  TEST_CASE("what is leased and told of late ends: another may run in its place by now") {
+    auto it = from_nothing();
+    auto leased = [](const std::string& uid) {
+      auto x = a_slot(uid, 41);
+      x.set_lease_ms(10'000);
+      return x;
+    };
+    it.adopt(held_by('a', web, {{leased("1")}, {}}));
+    it.gathered();
+    it.adopt(held_by('b', web, {{leased("2"), a_slot("3", 42)}, {}}));
+    CHECK(it.slot_of(web, "1")->phase == slot_phase::accepted);
+    CHECK(it.slot_of(web, "2")->phase == slot_phase::ending);
+    CHECK(it.slot_of(web, "3")->phase == slot_phase::accepted); // one too many does no harm
+    it.adopt(held_by('a', web, {{leased("1")}, {}}));
+    CHECK(it.slot_of(web, "1")->phase == slot_phase::accepted); // it was known
+    auto other = a_deployment("other", 1, 60);                  // nobody else was known to hold any
+    it.adopt(held_by('c', other, {{leased("4")}, {}}));
+    CHECK(it.slot_of(other, "4")->phase == slot_phase::ending);
+    CHECK(!it.rules.find(key_of(other))->deleting);
+  }
+
+  TEST_CASE("of what is leased no more comes out of the gathering than is wanted: the newest") {
+    auto one = a_deployment("web", 1, 40);
+    auto it = from_nothing();
+    for (auto [node, uid, made] : {std::tuple{'a', "1", 10}, {'b', "2", 30}, {'c', "3", 20}}) {
+      auto slot = a_slot(uid, 41);
+      slot.set_lease_ms(10'000);
+      auto x = held_by(node, one, {{slot}, {}});
+      x.mutable_held()->mutable_slots(0)->set_made_ms(made);
+      it.adopt(x);
+    }
+    CHECK(it.slot_of(one, "1")->phase == slot_phase::accepted);
+    it.gathered();
+    CHECK(it.slot_of(one, "1")->phase == slot_phase::ending);
+    CHECK(it.slot_of(one, "2")->phase == slot_phase::accepted);
+    CHECK(it.slot_of(one, "3")->phase == slot_phase::ending);
+  }
+
+  TEST_CASE("leases of before may hold until it is said that nobody has one") {
+    promises_adopted nobody;
+    nobody.set_all(true);
+    raised_world it{web};
+    it.put(web);
+    CHECK(!it.rules.old_leases());
+    SUBCASE("after it was raised") {
+      it.rules.raise(9, 1000);
+      CHECK(it.rules.old_leases());
+      it.gathered();
+    }
+    SUBCASE("after something was restored") {
+      group_entry x;
+      *x.mutable_restored()->add_resources()->mutable_what() = web;
+      it.commit(x);
+    }
+    CHECK(it.rules.old_leases());
+    it.rules = state::from(it.rules.snapshot());
+    CHECK(it.rules.old_leases());
+    CHECK(!it.rules.gathered({}));
+    it.adopt(nobody);
+    CHECK(!it.rules.old_leases());
+    CHECK(!state::from(it.rules.snapshot()).old_leases());
   }
 
   TEST_CASE("a snapshot in the middle of it forgets nothing") {

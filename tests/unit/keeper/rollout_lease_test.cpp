@@ -154,6 +154,38 @@ TEST_SUITE("keeper/rollout leases") {
     CHECK_FALSE(renew(w, x));
   }
 
+  TEST_CASE("who did not grant its lease does not renew what ends: another may run by now") {
+    exclusive_world w;
+    auto x = w.pods("bound").at(0);
+    w.silent = true;
+    w.put(exclusive(1, "b"));
+    auto ending = w.rules->kept();
+    REQUIRE(ending.slots.at(x.slot().uid()).phase == group::slot_phase::ending);
+    w.rules.emplace(ending, group_id{1}, node(0), 2, 8, w.at()); // the next leader
+    w.act(w.rules->on_members(w.members, w.at()));
+    CHECK_FALSE(renew(w, x));
+  }
+
+  TEST_CASE("what is exclusive is not called before leases of before are over") {
+    world w{exclusive(0)};
+    auto kept = w.rules->kept();
+    auto from = w.now + over;
+    w.rules.emplace(kept, group_id{1}, node(0), 2, 8, w.at(), broken_rule::none, from);
+    w.act(w.rules->on_members(w.members, w.at()));
+    auto calls = w.calls.size();
+    SUBCASE("also when it is put only then") {
+      w.put(exclusive());
+      w.pass(over - milliseconds{10});
+      CHECK(w.calls.size() == calls);
+      w.pass(milliseconds{20});
+      CHECK(w.calls.size() == calls + 1);
+    }
+    SUBCASE("others are") {
+      w.put(deployment(1));
+      CHECK(w.calls.size() == calls + 1);
+    }
+  }
+
   TEST_CASE("a regret of what had a lease counts once that is over, and is not renewed") {
     exclusive_world w;
     auto x = w.pods("bound").at(0);

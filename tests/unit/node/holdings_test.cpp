@@ -89,7 +89,7 @@ TEST_SUITE("node/holdings") {
     promise_record stray; // nobody relies on it
     stray.mutable_slot()->set_uid("4");
     all.add(stray, phase::ending);
-    auto holdings = holdings_of(all);
+    auto holdings = holdings_of(all, {});
     REQUIRE(holdings.size() == 2);
     CHECK(holdings[0].group() == 2);
     CHECK(holdings[1].promises() == 2);
