@@ -131,6 +131,8 @@ TEST_SUITE("simulation/raising twice") {
       for (int i = 2; i < 40; ++i)
         if (it.put(i, it.left[it.random() % 2]))
           acknowledged = i;
+        else // who is in the group now is told at once, but not in no time
+          it.all->run_for(milliseconds{200});
       CHECK(acknowledged > 30);
       it.all->run_for(seconds{30});
       for (auto i : it.left)

@@ -296,6 +296,7 @@ TEST_SUITE("consensus/seat") {
     one_seat s{{who('a'), who('b')}};
     s.it->on_beat(who('b'), {first_term(fifth) + 3, standing::leads});
     s.settle();
+    s.it->hear([&](core& x) { x.on_silence(who('b').node, s.actor.clock, s.actor.clock); });
     s.pass(seconds{10});
     CHECK(s.it->raise(fifth + 1, 0).why().code == errc::conflict);
     CHECK(s.it->raise(*incarnation_after(fifth, 0), 0));
