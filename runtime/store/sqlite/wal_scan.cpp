@@ -68,9 +68,9 @@ fault damaged(const std::string& path, const std::string& what) {
                                "move the data folder away to start anew"};
 }
 
-/// The sum over the header that a log had before it was overwritten, wholly or in part, by that of the
-/// next log: its salts are in its first frame, whose sum goes on from it. The next header counts one
-/// more.
+/// The sum over the header that a log had before it was overwritten, wholly or in part, by that of
+/// the next log: its salts are in its first frame, whose sum goes on from it. The next header
+/// counts one more.
 std::optional<running_sum> sum_of_earlier_header(std::string_view log, std::size_t page_bytes) {
   auto* first = log.data() + header_bytes;
   auto count = big_endian(log.data() + 12);

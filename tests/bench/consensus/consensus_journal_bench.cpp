@@ -1,9 +1,10 @@
-// Three cores in one process, each with its own journal of SQLite on disk: what is committed in a second when
-// the leader's proposals wait for syncs. In the temporary folder; $TMPDIR chooses another disk.
+// Three cores in one process, each with its own journal of SQLite on disk: what is committed in a
+// second when the leader's proposals wait for syncs. In the temporary folder; $TMPDIR chooses
+// another disk.
 //
-// As in the product (actors/consensus/seat): one batch of a member is under way, and all that it wants to write
-// meanwhile goes to the disk together, next. Everybody's messages pass as they are; what is measured is rules, records
-// and disks, in the time of the wall.
+// As in the product (actors/consensus/seat): one batch of a member is under way, and all that it
+// wants to write meanwhile goes to the disk together, next. Everybody's messages pass as they are;
+// what is measured is rules, records and disks, in the time of the wall.
 
 #include <algorithm>
 #include <array>

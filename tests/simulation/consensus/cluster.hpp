@@ -24,7 +24,8 @@ using consensus::member_id;
 using consensus::term_number;
 
 /// What is wrong on purpose. Those that `consensus::rule` names are broken in the core; the others
-/// are broken around it: in the disk, on the wire, in the state machine; the last one beneath SQLite.
+/// are broken around it: in the disk, on the wire, in the state machine; the last one beneath
+/// SQLite.
 enum class seeded : std::uint8_t {
   nothing,
   vote_forgotten,
@@ -60,8 +61,8 @@ struct command {
   std::uint32_t value = 0;
 };
 
-/// Whole clusters of the real core and the real beats, over model disks or SQLite's files on disks that
-/// crash, a model wire and clocks that differ. One seed, one run.
+/// Whole clusters of the real core and the real beats, over model disks or SQLite's files on disks
+/// that crash, a model wire and clocks that differ. One seed, one run.
 ///
 /// Shape: 3 to 7 nodes with one group; five clients, each with one operation at a time; faults come
 ///        at rates that the seed draws. A step is one event.

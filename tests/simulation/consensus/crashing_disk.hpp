@@ -7,18 +7,20 @@
 
 namespace legion::proof {
 
-/// A folder on a machine's disk that can crash. SQLite writes its files there through this; at a crash
-/// what was synced is there, and what was written since is there wholly, in part, or not at all.
+/// A folder on a machine's disk that can crash. SQLite writes its files there through this; at a
+/// crash what was synced is there, and what was written since is there wholly, in part, or not at
+/// all.
 ///
-/// The files are real, and always hold what was written; each change since the last sync is kept with
-/// what it replaced. At a crash all of these are taken back, and a seeded choice decides which are done
-/// again: all; none; those up to a moment, the last one cut at any byte; or each by itself, whole, cut,
-/// by sectors, or as space without bytes, as disks may that write in an order of their own. Names are
-/// like bytes: a file that was made or removed may be so or not until its folder is synced.
+/// The files are real, and always hold what was written; each change since the last sync is kept
+/// with what it replaced. At a crash all of these are taken back, and a seeded choice decides which
+/// are done again: all; none; those up to a moment, the last one cut at any byte; or each by
+/// itself, whole, cut, by sectors, or as space without bytes, as disks may that write in an order
+/// of their own. Names are like bytes: a file that was made or removed may be so or not until its
+/// folder is synced.
 ///
 /// Threads: one, for all disks of the process.
-/// Source: sqlite.org/testing.html, 3.3 (crash tests); sqlite.org/c3ref/vfs.html; Pillai et al. 2014,
-///         All File Systems Are Not Created Equal, 2.
+/// Source: sqlite.org/testing.html, 3.3 (crash tests); sqlite.org/c3ref/vfs.html; Pillai et al.
+///         2014, All File Systems Are Not Created Equal, 2.
 class crashing_disk {
 public:
   /// Where SQLite is when the machine stops.
@@ -36,8 +38,8 @@ public:
 
   const std::string& folder() const { return folder_; }
 
-  /// The machine stops at the first operation (a write, a sync, a change of a name) at this place, or
-  /// so many operations later.
+  /// The machine stops at the first operation (a write, a sync, a change of a name) at this place,
+  /// or so many operations later.
   void stop_at(place where, std::uint64_t later);
   void go_on();                             // it does not stop
   void stop();                              // now
@@ -47,8 +49,8 @@ public:
   /// After a stop, when all files are closed: leaves them as the crash did, and runs again.
   void crash();
 
-  /// What is wrong on purpose: a sync that is answered and not done. What is lost at a crash are the
-  /// last writes, in their order, so that the files read well.
+  /// What is wrong on purpose: a sync that is answered and not done. What is lost at a crash are
+  /// the last writes, in their order, so that the files read well.
   void lie() { lies_ = true; }
   bool lies() const { return lies_; }
 
@@ -86,7 +88,8 @@ private:
   std::uint64_t operations_ = 0;
 };
 
-/// SQLite's own random numbers (salts of its log) begin anew from here: the same seed, the same files.
+/// SQLite's own random numbers (salts of its log) begin anew from here: the same seed, the same
+/// files.
 void seed_sqlite(std::uint64_t seed);
 
 } // namespace legion::proof

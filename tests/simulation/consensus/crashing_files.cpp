@@ -106,8 +106,8 @@ int truncate(sqlite3_file* x, sqlite3_int64 size) {
   return goes_on ? code : SQLITE_IOERR_TRUNCATE;
 }
 
-/// The process goes on, so nothing needs to reach the real disk. A sync that fails ends a node; one in
-/// which the machine stops is not answered, which here is another error.
+/// The process goes on, so nothing needs to reach the real disk. A sync that fails ends a node; one
+/// in which the machine stops is not answered, which here is another error.
 int sync(sqlite3_file* x, int) {
   auto& f = of(x);
   if (!f.disk->operation(place::anywhere))

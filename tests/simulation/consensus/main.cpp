@@ -1,10 +1,10 @@
-// Whole clusters of the consensus core under faults. The last line is `consensus: N passed, N failed`.
+// Whole clusters of the consensus core under faults; the last line is `consensus: N passed, N failed`
 //
 //   consensus_simulation --seeds 1-100 [--steps 100000] [--fault NUMBER] [--wild] [--trace]
 //                        [--disk model|sqlite]
 //
-// With `--disk sqlite` the members' journals are SQLite's files in a temporary folder ($TMPDIR, else memory), on
-// disks that crash within writes.
+// With `--disk sqlite` the members' journals are SQLite's files in a temporary folder ($TMPDIR,
+// else memory), on disks that crash within writes.
 
 #include <cstdio>
 #include <cstdlib>

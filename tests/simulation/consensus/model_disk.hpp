@@ -30,8 +30,8 @@ struct keep_fence {};
 /// Batches become durable in order, each whole or not at all; a sync takes several at once, and a
 /// crash meanwhile leaves any number of the first.
 ///
-/// Or a real journal holds the records, and this only says what must be in it: after a crash exactly what
-/// was synced, with all of the transaction that was under way or with nothing of it.
+/// Or a real journal holds the records, and this only says what must be in it: after a crash
+/// exactly what was synced, with all of the transaction that was under way or with nothing of it.
 class model_disk {
 public:
   model_disk() = default;
@@ -42,7 +42,7 @@ public:
     record_batch records;
   };
 
-  // What is durable, as it was handed over: the checkers look at these, and what is read must agree.
+  // What is durable, as it was handed over: checkers look at these, and what is read must agree.
   consensus::ballot ballot;
   consensus::snapshot kept;
   consensus::entry_refs entries;
@@ -58,7 +58,8 @@ public:
   /// The member as its records have it, when its node starts. Fails as they do, or when they differ
   /// from what was handed over.
   result<consensus::log_records::kept> open();
-  /// What is syncing goes to the real files, if there are any. False: the machine stopped meanwhile.
+  /// What is syncing goes to the real files, if there are any. False: the machine stopped
+  /// meanwhile.
   bool write_files() { return write_files(syncing); }
 
   /// The last configuration that the log or the snapshot names.

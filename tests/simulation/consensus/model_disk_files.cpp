@@ -46,8 +46,8 @@ void model_disk::write_to_files(const record_batch& x) {
     flaw_ = done.why();
 }
 
-/// The machine stops in what the journal's writer is at, which is all that waited when it began, and
-/// is started again at once, though its node may be later.
+/// The machine stops in what the journal's writer is at, which is all that waited when it began,
+/// and is started again at once, though its node may be later.
 void model_disk::crash_files(std::mt19937_64& random) {
   auto taken = syncing != 0 ? syncing : random() % (unsynced.size() + 1);
   if (!files_->stopped()) {

@@ -82,13 +82,19 @@ result<bool> real_journal::commit(std::vector<record_batch> batches) {
   return true;
 }
 
+/// Small numbers as often as large ones.
+std::uint64_t real_journal::any_size(int bits) {
+  auto limit = std::uint64_t{2} << random_() % static_cast<std::uint64_t>(bits);
+  return random_() % limit;
+}
+
 void real_journal::stop_some_time() {
   using place = crashing_disk::place;
   switch (random_() % 4) {
     case 0:
-      return disk_.stop_at(place::anywhere, random_() % (1u << random_() % 12));
+      return disk_.stop_at(place::anywhere, any_size(11));
     case 1:
-      return disk_.stop_at(place::checkpoint, random_() % (1u << random_() % 11));
+      return disk_.stop_at(place::checkpoint, any_size(10));
     case 2:
       return disk_.stop_at(place::log_restart, random_() % 4);
     default:
@@ -97,7 +103,7 @@ void real_journal::stop_some_time() {
 }
 
 void real_journal::stop_soon() {
-  disk_.stop_at(crashing_disk::place::anywhere, random_() % (1u << (1 + random_() % 6)));
+  disk_.stop_at(crashing_disk::place::anywhere, any_size(6));
 }
 
 void real_journal::crash() {

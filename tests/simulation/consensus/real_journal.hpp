@@ -14,19 +14,19 @@
 
 namespace legion::proof {
 
-/// A node's journal as `runtime/store/sqlite` keeps it, in real files of a temporary folder, on a disk
-/// that can crash.
+/// A node's journal as `runtime/store/sqlite` keeps it, in real files of a temporary folder, on a
+/// disk that can crash.
 ///
 /// What the store's own thread does is done here when it is told: all batches that wait are one
-/// transaction of `journal_file`. Opening is what `store::sqlite::open` does: the log is scanned, the
-/// format settled, the rows replayed.
+/// transaction of `journal_file`. Opening is what `store::sqlite::open` does: the log is scanned,
+/// the format settled, the rows replayed.
 class real_journal {
 public:
   explicit real_journal(std::uint64_t seed);
   ~real_journal();
 
-  /// All live records; makes the journal if there is none. The machine may crash meanwhile, also more than
-  /// once: then it is opened again.
+  /// All live records; makes the journal if there is none. The machine may crash meanwhile, also
+  /// more than once: then it is opened again.
   /// Errors: those of the journal; `damaged` when it has another id than before.
   result<std::vector<record>> open();
 
@@ -34,8 +34,8 @@ public:
   /// checkpoint after it. False: it stopped before that.
   result<bool> commit(std::vector<record_batch> batches);
 
-  /// In one of the next transactions: in any, in one that is followed by a checkpoint, or in one that
-  /// begins the log anew.
+  /// In one of the next transactions: in any, in one that is followed by a checkpoint, or in one
+  /// that begins the log anew.
   void stop_some_time();
   /// In the next one, or right after it.
   void stop_soon();
@@ -60,6 +60,7 @@ public:
 
 private:
   result<std::vector<record>> open_once();
+  std::uint64_t any_size(int bits);
 
   std::mt19937_64 random_;
   int checkpoint_after_; // pages of log: some journals do it often

@@ -91,8 +91,8 @@ struct written_journal {
   }
 };
 
-/// The same with a log that ends early. Opening a journal changes nothing but the end of its log, so each
-/// cut takes over the files of the one before.
+/// The same with a log that ends early. Opening a journal changes nothing but the end of its log,
+/// so each cut takes over the files of the one before.
 struct cut_journal {
   explicit cut_journal(const written_journal& x) : was(x) {
     put(there.path + "/journal.db", was.database);

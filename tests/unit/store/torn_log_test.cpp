@@ -60,8 +60,8 @@ struct open_journal {
   fault why;
 };
 
-/// What a crash leaves while the log, of which the database has all, is begun anew: so many bytes of
-/// the new header.
+/// What a crash leaves while the log, of which the database has all, is begun anew: so many bytes
+/// of the new header.
 struct new_log {
   new_log() {
     auto journal = std::make_unique<open_journal>(here);
