@@ -38,7 +38,10 @@ admission admit(const frame_view& frame, const envelope_view& x, std::string_vie
                   own_cluster.empty() ? "the node that was asked has not joined a cluster yet"
                                       : "only joins are heard from a node without a cluster");
   if (!stranger && frame.cluster != own_cluster)
-    return refuse(x, failure_wrong_cluster, "the node that was asked is of another cluster");
+    return refuse(
+        x, failure_wrong_cluster,
+        "the node that was asked is of another cluster; a node joins one with an empty data "
+        "folder only");
   if (x.to_start != 0 && x.to_start != value(own_start))
     return refuse(x, failure_unreachable, "the node has been started again since");
   return {};

@@ -11,7 +11,7 @@ namespace legion::gateway {
 
 namespace {
 
-constexpr int most_replicas = 100'000;
+constexpr int most_replicas = 10'000; // as messages/manifest/fields.tsv has it
 
 bool by_default(const resource& x) {
   const auto& spec = x.has_deployment() ? x.deployment().template_().spec() : x.pod();

@@ -9,6 +9,12 @@ namespace legion::gateway {
 
 namespace {
 
+/// So that groups with the same trouble are told of once: "group 7 has no leader" is "no leader".
+std::string without_number(group_id group, const std::string& why) {
+  auto named = "group " + std::to_string(value(group)) + " has ";
+  return why.starts_with(named) ? why.substr(named.size()) : why;
+}
+
 constexpr milliseconds node_timeout{2'000};
 
 auto key(const resource_name& x) {
@@ -170,8 +176,10 @@ void survey::rebuild(const surroundings& at) {
     view.set_keeper(i->second.bytes());
     view.set_keeper_name(at.zone.name_of(i->second));
     view.set_group(value(i->first));
-    notes.push_back(name.name() + ": " + why_silent_[i->first]
-                    + ": what runs goes on, and is not repaired until that ends");
+    notes.push_back(
+        name.name() + ": " + why_silent_[i->first]
+        + ": what runs goes on, and is not repaired until that ends; how many are wanted is "
+          "as of its promises");
     resources.push_back(std::move(view));
   }
 }
@@ -181,15 +189,17 @@ void survey::finish(const surroundings& at) {
   rebuild(at);
   std::map<std::string, std::size_t> silent; // groups, by what is wrong with them
   for (const auto& [group, why] : why_silent_)
-    ++silent[why];
+    ++silent[without_number(group, why)];
   for (const auto& [why, groups] : silent)
     notes.push_back(std::to_string(groups) + (groups == 1 ? " keeper group" : " keeper groups")
                     + " did not answer: " + why
-                    + "; their resources are shown from the promises that nodes hold: one without "
-                      "any is missing here");
-  for (const auto& who : silent_nodes_)
-    notes.push_back(at.zone.with_state(who, at.now)
+                    + "; their resources are shown as the promises that nodes hold have them: what "
+                      "was changed since, and what has no replica, is missing here");
+  for (const auto& who : silent_nodes_) {
+    auto text = at.zone.with_state(who, at.now);
+    notes.push_back(text + (text.find(", which") == std::string::npos ? "" : ",")
                     + " did not answer in time: what it would say is missing");
+  }
   complete = silent_groups_.empty() && silent_nodes_.empty();
   std::stable_sort(resources.begin(), resources.end(), [](const auto& a, const auto& b) {
     return key(name_of(a.what())) < key(name_of(b.what()));

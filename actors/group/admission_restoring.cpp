@@ -45,11 +45,10 @@ std::optional<kept_resource> judge(wish& w, const kept_resource& x, put_result& 
   kept_resource admitted;
   auto& what = *admitted.mutable_what() = x.what();
   auto* there = w.of.find(key_of(what));
+  if (there && there->deleting)
+    there = nullptr; // the name is taken anew, as by an apply; who holds it still has to let go
   result.set_action("restored");
-  if (there && there->deleting) {
-    refuse(result, refusal_conflict,
-           text_of(what) + " is still being deleted: try again once it is gone");
-  } else if (there) {
+  if (there) {
     const auto& before = there->what.metadata();
     auto same = same_resource(there->what, what);
     result.set_action(same ? "unchanged" : w.how.missing_only() ? "kept" : "replaced");

@@ -23,13 +23,16 @@ group_reply elsewhere(const group_shell& state, const group_request& x) {
   if (leader == state.context->self.id)
     leader = {};
   auto in = state.core() && state.core()->members().has(state.core()->self());
-  auto reply = group::refused(x, refusal_elsewhere,
-                              text_of(state.group)
-                                  + (!leader.null() ? " is led by " + name_of(state, leader)
-                                     : leads(state) && state.rules->gathering()
-                                         ? " is raised anew, and asks all nodes what they hold"
-                                     : in ? " has no leader: most of its members must be up"
-                                          : " is not kept by " + state.context->self.name));
+  auto reply =
+      group::refused(x, refusal_elsewhere,
+                     text_of(state.group)
+                         + (!leader.null() ? " is led by " + name_of(state, leader)
+                            : leads(state) && state.rules->gathering()
+                                ? " is raised anew, and asks all nodes what they hold"
+                            : in && state.full ? " has no leader: the disk of "
+                                                     + state.context->self.name + " is full"
+                            : in ? " has no leader: most of its members must be up"
+                                 : " is not kept by " + state.context->self.name));
   if (!leader.null())
     reply.mutable_refused()->set_node(leader.bytes());
   return reply;

@@ -209,8 +209,8 @@ void rollout::call_for_missing(moment t, effects& out) {
   for (const auto& [uid, slot] : kept_.slots) {
     if (slot.phase == slot_phase::missing)
       called_pods_.push_back(slot.what.pod());
-    else if (slot.phase == slot_phase::accepted)
-      ++replicas[slot.node];
+    else if (slot.phase == slot_phase::accepted && slot.what.revision() == revision_)
+      ++replicas[slot.node]; // those of before are about to go
   }
   if (called_pods_.empty())
     return;

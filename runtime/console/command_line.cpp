@@ -85,7 +85,8 @@ void add_get(CLI::App& app, arguments& into) {
       ->check(CLI::IsMember({"wide", "json", "yaml", "name"}))
       ->type_name("FORMAT");
   x->add_flag("-w,--watch", into.get.watch, "go on, and show what changes");
-  x->add_flag("!--no-headers", into.get.headings, "rows only");
+  x->add_flag_callback(
+      "--no-headers", [&into] { into.get.headings = false; }, "rows only");
   x->footer("Examples:\n  legionctl get nodes\n  legionctl get pods -A -o wide\n  legionctl get "
             "deploy web -o yaml\n  legionctl get po -l app=web -w");
 }
@@ -123,8 +124,8 @@ void add_backup(CLI::App& app, arguments& into) {
   x->add_flag("--force", into.backup.force, "replace the file if it exists");
   x->add_flag("--verify", into.backup.verify, "only check the file, and show what is in it");
   add_json_output(*x, into.backup.output);
-  x->footer("Every keeper group's state is read as its quorum has it. A backup holds what was "
-            "applied: keep it as safe\nas your manifests' secrets.\n"
+  x->footer("Every keeper group's state is read as its quorum has it. A backup holds what\n"
+            "was applied: keep it as safe as your manifests' secrets.\n"
             "Examples:\n  legionctl backup zone.backup\n  legionctl backup --verify zone.backup\n"
             "  legionctl backup - | gzip > zone.backup.gz");
 }
@@ -139,8 +140,8 @@ void add_restore(CLI::App& app, arguments& into) {
   x->add_flag("--dry-run", into.restore.dry_run, "show what would become of it, change nothing");
   add_json_output(*x, into.restore.output);
   x->footer(
-      "The whole file is checked before anything is changed. What the backup does not hold "
-      "stays as it is.\n"
+      "The whole file is checked before anything is changed. What the backup does not\n"
+      "hold stays as it is.\n"
       "Examples:\n  legionctl restore zone.backup --dry-run\n  legionctl restore zone.backup");
 }
 
@@ -148,16 +149,15 @@ void add_keepers(CLI::App& app, arguments& into) {
   auto* keepers =
       app.add_subcommand("keepers", "raise keeper groups whose quorum is lost for good");
   keepers->require_subcommand(1);
-  auto* x = keepers->add_subcommand(
-      "rebuild",
-      "raise groups anew from what living nodes hold, once the others are lost for good");
+  keepers->footer("Examples:\n  legionctl keepers rebuild --dry-run\n  legionctl keepers rebuild");
+  auto* x = keepers->add_subcommand("rebuild", "raise groups anew from what living nodes hold");
   x->add_option("GROUP", into.rebuild.groups, "groups, 0 to 63; all that do not answer if none")
       ->type_name(" ");
   x->add_flag("-y,--yes", into.rebuild.yes, "do not ask before it is done");
-  x->add_flag("--dry-run", into.rebuild.dry_run,
-              "show what is lost and what is left, change nothing");
+  x->add_flag("--dry-run", into.rebuild.dry_run, "show what is lost and what is left only");
   add_json_output(*x, into.rebuild.output);
-  x->footer("Start every node that can be started first: what only they hold is missing else.\n"
+  x->footer("Start every node that can be started first: what only they hold would\nbe missing.\n"
+            "The nodes that were lost must be lost for good.\n"
             "Examples:\n  legionctl keepers rebuild --dry-run\n  legionctl keepers rebuild");
 }
 
@@ -202,11 +202,8 @@ void add_cordon(CLI::App& app, arguments& into, const char* name, const char* wo
 }
 
 void add_charter(CLI::App& app, arguments& into) {
-  auto* x = app.add_subcommand("charter", "show who decides about the zone's members, or raise "
-                                          "that again");
-  x->add_option("ACTION", into.action,
-                "rebuild: by the node that is asked, after most of the "
-                "voters were lost for good")
+  auto* x = app.add_subcommand("charter", "show who decides about members, or raise that again");
+  x->add_option("ACTION", into.action, "rebuild: raise it again from the asked node")
       ->check(CLI::IsMember({"rebuild"}))
       ->type_name(" ");
   x->add_flag("--force", into.force, "rebuild though other voters may be up");
@@ -216,6 +213,7 @@ void add_charter(CLI::App& app, arguments& into) {
 } // namespace
 
 void add_commands(CLI::App& app, arguments& into) {
+  app.get_formatter()->column_width(26); // 80 columns are enough for all
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", "legionctl " LEGION_VERSION, "show the version and end");
@@ -237,8 +235,8 @@ void add_commands(CLI::App& app, arguments& into) {
   add_keepers(app, into);
   add_charter(app, into);
   // Never run from here: it takes its own arguments, before these are read.
-  app.add_subcommand("simulate", "run a manifest on nodes that exist in this process only");
-  app.add_subcommand("version", "show the version of legionctl and of the node that answers")
+  app.add_subcommand("simulate", "run a manifest on nodes in this process only");
+  app.add_subcommand("version", "show legionctl's version and the answering node's")
       ->footer("Examples:\n  legionctl version --target 127.0.0.1:7711");
   auto* completions = app.add_subcommand("completion", "print a script for your shell");
   completions->add_option("SHELL", into.shell, "bash, zsh or fish")
@@ -246,13 +244,12 @@ void add_commands(CLI::App& app, arguments& into) {
       ->check(CLI::IsMember({"bash", "zsh", "fish"}))
       ->type_name(" ");
   completions->footer("Examples:\n  source <(legionctl completion bash)");
-  app.footer(
-      "Targets: --target, else $LEGION_TARGET, else ~/.config/legion/context.yaml, else this\n"
-      "machine's node.\n"
-      "Exit codes: 0 done, 1 refused, 2 usage, 3 unreachable, 4 timed out with the state "
-      "unknown.\n"
-      "Examples:\n  legionctl apply -f web.yaml --wait\n  legionctl get pods -o wide\n"
-      "  legionctl COMMAND --help");
+  app.footer("Targets: --target, else $LEGION_TARGET, else ~/.config/legion/context.yaml, else\n"
+             "this machine's node.\n"
+             "Exit codes: 0 done, 1 refused, 2 usage, 3 unreachable, 4 timed out with the\n"
+             "state unknown.\n"
+             "Examples:\n  legionctl apply -f web.yaml --wait\n  legionctl get pods -o wide\n"
+             "  legionctl COMMAND --help");
 }
 
 } // namespace legion::console

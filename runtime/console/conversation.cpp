@@ -81,6 +81,13 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
     auto is_last = i + 1 == addresses.size();
     auto result =
         ask_one(address, what, heard, stream, is_last ? timeout_ : std::min(timeout_, patience));
+    if (result.why.empty() && unknown && result.code != exit_done) {
+      with_.err << "note: that is what " << address
+                << " can say; a node that was asked before said nothing: whether it was done is "
+                   "unknown; look with `legionctl get`, or repeat the command, which does no harm\n"
+                << std::flush;
+      return exit_unknown;
+    }
     if (result.why.empty())
       return result.code;
     code = unknown ? static_cast<int>(exit_unknown) : result.code;

@@ -158,7 +158,7 @@ int dispatch(const CLI::App& app, arguments& from, terminal& with) {
 int run(const std::vector<std::string>& words, terminal& with) {
   arguments from;
   from.logs.set_tail_lines(-1);
-  CLI::App app{"legionctl: asks a Legion node, any node, to show or change what its cluster runs.",
+  CLI::App app{"legionctl: asks a Legion node, any node, to show or change what runs.",
                "legionctl"};
   add_commands(app, from);
   try {

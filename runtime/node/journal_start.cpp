@@ -80,6 +80,10 @@ result<journal_start> begin_start(store::opened& journal, const node_id& self, b
     if (who.ParseFromString(bytes) && node_id::from_bytes(who.id()) != self)
       result.contacts.push_back({node_id::from_bytes(who.id()), who.endpoint(), who.public_key()});
   }
+  // It meant to found a cluster, but never ran: a port was taken, or --join forgotten.
+  auto never_ran = journal.records.size() == 1 && last.start() > 0;
+  if (!founds && never_ran)
+    last.clear_cluster();
   result.cluster = last.cluster().empty() ? known.cluster() : last.cluster();
   if (founds && result.cluster.empty() && result.contacts.empty()) {
     result.cluster.resize(16);

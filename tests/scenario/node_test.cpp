@@ -279,7 +279,7 @@ TEST_SUITE("scenario/node") {
       who.set_id(id.bytes());
       who.set_start(1);
       who.set_journal(std::string(16, id == self_id ? 'c' : 'j')); // a node that never learns
-      s.zone_has->members.push_back({who, member_alive});
+      s.zone_has->members.push_back({who, member_alive, {}});
     }
     s.stop();
     s.start();

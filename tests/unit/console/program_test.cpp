@@ -176,6 +176,22 @@ TEST_SUITE("console/program") {
     CHECK(x.code == exit_unknown);
   }
 
+  TEST_CASE(
+      "a change that the first may have done stays unknown, whatever the second says of its own") {
+    fake_node silent{[](const api_request&) { return std::vector<api_reply>{}; }};
+    fake_node other{[](const api_request&) {
+      api_reply x;
+      x.set_last(true);
+      x.mutable_refused()->set_code(refusal_unreachable);
+      x.mutable_refused()->set_detail("no leader; nothing was changed");
+      return std::vector{x};
+    }};
+    auto x = run_words({"scale", "deployment", "web", "--replicas=3", "--request-timeout", "80ms",
+                        "--target", silent.path() + "," + other.path()});
+    CHECK(x.code == exit_unknown);
+    CHECK(x.err.find("whether it was done is unknown") != std::string::npos);
+  }
+
   TEST_CASE("apply: files are sent as they are, results and warnings shown as kubectl does") {
     api_request heard;
     fake_node node{[&](const api_request& what) {

@@ -134,7 +134,7 @@ TEST_SUITE("gateway/getting") {
     REQUIRE(said.notes_size() == 3);
     CHECK(said.notes(0)
           == "web: its keeper is legion-2, which is down since 12 s: what runs goes on, and is not "
-             "repaired until that ends");
+             "repaired until that ends; how many are wanted is as of its promises");
     CHECK(said.notes(1).rfind("1 keeper group did not answer: its keeper is legion-2, which is "
                               "down since 12 s; their resources are shown",
                               0)
@@ -161,7 +161,7 @@ TEST_SUITE("gateway/getting") {
     CHECK(it.last_said().resources(0).keeper_dead());
     CHECK(it.last_said().notes(0)
           == "web: its keeper legion-2 does not answer: what runs goes on, and is not repaired "
-             "until that ends");
+             "until that ends; how many are wanted is as of its promises");
   }
 
   TEST_CASE("nodes: a silent one is shown by its member record") {

@@ -99,15 +99,19 @@ TEST_SUITE("group/admission_restoring") {
     CHECK(it.rules.find(key_of(web))->what.deployment().replicas() == 5);
   }
 
-  TEST_CASE("what is being deleted is waited for") {
+  TEST_CASE("what is being deleted is restored under its name: who holds it still lets go") {
     world it{web};
     it.put(web);
     it.adopt(held_by('a', web, {{a_slot("1", 1)}, {}}));
     it.remove(web);
     auto how = backup_of(web);
     how.set_replace(true);
-    CHECK(only(it.ask(how)).refused().detail()
-          == "Deployment default/web is still being deleted: try again once it is gone");
+    CHECK(only(it.ask(how)).action() == "restored");
+    const auto* web_again = it.rules.find(key_of(web));
+    REQUIRE(web_again);
+    CHECK(!web_again->deleting);
+    for (const auto& [uid, slot] : web_again->slots)
+      CHECK(slot.phase == slot_phase::ending);
   }
 
   TEST_CASE("a dry run says the same, and changes nothing") {

@@ -57,17 +57,17 @@ TEST_SUITE("manifest/manifest") {
   TEST_CASE("types, needs, ranges and known values are told at their place") {
     check_rows({
         {deployment(one_container, " replicas: three\n"),
-         "web.yaml:13:12: spec.replicas: found \"three\", allowed: a whole number of 0 or more"},
+         "web.yaml:13:12: spec.replicas: found \"three\", allowed: a whole number from 0 to 10000"},
         {deployment(one_container, " replicas: \"3\"\n"),
-         "web.yaml:13:12: spec.replicas: found the string \"3\", allowed: a whole number of 0 or "
-         "more, "
-         "without quotes"},
+         "web.yaml:13:12: spec.replicas: found the string \"3\", allowed: a whole number from 0 "
+         "to 10000, without quotes"},
         {deployment(one_container, " replicas: -1\n"),
-         "web.yaml:13:12: spec.replicas: found -1, allowed: a whole number of 0 or more"},
+         "web.yaml:13:12: spec.replicas: found -1, allowed: a whole number from 0 to 10000"},
         {deployment(one_container, " replicas: 2147483648\n"),
-         "web.yaml:13:12: spec.replicas: found 2147483648, allowed: a whole number of 0 or more"},
+         "web.yaml:13:12: spec.replicas: found 2147483648, allowed: a whole number from 0 to "
+         "10000"},
         {deployment(one_container, " replicas: 1.0\n"),
-         "web.yaml:13:12: spec.replicas: found 1.0, allowed: a whole number of 0 or more"},
+         "web.yaml:13:12: spec.replicas: found 1.0, allowed: a whole number from 0 to 10000"},
         {deployment(one_container, " replcas: 3\n"),
          "web.yaml:13:2: spec.replcas: found an unknown field of DeploymentSpec, allowed: its "
          "known fields, of "

@@ -44,6 +44,29 @@ TEST_SUITE("node_process/journal_start") {
     CHECK(second->first_ms == 1000);
   }
 
+  TEST_CASE(
+      "a founder whose first start failed, and which kept nothing, may join another cluster") {
+    scratch_folder at;
+    REQUIRE(start(at, me, 1000)->cluster.size() == 16);
+    auto journal = store::sqlite::open(at.path());
+    REQUIRE(journal);
+    auto joins = begin_start(*journal, me, false, 2000);
+    REQUIRE(joins);
+    CHECK(joins->cluster.empty());
+    CHECK(value(joins->start) == 2);
+  }
+
+  TEST_CASE("a founder that kept something stays in its cluster, whatever it is told to join") {
+    scratch_folder at;
+    auto cluster = start(at, me, 1000)->cluster;
+    auto journal = store::sqlite::open(at.path());
+    REQUIRE(journal);
+    journal->records.emplace_back().set_key("group/1/ballot");
+    auto joins = begin_start(*journal, me, false, 2000);
+    REQUIRE(joins);
+    CHECK(joins->cluster == cluster);
+  }
+
   TEST_CASE("another node's journal is refused, with the cure") {
     scratch_folder at;
     REQUIRE(start(at, me, 1000));
