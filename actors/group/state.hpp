@@ -141,7 +141,7 @@ private:
   std::uint64_t index_ = 0;
   std::map<resource_key, resource_state> resources_;
   std::map<std::string, remembered_answer> requests_; // by id
-  consensus::lean_queue<std::string> request_ids_; // oldest first
+  consensus::lean_queue<std::string> request_ids_;    // oldest first
   bool raised_ = false;
   bool gathering_ = false;
   std::set<node_id> gathered_;
