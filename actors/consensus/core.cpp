@@ -207,10 +207,13 @@ void core::compose_write(work& out) {
   writing_.push_back({sequence_, log_.last()});
 }
 
-/// Only what is on this member's own disk too: what it applied, it then has after any crash.
+/// A leader's own disk may be the slow one: what the others have on theirs is committed (10.2.1).
+/// Elsewhere only what is on the own disk too, and nothing before a snapshot that is being written.
 void core::hand_out(work& out) {
   std::size_t bytes = 0;
-  auto upto = std::min(commit_, durable_);
+  auto upto = commit_;
+  if (role_ != role::leader || installing_ || !restoring_.empty())
+    upto = std::min(upto, durable_);
   for (; handed_ < upto && unapplied_bytes_ + bytes < tuned_.unapplied_bytes; ++handed_) {
     out.committed.push_back(log_.at(handed_ + 1));
     bytes += cost(*out.committed.back());

@@ -171,11 +171,10 @@ std::size_t bytes_of(const resource& x) {
 
 admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
   if (!x.request_id().empty())
-    if (auto* before = of.remembered(x.request_id())) {
-      auto reply = done(x, before->result);
-      if (!before->results.empty())
-        *reply.mutable_restored()->mutable_results() = {before->results.begin(),
-                                                        before->results.end()};
+    if (auto before = of.remembered(x.request_id())) {
+      auto reply = done(x, before->result());
+      if (!before->results().empty())
+        *reply.mutable_restored()->mutable_results() = before->results();
       return reply;
     }
   switch (x.what_case()) {

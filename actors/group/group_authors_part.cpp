@@ -214,13 +214,10 @@ void on_committed(group_pointer self, consensus::log_index index, consensus::ter
   }
   if (!s.committing || s.committing_at.index != index)
     return;
-  if (s.committing_at.term == term && what) {
-    auto entry = *what;
-    entry.set_index(index);
-    answer(self, entry);
-  } else {
+  if (s.committing_at.term == term && what)
+    answer(self, *what);
+  else
     refuse_elsewhere(self, *s.committing); // tried again, it is applied once
-  }
   s.committing.reset();
   serve_authors(self);
 }

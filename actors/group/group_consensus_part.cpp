@@ -32,32 +32,31 @@ public:
   void apply(const consensus::entry_refs& entries) override {
     auto& s = self_->state;
     std::vector<group_entry> batch;
-    std::vector<std::optional<group_entry>> all;
+    batch.reserve(entries.size());
+    std::vector<const group_entry*> all;
     auto incarnation = s.rules->incarnation();
     for (const auto& x : entries) {
-      auto& entry = all.emplace_back();
+      all.push_back(nullptr);
       if (x->kind != consensus::entry_kind::data)
         continue;
-      entry.emplace();
-      if (!entry->ParseFromString(x->data)) {
+      auto& entry = batch.emplace_back();
+      if (!entry.ParseFromString(x->data)) {
         spdlog::error("group senseless_entry group={} index={}: it has no effect", value(s.group),
                       x->index);
-        entry.reset();
+        batch.pop_back();
         continue;
       }
-      batch.push_back(*entry);
-      batch.back().set_index(x->index);
-      incarnation = std::max(incarnation, entry->incarnation());
-      batch.back().set_incarnation(incarnation);
+      incarnation = std::max(incarnation, entry.incarnation());
+      entry.set_index(x->index);
+      entry.set_incarnation(incarnation);
+      all.back() = &entry;
     }
-    legion::apply(self_, std::move(batch));
+    legion::apply(self_, batch);
     for (std::size_t i = 0; i < entries.size(); ++i)
-      on_committed(self_, entries[i]->index, entries[i]->term, all[i] ? &*all[i] : nullptr);
+      on_committed(self_, entries[i]->index, entries[i]->term, all[i]);
   }
 
-  std::string snapshot() const override {
-    return self_->state.rules->snapshot().SerializeAsString();
-  }
+  std::string snapshot() const override { return self_->state.rules->encoded(); }
 
   void seated() override {
     auto& s = self_->state;

@@ -74,21 +74,22 @@ void on_keeper_down(group_pointer self, const caf::down_msg& x) {
   }
 }
 
-void apply(group_pointer self, std::vector<group_entry> entries) {
+void apply(group_pointer self, const std::vector<group_entry>& entries) {
   auto& s = self->state;
-  std::map<group::resource_key, std::vector<group_entry>> by_resource;
   auto gathering = s.rules->gathering();
-  for (auto& x : entries) {
+  for (const auto& x : entries) {
     s.rules->apply(x);
     if (x.has_restored())
       hold_exclusive(self);
-    for (auto& part : group::parts_of(x))
-      by_resource[group::subject_of(part)].push_back(std::move(part));
   }
   if (gathering && !s.rules->gathering())
     return on_gathered(self);
   if (!s.keeps)
     return;
+  std::map<group::resource_key, std::vector<group_entry>> by_resource;
+  for (const auto& x : entries)
+    group::for_each_part(
+        x, [&](const group_entry& part) { by_resource[group::subject_of(part)].push_back(part); });
   for (auto& [key, xs] : by_resource) {
     auto i = s.keepers.find(key);
     if (!s.rules->find(key)) {

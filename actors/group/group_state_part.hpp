@@ -187,7 +187,7 @@ void start_keeping(group_pointer self);
 void stop_keeping(group_pointer self);
 void start_keeper(group_pointer self, const group::resource_key& key);
 /// Folds committed entries into the state; keepers hear of them, and come and go with resources.
-void apply(group_pointer self, std::vector<group_entry> entries);
+void apply(group_pointer self, const std::vector<group_entry>& entries);
 void on_keeper_down(group_pointer self, const caf::down_msg& x);
 
 // group_members_part.cpp: the zone, and who of it is in the group

@@ -7,10 +7,6 @@ namespace legion::group {
 
 namespace {
 
-constexpr std::size_t least_remembered = 256;
-constexpr std::size_t most_remembered = 16384;
-constexpr wall_ms remembered_for_ms = 120'000;
-
 void put(resource_state& to, const group_entry& x) {
   to.what = x.put().what();
   to.what.mutable_metadata()->set_resource_version(x.index());
@@ -237,17 +233,16 @@ resource_key subject_of(const group_entry& x) {
   return {};
 }
 
-std::vector<group_entry> parts_of(const group_entry& x) {
+void for_each_part(const group_entry& x, const std::function<void(const group_entry&)>& what) {
   if (!x.has_restored() && !x.has_adopted() && !x.has_gathered())
-    return {x};
+    return what(x);
   group_entry part;
   part.set_index(x.index());
   part.set_incarnation(x.incarnation());
   part.set_time_ms(x.time_ms());
-  std::vector<group_entry> result;
   for (const auto& y : x.restored().resources()) {
     *part.mutable_put()->mutable_what() = y.what();
-    result.push_back(part);
+    what(part);
   }
   const auto& held = x.adopted().held();
   for (int i = 0; i < held.resources_size(); ++i) {
@@ -263,9 +258,8 @@ std::vector<group_entry> parts_of(const group_entry& x) {
         slot = y;
         slot.set_resource(0);
       }
-    result.push_back(part);
+    what(part);
   }
-  return result;
 }
 
 void apply(resource_state& to, const group_entry& x, bool gathering) {
@@ -311,10 +305,8 @@ state state::from(const group_state& snapshot) {
     kept.rounds.assign(x.rounds().begin(), x.rounds().end());
     result.resources_.emplace(key_of(x.what()), std::move(kept));
   }
-  for (const auto& x : snapshot.requests()) {
-    result.request_ids_.push_back(x.id());
-    result.requests_[x.id()] = {x.result(), {x.results().begin(), x.results().end()}, x.time_ms()};
-  }
+  for (const auto& x : snapshot.requests())
+    result.answers_.remember(x);
   result.raised_ = snapshot.raised();
   result.gathering_ = snapshot.gathering();
   for (const auto& x : snapshot.gathered())
@@ -329,6 +321,18 @@ state state::from(const group_state& snapshot) {
 
 group_state state::snapshot() const {
   group_state result;
+  result.ParseFromString(encoded());
+  return result;
+}
+
+std::string state::encoded() const {
+  auto result = without_answers().SerializeAsString();
+  answers_.append_to(result);
+  return result;
+}
+
+group_state state::without_answers() const {
+  group_state result;
   result.set_group(value(group_));
   result.set_incarnation(incarnation_);
   result.set_index(index_);
@@ -341,14 +345,6 @@ group_state state::snapshot() const {
       *kept.add_slots() = to_message(y);
     for (const auto& y : x.rounds)
       *kept.add_rounds() = y;
-  }
-  for (const auto& id : request_ids_) {
-    const auto& x = requests_.at(id);
-    auto& to = *result.add_requests();
-    to.set_id(id);
-    *to.mutable_result() = x.result;
-    *to.mutable_results() = {x.results.begin(), x.results.end()};
-    to.set_time_ms(x.time);
   }
   result.set_raised(raised_);
   result.set_gathering(gathering_);
@@ -370,8 +366,7 @@ void state::apply(const group_entry& x) {
     return;
   index_ = x.index();
   incarnation_ = std::max(incarnation_, x.incarnation());
-  for (const auto& part : parts_of(x))
-    fold(part);
+  for_each_part(x, [this](const group_entry& part) { fold(part); });
   for (const auto& y : x.restored().resources())
     keep_finished(resources_.at(key_of(y.what())), y);
   old_leases_ = old_leases_ || x.has_restored();
@@ -405,32 +400,20 @@ const resource_state* state::find(const resource_key& key) const {
   return i == resources_.end() ? nullptr : &i->second;
 }
 
-const remembered_answer* state::remembered(const std::string& request_id) const {
-  auto i = requests_.find(request_id);
-  return i == requests_.end() ? nullptr : &i->second;
-}
-
 void state::remember(const group_entry& x) {
-  auto [i, fresh] = requests_.try_emplace(x.request_id());
-  if (!fresh)
+  if (answers_.contains(x.request_id()))
     return;
-  i->second = {x.result(), {x.results().begin(), x.results().end()}, x.time_ms()};
+  remembered_request answer;
+  answer.set_id(x.request_id());
+  answer.set_time_ms(x.time_ms());
+  *answer.mutable_result() = x.result();
+  *answer.mutable_results() = x.results();
   if (x.has_put())
-    i->second.result.set_resource_version(x.index());
-  for (auto& y : i->second.results)
+    answer.mutable_result()->set_resource_version(x.index());
+  for (auto& y : *answer.mutable_results())
     if (y.resource_version() == 0 && !y.has_refused())
       y.set_resource_version(x.index());
-  request_ids_.push_back(x.request_id());
-  auto over = [&] {
-    if (request_ids_.size() <= least_remembered)
-      return false;
-    return request_ids_.size() > most_remembered
-           || requests_.at(request_ids_.front()).time < x.time_ms() - remembered_for_ms;
-  };
-  while (over()) {
-    requests_.erase(request_ids_.front());
-    request_ids_.pop_front();
-  }
+  answers_.remember(answer);
 }
 
 std::size_t state::bytes() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,7 +10,7 @@
 #include <tuple>
 #include <vector>
 
-#include "actors/consensus/lean_queue.hpp"
+#include "actors/group/answers.hpp"
 #include "messages/ids.hpp"
 #include "messages/keeping.pb.h"
 #include "messages/time.hpp"
@@ -67,7 +68,7 @@ resource_key subject_of(const group_entry& x);
 
 /// An entry about several resources as entries about one each, with its index; others as they are.
 /// One about the whole group has no parts.
-std::vector<group_entry> parts_of(const group_entry& x);
+void for_each_part(const group_entry& x, const std::function<void(const group_entry&)>& what);
 
 /// Folds an entry about this resource into it. What no longer fits is without effect: a slot that
 /// is gone is not accepted, a slot of a deleted resource is not named. What is leased and told of
@@ -79,13 +80,6 @@ inline bool is_over(const resource_state& x) {
   return x.deleting && x.slots.empty();
 }
 
-/// What a request was answered.
-struct remembered_answer {
-  put_result result;
-  std::vector<put_result> results; // of a request about several resources
-  wall_ms time = 0;                // of its entry
-};
-
 /// A group's whole state: the fold of its entries.
 ///
 /// A group that was raised anew (`raise`) gathers: it adopts what nodes say that they hold, before
@@ -94,9 +88,8 @@ struct remembered_answer {
 /// brings none of it back. While it gathers nobody is renewed; of what is exclusive no more than is
 /// wanted comes out of it, and replicas that were only named are named anew.
 ///
-/// Shape:  the results of requests are part of it, so that a retry is applied once: the last 256,
-///         and up to 16384 of the last two minutes, longer than anybody tries again. The last 4096
-///         names that were deleted since the group was raised.
+/// Shape:  the results of requests are part of it (`answers`). The last 4096 names that were deleted
+///         since the group was raised.
 /// Errors: an entry that is not above the last one is without effect.
 class state {
 public:
@@ -104,6 +97,8 @@ public:
 
   static state from(const group_state& snapshot);
   group_state snapshot() const;
+  /// The same, encoded.
+  std::string encoded() const;
 
   void apply(const group_entry& x);
 
@@ -123,8 +118,10 @@ public:
   const std::map<resource_key, resource_state>& resources() const { return resources_; }
   const resource_state* find(const resource_key& key) const;
 
-  /// What a request was answered, if it was applied before; valid until the next entry.
-  const remembered_answer* remembered(const std::string& request_id) const;
+  /// What a request was answered, if it was applied before.
+  std::optional<remembered_request> remembered(const std::string& request_id) const {
+    return answers_.find(request_id);
+  }
 
   /// About what a snapshot takes on disk.
   std::size_t bytes() const;
@@ -135,13 +132,13 @@ private:
   void end_gathering();
   void forget_if_over(std::map<resource_key, resource_state>::iterator i);
   void remember(const group_entry& x);
+  group_state without_answers() const;
 
   group_id group_;
   std::uint64_t incarnation_ = 1;
   std::uint64_t index_ = 0;
   std::map<resource_key, resource_state> resources_;
-  std::map<std::string, remembered_answer> requests_; // by id
-  consensus::lean_queue<std::string> request_ids_;    // oldest first
+  answers answers_;
   bool raised_ = false;
   bool gathering_ = false;
   std::set<node_id> gathered_;

@@ -84,13 +84,7 @@ struct two_rebuilds {
         x.mutable_rebuild()->add_groups(group_of_web());
         ask_gateway(i, x);
       } else {
-        group_request x;
-        x.set_group(group_of_web());
-        auto low = random() & ((std::uint64_t{1} << consensus::incarnation_random_bits) - 1);
-        x.mutable_raise()->set_incarnation(std::uint64_t{1} << consensus::incarnation_random_bits
-                                           | low);
-        x.mutable_raise()->set_above(1000);
-        ask_node(i, x);
+        ask_node(i, raise_request());
       }
       all->run_for(milliseconds{random() % 3 == 0 ? random() % 600 : random() % 10});
     }
@@ -105,14 +99,36 @@ struct two_rebuilds {
     });
   }
 
-  void ask_node(std::uint32_t i, const group_request& x) {
+  using answer = std::shared_ptr<std::optional<group_reply>>;
+
+  group_request raise_request() {
+    group_request x;
+    x.set_group(group_of_web());
+    auto low = random() & ((std::uint64_t{1} << consensus::incarnation_random_bits) - 1);
+    x.mutable_raise()->set_incarnation(std::uint64_t{1} << consensus::incarnation_random_bits
+                                       | low);
+    x.mutable_raise()->set_above(1000);
+    return x;
+  }
+
+  answer ask_node(std::uint32_t i, const group_request& x) {
+    auto result = std::make_shared<std::optional<group_reply>>();
     all->system().run_as(virtual_system::nobody, [&] {
       all->system().actors().spawn(
-          [who = all->node(i).actors->node, x](caf::event_based_actor* self) {
+          [result, who = all->node(i).actors->node, x](caf::event_based_actor* self) {
             self->request(who, seconds{60}, x)
-                .then([](const group_reply&) {}, [](const caf::error&) {});
+                .then([result](const group_reply& y) { *result = y; }, [](const caf::error&) {});
           });
     });
+    return result;
+  }
+
+  int running() {
+    int result = 0;
+    for (auto i : left)
+      for (const auto& x : all->node(i).machine->processes())
+        result += x.status.state() == "running" ? 1 : 0;
+    return result;
   }
 
   std::mt19937_64 random;
@@ -123,21 +139,50 @@ struct two_rebuilds {
 TEST_SUITE("simulation/raising twice") {
 
   TEST_CASE("two who raise a group at once: one goes on, and nothing it acknowledged is lost") {
-    for (std::uint64_t seed = 1; seed <= 16; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 48; ++seed) {
       CAPTURE(seed);
       two_rebuilds it{seed};
-      it.raise(seed % 4 == 0);
-      auto acknowledged = 0;
-      for (int i = 2; i < 40; ++i)
-        if (it.put(i, it.left[it.random() % 2]))
-          acknowledged = i;
-        else // who is in the group now is told at once, but not in no time
-          it.all->run_for(milliseconds{200});
-      CHECK(acknowledged > 30);
-      it.all->run_for(seconds{30});
+      it.raise(seed % 6 == 0);
+      auto acknowledged = false; // the first that can be: before the two have met
+      for (int i = 0; i < 200 && !acknowledged; ++i) {
+        acknowledged = it.put(7, it.left[it.random() % 2]);
+        it.all->run_for(milliseconds{it.random() % 50});
+      }
+      CHECK(acknowledged);
+      it.all->run_for(seconds{20});
       for (auto i : it.left)
-        CHECK(it.get(i) == acknowledged);
+        CHECK(it.get(i) == 7);
     }
+  }
+
+  TEST_CASE("asked again under the same incarnation, it is raised once") {
+    two_rebuilds it{7};
+    auto what = it.raise_request();
+    auto first = it.ask_node(it.left[0], what);
+    auto again = it.ask_node(it.left[0], what);
+    it.all->run_for(seconds{3});
+    auto later = it.ask_node(it.left[0], what);
+    it.all->run_for(seconds{1});
+    for (const auto& reply : {first, again, later}) {
+      REQUIRE(*reply);
+      CHECK((*reply)->raised().incarnation() == what.raise().incarnation());
+    }
+  }
+
+  TEST_CASE("a node that may not raise its group goes on obeying those who keep it") {
+    two_rebuilds it{7};
+    it.ask_node(it.left[0], it.raise_request());
+    it.all->run_for(seconds{3}); // raised, and led there
+    auto what = it.raise_request();
+    what.mutable_raise()->set_incarnation(consensus::most_incarnation);
+    auto refused = it.ask_node(it.left[0], what);
+    it.all->run_for(seconds{1});
+    REQUIRE(*refused);
+    CHECK((*refused)->has_refused());
+    while (!it.put(4, it.left[0]))
+      it.all->run_for(seconds{1});
+    it.all->run_for(seconds{20});
+    CHECK(it.running() == 4);
   }
 
 } // TEST_SUITE

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <span>
 
 #include <sqlite3.h>
 
@@ -58,7 +59,7 @@ result<std::shared_ptr<journal_file>> journal_file::open(const std::string& fold
 }
 
 journal_file::~journal_file() {
-  for (auto* statement : {insert_, update_, erase_, select_})
+  for (auto* statement : {begin_, commit_, insert_, update_, erase_, select_})
     sqlite3_finalize(statement);
   sqlite3_close(db_);
 }
@@ -104,6 +105,8 @@ result<void> journal_file::prepare() {
       },
       this);
   const std::pair<sqlite3_stmt**, const char*> statements[] = {
+      {&begin_, "BEGIN IMMEDIATE"},
+      {&commit_, "COMMIT"},
       {&insert_, "INSERT INTO batches(id, crc, body) VALUES(?1, ?2, ?3)"},
       {&update_, "UPDATE batches SET crc=?2, body=?3 WHERE id=?1"},
       {&erase_, "DELETE FROM batches WHERE id=?1"},
@@ -171,6 +174,13 @@ result<record_batch> journal_file::read_row(live_rows::row_id id) {
   return batch;
 }
 
+result<void> journal_file::step(sqlite3_stmt* statement, const std::string& doing) {
+  auto code = sqlite3_step(statement);
+  auto done = code == SQLITE_DONE ? result<void>{} : result<void>{failed(code, doing)};
+  sqlite3_reset(statement);
+  return done;
+}
+
 result<void> journal_file::write_row(sqlite3_stmt* statement, live_rows::row_id id,
                                      const record_batch& batch) {
   auto body = batch.SerializeAsString();
@@ -186,7 +196,7 @@ result<void> journal_file::write_row(sqlite3_stmt* statement, live_rows::row_id 
 }
 
 result<void> journal_file::write_all(const std::deque<waiting_batch>& batches) {
-  if (auto begun = run("BEGIN IMMEDIATE", "write"); !begun)
+  if (auto begun = step(begin_, "write"); !begun)
     return begun;
   auto id = next_;
   for (auto& x : batches)
@@ -195,14 +205,19 @@ result<void> journal_file::write_all(const std::deque<waiting_batch>& batches) {
   return {};
 }
 
-result<void> journal_file::clear_rows() {
-  for (auto dead : dead_) {
+/// A few at a time, so that no commit takes long; more than come, so that they get fewer. Rows are
+/// written again only once no dead ones are left: their ends of keys matter no more then.
+result<void> journal_file::clear_rows(std::size_t added) {
+  clearing_ = std::min(dead_.size(), std::max(least_cleared, 4 * added));
+  for (auto dead : std::span{dead_}.first(clearing_)) {
     sqlite3_bind_int64(erase_, 1, dead);
     auto code = sqlite3_step(erase_);
     sqlite3_reset(erase_);
     if (code != SQLITE_DONE)
       return failed(code, "delete row " + std::to_string(dead));
   }
+  if (clearing_ < dead_.size())
+    return {};
   for (auto sparse : sparse_) {
     auto whole = read_row(sparse);
     if (!whole)
@@ -217,23 +232,24 @@ result<void> journal_file::clear_rows() {
 
 result<void> journal_file::commit(const std::deque<waiting_batch>& batches, clearing how) {
   rewritten_.clear();
+  clearing_ = 0;
   auto done = write_all(batches);
   if (done && how == clearing::yes)
-    done = clear_rows();
+    done = clear_rows(batches.size());
   if (done)
-    done = run("COMMIT", "commit");
+    done = step(commit_, "commit");
   if (!done) {
     if (!sqlite3_get_autocommit(db_))
       sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
     return done;
   }
-  if (how == clearing::yes) {
-    for (auto dead : dead_)
-      live_.deleted(dead);
-    for (auto& [id, kept] : rewritten_)
-      live_.rewritten(id, kept);
-    dead_.clear();
-    sparse_.clear();
+  auto cleared = dead_.begin() + static_cast<std::ptrdiff_t>(clearing_);
+  for (auto i = dead_.begin(); i != cleared; ++i)
+    live_.deleted(*i);
+  dead_.erase(dead_.begin(), cleared);
+  for (auto& [id, kept] : rewritten_) {
+    live_.rewritten(id, kept);
+    std::erase(sparse_, id);
   }
   for (auto& x : batches)
     live_.add(next_++, x.batch);

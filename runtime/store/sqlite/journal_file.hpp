@@ -37,8 +37,8 @@ public:
   /// All live records in the order of their keys; once, before the first commit.
   result<std::vector<record>> replay();
 
-  /// All of these in one transaction, synced; or none. Also clears away rows that are dead, which
-  /// takes space before it gives any: not where space is short.
+  /// All of these in one transaction, synced; or none. Also clears away some of the rows that are
+  /// dead, which takes space before it gives any: not where space is short.
   enum class clearing { yes, later };
   result<void> commit(const std::deque<waiting_batch>& batches, clearing how = clearing::yes);
 
@@ -53,23 +53,28 @@ public:
 private:
   static constexpr int soon_pages = 250;  // 1 MiB
   static constexpr int most_pages = 2000; // 8 MiB
+  static constexpr std::size_t least_cleared =
+      8; // dead rows a commit deletes at least, if there are so many
 
   explicit journal_file(std::string path) : path_(std::move(path)) {}
 
   fault failed(int code, const std::string& doing) const;
   result<void> run(const char* sql, const std::string& doing);
+  result<void> step(sqlite3_stmt* statement, const std::string& doing);
   result<void> cut_log(std::uint64_t size);
   result<void> prepare();
   result<record_batch> read_row(live_rows::row_id id);
   result<record_batch> decode(live_rows::row_id id, std::int64_t crc, std::string_view body) const;
   result<void> write_row(sqlite3_stmt* statement, live_rows::row_id id, const record_batch& batch);
   result<void> write_all(const std::deque<waiting_batch>& batches);
-  result<void> clear_rows();
+  result<void> clear_rows(std::size_t added);
   void note_rows_to_clear();
 
   std::string path_;
   std::string id_;
   sqlite3* db_ = nullptr;
+  sqlite3_stmt* begin_ = nullptr;
+  sqlite3_stmt* commit_ = nullptr;
   sqlite3_stmt* insert_ = nullptr;
   sqlite3_stmt* update_ = nullptr;
   sqlite3_stmt* erase_ = nullptr;
@@ -80,6 +85,7 @@ private:
 
   // What the next transaction clears: it becomes true when it is committed.
   std::vector<live_rows::row_id> dead_;
+  std::size_t clearing_ = 0; // the first so many of them
   std::vector<live_rows::row_id> sparse_;
   std::vector<std::pair<live_rows::row_id, record_batch>> rewritten_;
 };

@@ -6,40 +6,55 @@
 
 namespace legion::store::sqlite {
 
+namespace {
+
+std::uint32_t bytes_of(const record& x) {
+  return static_cast<std::uint32_t>(x.key().size() + x.value().size());
+}
+
+} // namespace
+
 void live_rows::add(row_id id, const record_batch& batch) {
   auto& row = rows_[id];
   for (auto& record : batch.records()) {
     auto [i, fresh] = keys_.try_emplace(record.key());
     auto& key = i->second;
-    if (!fresh && key.newest == id) { // twice in one batch: the later one counts
-      auto was = live(key);
-      key.ended = record.value().empty();
-      if (was && !live(key))
-        --row.live;
-      else if (!was && live(key))
-        ++row.live;
-      continue;
+    auto again = !fresh && key.newest == id; // twice in one batch: the later one counts
+    if (again && live(key)) {
+      --row.live;
+      row.live_bytes -= key.bytes;
+    } else if (!fresh && live(key)) {
+      lose(key);
     }
-    if (!fresh && live(key))
-      lose_one(key.newest);
     key.newest = id;
     key.ended = record.value().empty();
-    ++key.on_disk;
-    row.keys.push_back(&i->first);
+    key.bytes = bytes_of(record);
+    row.bytes += key.bytes;
+    if (!again) {
+      ++key.on_disk;
+      row.keys.push_back(&i->first);
+    }
     if (live(key))
-      ++row.live;
+      gain(row, key);
   }
   if (row.live == 0)
     dead_.push_back(id);
 }
 
-void live_rows::lose_one(row_id id) {
-  auto& row = rows_.at(id);
+void live_rows::gain(row_state& row, const key_state& key) {
+  ++row.live;
+  row.live_bytes += key.bytes;
+}
+
+/// The newest record of a key is live no more.
+void live_rows::lose(const key_state& key) {
+  auto& row = rows_.at(key.newest);
   --row.live;
+  row.live_bytes -= key.bytes;
   if (row.live == 0)
-    dead_.push_back(id);
-  else if (row.live == (row.keys.size() - 1) / 2)
-    sparse_.push_back(id);
+    dead_.push_back(key.newest);
+  else if (row.live_bytes < row.bytes / 2 && !std::exchange(row.sparse, true))
+    sparse_.push_back(key.newest);
 }
 
 std::vector<live_rows::row_id> live_rows::take_dead() {
@@ -65,7 +80,7 @@ void live_rows::leave_disk(const std::string& name, row_id id) {
   if (key.on_disk == 0)
     keys_.erase(i);
   else if (key.newest != id && was && !live(key))
-    lose_one(key.newest);
+    lose(key);
 }
 
 void live_rows::deleted(row_id id) {
@@ -91,12 +106,13 @@ record_batch live_rows::keep_live(row_id id, const record_batch& whole) const {
 void live_rows::rewritten(row_id id, const record_batch& kept) {
   auto& row = rows_.at(id);
   auto before = std::exchange(row.keys, {});
-  row.live = 0;
+  row = {};
   for (auto& x : kept.records()) {
     auto i = keys_.find(x.key());
     row.keys.push_back(&i->first);
+    row.bytes += bytes_of(x);
     if (i->second.newest == id && live(i->second))
-      ++row.live;
+      gain(row, i->second);
   }
   auto still = row.keys;
   std::sort(still.begin(), still.end());

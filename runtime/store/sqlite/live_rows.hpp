@@ -10,7 +10,7 @@
 namespace legion::store::sqlite {
 
 /// Which rows of the journal still matter: a row whose records have all been superseded can go, one
-/// that is mostly superseded can be written again without them.
+/// of which most bytes are superseded can be written again without them.
 ///
 /// Shape: one entry per key on disk and one pointer per record on disk; values are not kept.
 ///
@@ -24,7 +24,7 @@ public:
   void add(row_id id, const record_batch& batch);
   /// Rows of which nothing is live, since the last call; the caller must delete them.
   std::vector<row_id> take_dead();
-  /// Rows of which less than half is live, since the last call; the caller must write them again.
+  /// Rows of which less than half the bytes are live, since the last call; the caller must write them again.
   std::vector<row_id> take_sparse();
   /// The row was deleted on disk.
   void deleted(row_id id);
@@ -39,16 +39,21 @@ public:
 private:
   struct key_state {
     row_id newest = 0;
-    bool ended = false;
+    std::uint32_t bytes = 0;   // of its record there
     std::uint32_t on_disk = 0; // rows that hold a record of this key
+    bool ended = false;
   };
   struct row_state {
     std::vector<const std::string*> keys; // into `keys_`
-    std::uint32_t live = 0;
+    std::uint32_t live = 0;               // records
+    std::uint32_t bytes = 0;
+    std::uint32_t live_bytes = 0;
+    bool sparse = false; // told already
   };
 
   static bool live(const key_state& key) { return !key.ended || key.on_disk > 1; }
-  void lose_one(row_id id);
+  void gain(row_state& row, const key_state& key);
+  void lose(const key_state& key);
   void leave_disk(const std::string& name, row_id id);
 
   std::map<std::string, key_state> keys_;

@@ -137,7 +137,7 @@ TEST_SUITE("group/admission_restoring") {
     CHECK(only(second).action() == "replaced");
     CHECK(only(second).resource_version() == 2);
     CHECK(it.rules.find(key_of(web))->what.deployment().replicas() == 5);
-    CHECK(state::from(it.rules.snapshot()).remembered("0123456789abcdef")->results.size() == 1);
+    CHECK(state::from(it.rules.snapshot()).remembered("0123456789abcdef")->results().size() == 1);
   }
 
   TEST_CASE("a Pod that was finished is not run again") {

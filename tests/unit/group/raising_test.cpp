@@ -79,6 +79,11 @@ TEST_SUITE("group/raising") {
     CHECK((x->incarnation & 0xfffff) == 7);
     CHECK(x->above == 700);
     CHECK(consensus::raised_index(x->above) > (std::uint64_t{1} << 32));
+    // What was restored into it gives orders of the backup's incarnation, whatever its terms are.
+    raised_before.standing.set_incarnation(8u << 20);
+    x = choose_raising(group_id{3}, {raised_before, with_promises('b', 1, 700, 5u << 20)}, 7);
+    REQUIRE(x);
+    CHECK((x->incarnation >> 20) == 9);
   }
 
   TEST_CASE("a quorum that is there is not raised over") {

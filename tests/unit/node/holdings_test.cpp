@@ -96,5 +96,14 @@ TEST_SUITE("node/holdings") {
     CHECK(holdings[1].resources() == 1);
     CHECK(holdings[1].ending() == 1);
     CHECK(holdings[1].highest().index() == 9);
+    // A group that was raised is known, though nothing is promised to it yet.
+    auto raised = std::uint64_t{5} << 52; // a term of incarnation 5 << 20
+    holdings = holdings_of(all, {{2, 3}, {7, raised + 4}, {9, raised + 1}, {11, 8}});
+    REQUIRE(holdings.size() == 3);
+    CHECK(holdings[0].highest().incarnation() == 1);
+    CHECK(holdings[1].highest().incarnation() == 5u << 20);
+    CHECK(holdings[1].highest().index() == 9);
+    CHECK(holdings[2].group() == 9);
+    CHECK(holdings[2].promises() == 0);
   }
 }
