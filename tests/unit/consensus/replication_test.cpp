@@ -110,6 +110,37 @@ TEST_SUITE("consensus/replication") {
     CHECK(group[leader].state.size() == 1);
   }
 
+  TEST_CASE("a leader with a slow disk applies what the others have on theirs (10.2.1)") {
+    few_members group{3};
+    auto leader = group.elect();
+    group.pass(milliseconds{200});
+    group[leader].holds_sync = true;
+    REQUIRE(group.rules(leader).propose("x"));
+    group.settle();
+    CHECK(group[leader].state.size() == 1);
+    group.restart(leader); // it never came to its disk
+    CHECK(group[leader].state.empty());
+    group[leader].holds_sync = false;
+    REQUIRE(group.elect() >= 0);
+    group.pass(milliseconds{500});
+    for (int i = 0; i < 3; ++i)
+      CHECK(group[i].state == std::vector<std::string>{"x"});
+  }
+
+  TEST_CASE("a follower applies what is on its own disk, too") {
+    few_members group{3};
+    auto leader = group.elect();
+    group.pass(milliseconds{200});
+    auto slow = (leader + 1) % 3;
+    group[slow].holds_sync = true;
+    REQUIRE(group.rules(leader).propose("x"));
+    group.pass(milliseconds{500});
+    CHECK(group[leader].state.size() == 1);
+    CHECK(group[slow].state.empty());
+    group.sync(slow);
+    CHECK(group[slow].state.size() == 1);
+  }
+
   TEST_CASE("a follower that is far behind and apart is found by terms, not entry by entry (5.3)") {
     few_members group{2, {}, 2};
     group[0].entries = {data(1, 1)};

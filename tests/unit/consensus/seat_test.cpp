@@ -69,8 +69,11 @@ public:
       if (x->kind == entry_kind::data)
         state.push_back(x->data);
   }
+  std::size_t pads_snapshot = 0;
+  mutable int snapshots = 0;
   std::string snapshot() const override {
-    std::string result;
+    ++snapshots;
+    std::string result(pads_snapshot, '.');
     for (const auto& x : state)
       result += x;
     return result;
@@ -168,6 +171,19 @@ struct one_seat {
   void hear(message x) {
     it->on_mail({std::move(x)});
     settle();
+  }
+
+  /// As the only voter: how many entries go by until its next snapshot.
+  log_index entries_to_a_snapshot() {
+    auto before = actor.snapshots;
+    for (log_index i = 1; i <= 10'000; ++i) {
+      actor.state.clear(); // each entry replaces what was
+      it->hear([](core& x) { REQUIRE(x.propose(std::string(1000, 'x'))); });
+      settle();
+      if (actor.snapshots != before)
+        return i;
+    }
+    return 0;
   }
 
   log_records::kept kept() const {
@@ -300,6 +316,25 @@ TEST_SUITE("consensus/seat") {
     s.pass(seconds{10});
     CHECK(s.it->raise(fifth + 1, 0).why().code == errc::conflict);
     CHECK(s.it->raise(*incarnation_after(fifth, 0), 0));
+  }
+
+  TEST_CASE("a snapshot comes after some entries, one of a large state after more (5.1)") {
+    one_seat s{{who('a')}};
+    s.pass(seconds{10});
+    REQUIRE(s.actor.leads_now);
+    for (int i = 0; i < 5; ++i) {
+      auto count = s.entries_to_a_snapshot();
+      CHECK(count >= 192);
+      CHECK(count < 320);
+    }
+    s.actor.pads_snapshot = 2'000'000;
+    s.entries_to_a_snapshot();
+    auto count = s.entries_to_a_snapshot(); // of about 1 KB each
+    CHECK(count > 2500);
+    CHECK(count < 5500);
+    s.begin(); // what is on the disk is known again
+    s.pass(seconds{10});
+    CHECK(s.entries_to_a_snapshot() > 2000); // some were there already
   }
 
   TEST_CASE("what a member says after its log went is newer than all that it said before") {

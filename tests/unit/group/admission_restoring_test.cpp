@@ -195,7 +195,8 @@ TEST_SUITE("group/admission_restoring") {
     it.ask(backup_of(web));
     auto entry = it.entry;
     entry.set_index(12);
-    auto parts = parts_of(entry);
+    std::vector<group_entry> parts;
+    for_each_part(entry, [&](const group_entry& x) { parts.push_back(x); });
     REQUIRE(parts.size() == 1);
     CHECK(parts[0].has_put());
     CHECK(parts[0].index() == 12);

@@ -68,4 +68,48 @@ TEST_SUITE("store/live_rows") {
     }
   }
 
+  TEST_CASE("a row is written again for the bytes that this frees, not for the records") {
+    live_rows rules;
+    record_batch first;
+    auto add = [](record_batch& to, std::string key, std::size_t bytes) {
+      auto* x = to.add_records();
+      x->set_key(std::move(key));
+      x->set_value(std::string(bytes, 'x'));
+    };
+    add(first, "snapshot", 1000);
+    for (int i = 0; i < 9; ++i)
+      add(first, std::to_string(i), 10);
+    rules.add(1, first);
+    record_batch small;
+    for (int i = 0; i < 9; ++i)
+      add(small, std::to_string(i), 10);
+    rules.add(2, small);
+    CHECK(rules.take_sparse().empty());
+    rules.add(3, small);
+    CHECK(rules.take_dead() == std::vector<live_rows::row_id>{2});
+    rules.deleted(2);
+
+    live_rows others;
+    others.add(1, first);
+    record_batch large;
+    add(large, "snapshot", 1000);
+    others.add(2, large);
+    CHECK(others.take_sparse() == std::vector<live_rows::row_id>{1});
+    CHECK(others.keep_live(1, first).records_size() == 9);
+    CHECK(others.take_dead().empty());
+  }
+
+  TEST_CASE("what comes twice in one batch kills no row") {
+    live_rows rules;
+    record_batch batch;
+    for (int i = 0; i < 3; ++i)
+      batch.add_records()->set_key("a");
+    batch.mutable_records(0)->set_value("1");
+    batch.mutable_records(2)->set_value("3");
+    rules.add(1, batch);
+    CHECK(rules.take_dead().empty());
+    CHECK(rules.take_sparse().empty());
+    CHECK(rules.keep_live(1, batch).records(0).value() == "3");
+  }
+
 } // TEST_SUITE
