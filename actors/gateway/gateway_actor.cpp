@@ -24,7 +24,7 @@ namespace legion {
 
 namespace {
 
-/// What wakes an inquiry.
+/// What wakes an inquiry; of no id: its client, that hears nothing yet.
 struct alarm {
   std::uint64_t job = 0;
   std::uint64_t id = 0;
@@ -42,6 +42,8 @@ namespace {
 
 constexpr std::size_t most_jobs = 512;
 constexpr auto zone_timeout = std::chrono::seconds{5};
+/// Who has no answer by then says that it lives: clients go on to another node after 2 s of silence.
+constexpr auto first_word = std::chrono::seconds{1};
 constexpr std::size_t most_asks = 4'096; // CAF's time per request grows with what is outstanding
 
 /// Between the socket's thread and the actor. The server is set before its first request is
@@ -81,6 +83,7 @@ struct job {
   std::unique_ptr<gateway::inquiry> rules;
   std::string request_id;
   std::uint64_t socket_request = 0; // 0: asked by an actor, which gets one reply
+  bool spoken = false;
   caf::typed_response_promise<api_reply> reply;
 };
 
@@ -176,6 +179,7 @@ void perform(gateway_pointer self, std::uint64_t id, gateway::say&& x) {
   if (i == state.jobs.end() || (x.progress && i->second.socket_request == 0))
     return;
   auto& what = x.what;
+  i->second.spoken = true;
   what.set_request_id(i->second.request_id);
   what.set_answered_by(state.context->self.name);
   if (i->second.socket_request == 0) {
@@ -200,6 +204,16 @@ void perform(gateway_pointer self, std::uint64_t id, gateway::say&& x) {
       state.server && state.server->reply(i->second.socket_request, std::move(frame), what.last());
   if (what.last() || !heard)
     end_job(self, id);
+}
+
+void on_alarm(gateway_pointer self, const alarm& x) {
+  auto i = self->state.jobs.find(x.job);
+  if (i == self->state.jobs.end())
+    return;
+  if (x.id != 0)
+    run(self, x.job, i->second.rules->on_wake(x.id, surroundings(self)));
+  else if (!i->second.spoken)
+    perform(self, x.job, gateway::still_at_it());
 }
 
 void run(gateway_pointer self, std::uint64_t id, gateway::effects todo) {
@@ -269,6 +283,8 @@ void begin(gateway_pointer self, job fresh, api_request what) {
   if (!full)
     fresh.rules = gateway::make_inquiry(what);
   auto& x = state.jobs[id] = std::move(fresh);
+  if (x.socket_request != 0 && !full)
+    self->delayed_send(self, first_word, alarm{id, 0});
   run(self, id,
       full ? gateway::refuse(refusal_overloaded,
                              "overloaded: " + state.context->self.name
@@ -339,11 +355,7 @@ own_handle::behavior_type gateway_actor(gateway_pointer self, context_ptr contex
         learn_cluster(self);
       },
       [self](const roster_known& x) { self->state.zone.know(x.roster); },
-      [self](const alarm& x) {
-        auto i = self->state.jobs.find(x.job);
-        if (i != self->state.jobs.end())
-          run(self, x.job, i->second.rules->on_wake(x.id, surroundings(self)));
-      },
+      [self](const alarm& x) { on_alarm(self, x); },
   };
 }
 

@@ -164,6 +164,23 @@ effects survey::step(const surroundings& at) {
   return {};
 }
 
+/// Of a group that nobody answers for: one of several that has no quorum leads nothing.
+void survey::name_members(resource_view& view, const node_id& asked, const zone_members& zone) {
+  auto members = zone.members_of(group_id{view.group()});
+  for (const auto& who : members) {
+    const auto* row = zone.find(who);
+    auto& x = *view.add_members();
+    x.set_node(who.bytes());
+    x.set_name(zone.name_of(who));
+    x.set_votes(true);
+    x.set_heard(row && !row->down());
+  }
+  if (members.size() > 1)
+    return;
+  view.set_keeper(asked.bytes());
+  view.set_keeper_name(zone.name_of(asked));
+}
+
 void survey::rebuild(const surroundings& at) {
   std::vector<node_view> all;
   for (const auto& [id, x] : answered_)
@@ -173,9 +190,8 @@ void survey::rebuild(const surroundings& at) {
     auto i = silent_groups_.find(group::group_of(name));
     if (i == silent_groups_.end() || !wanted(name))
       continue;
-    view.set_keeper(i->second.bytes());
-    view.set_keeper_name(at.zone.name_of(i->second));
     view.set_group(value(i->first));
+    name_members(view, i->second, at.zone);
     notes.push_back(
         name.name() + ": " + why_silent_[i->first]
         + ": what runs goes on, and is not repaired until that ends; how many are wanted is "

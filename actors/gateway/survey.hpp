@@ -50,6 +50,7 @@ private:
   effects ask_nodes(bool assessments, bool resources, const surroundings& at);
   effects step(const surroundings& at);
   void take(const errand& x, const surroundings& at);
+  static void name_members(resource_view& view, const node_id& asked, const zone_members& zone);
   void rebuild(const surroundings& at);
   void finish(const surroundings& at);
   bool wanted(const resource_name& x) const;

@@ -98,6 +98,18 @@ std::vector<node_id> zone_members::keepers_of(group_id group) const {
   return result;
 }
 
+std::vector<node_id> zone_members::members_of(group_id group) const {
+  std::vector<node_id> result;
+  if (const auto* hint = roster_ ? roster_->hint(group) : nullptr)
+    for (const auto& x : hint->voters())
+      result.push_back(node_id::from_bytes(x));
+  if (result.empty())
+    for (const auto& x : rows_)
+      if (x.state != member_left && (x.who.keeps() & bit(group)) != 0)
+        result.push_back(x.id());
+  return result;
+}
+
 std::vector<group_id> zone_members::kept_groups() const {
   std::uint64_t all = 0;
   for (const auto& x : rows_)

@@ -45,6 +45,8 @@ public:
   /// Whom to ask about a group, the best first: its leader as last heard, then the other members,
   /// the living before the dead. Empty: nobody lives.
   std::vector<node_id> keepers_of(group_id group) const;
+  /// Who is in a group, up or not, by the charter's hint, or else by what they say themselves.
+  std::vector<node_id> members_of(group_id group) const;
   /// The groups that somebody, dead or alive, says to keep.
   std::vector<group_id> kept_groups() const;
   /// For messages: its name, else the first digits of its id.

@@ -34,9 +34,13 @@ node_condition journal_damaged(const damage_record& x) {
   node_condition result;
   result.set_type("JournalDamaged");
   result.set_status(true);
-  result.set_reason("GroupsFenced");
-  result.set_message(x.detail() + "; what runs here goes on, and its keeper groups are fenced; the "
-                     + "damaged files are in " + x.aside());
+  result.set_reason("JournalReplaced");
+  result.set_message(x.detail()
+                     + "; what runs here goes on; its keeper groups took this node out, and take "
+                       "it back as a new member. The damaged files are in "
+                     + x.aside()
+                     + ". Once no keeper group lacks an answer, a start with --accept-loss takes "
+                       "this note away");
   result.set_since_ms(x.time_ms());
   return result;
 }

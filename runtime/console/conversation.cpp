@@ -28,6 +28,13 @@ bool changes(const api_request& x) {
          || (x.has_rebuild() && !x.rebuild().dry_run());
 }
 
+/// It says only that the node is at it.
+bool says_nothing_else(api_reply x) {
+  x.clear_request_id();
+  x.clear_answered_by();
+  return x.ByteSizeLong() == 0;
+}
+
 /// Lines of a stranger, each safe, the line breaks kept.
 std::string plain_lines(const std::string& text) {
   std::string result;
@@ -126,7 +133,9 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
             reason == std::string::npos ? text : text.substr(reason + address.size() + 2)};
   }
   using clock = api::client::clock;
-  auto failed = [&](const fault& why, bool anything_heard) -> outcome {
+  auto anything_heard = false; // be it only that the node is at it
+  auto answered = false;       // in part
+  auto failed = [&](const fault& why) -> outcome {
     auto silent = why.code == errc::deadline && !anything_heard;
     if (changes(what))
       return {exit_unknown, false, silent,
@@ -134,27 +143,30 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
                   + ": whether it was done is unknown; look with `legionctl get`, or repeat "
                     "the command, which does no harm"};
     auto code = why.code == errc::deadline ? exit_unknown : exit_unreachable;
-    return {code, !anything_heard, silent, why.detail};
+    return {code, !answered, silent, why.detail};
   };
   if (auto sent = client->send(what, clock::now() + timeout_); !sent) {
     // Who turns a client away says why, then closes: that may come before the request is sent.
     auto word = client->receive(clock::now() + patience);
     if (!word || !word->has_refused())
-      return failed(sent.why(), false);
+      return failed(sent.why());
     return {exit_refused, true, false, word->refused().detail()};
   }
-  for (auto anything_heard = false;; anything_heard = true) {
-    auto endless = stream && anything_heard;
+  for (;; anything_heard = true) {
+    auto endless = stream && answered;
     auto deadline = endless ? clock::time_point::max()
                             : clock::now() + (anything_heard ? timeout_ : first_reply);
     auto reply = client->receive(deadline);
     if (!reply)
-      return failed(reply.why(), anything_heard);
+      return failed(reply.why());
+    if (!reply->last() && says_nothing_else(*reply))
+      continue;
     // A reply to no request: this client was turned away before it was asked anything.
     auto turned_away = reply->refused().code() == refusal_overloaded && reply->request_id().empty();
     if (turned_away
-        || (reply->refused().code() == refusal_overloaded && !anything_heard && !changes(what)))
+        || (reply->refused().code() == refusal_overloaded && !answered && !changes(what)))
       return {exit_refused, true, false, reply->refused().detail()};
+    answered = true;
     auto go_on = heard(*reply);
     if (reply->has_refused()) {
       print_error(reply->refused().detail());

@@ -139,7 +139,8 @@ void add_status(page& to, const container_status& x, wall_ms now) {
 }
 
 std::string keeper_text(const resource_view& x) {
-  return x.keeper_name() + ", group " + std::to_string(x.group())
+  return (x.keeper_name().empty() ? "none" : x.keeper_name()) + ", group "
+         + std::to_string(x.group())
          + (x.keeper_dead() ? "; not repaired until most of the group is up" : "");
 }
 

@@ -80,6 +80,16 @@ std::string node_name(const std::map<std::string, std::string>& names, const std
   return i != names.end() ? i->second : node_id::from_bytes(id).short_text();
 }
 
+/// A single keeper that is down has its name; of several without a quorum none keeps it.
+std::string keeper_cell(const resource_view& x) {
+  if (!x.keeper_dead())
+    return x.keeper_name();
+  if (x.keeper_name().empty())
+    return "none (no quorum)";
+  auto silent = x.members_size() == 1 && x.members(0).heard();
+  return x.keeper_name() + (silent ? " (silent)" : " (down)");
+}
+
 } // namespace
 
 table node_table(const api_reply& x, const look& how) {
@@ -122,7 +132,7 @@ table deployment_table(const api_reply& x, const look& how) {
         {what.metadata().name(), count(view.ready()) + "/" + count(view.wanted()),
          count(view.updated()), count(view.available()),
          age(what.metadata().created_ms(), how.now)},
-        {view.keeper_name() + (view.keeper_dead() ? " (down)" : ""), joined(names), joined(images),
+        {keeper_cell(view), joined(names), joined(images),
          labels_text(what.deployment().match_labels())},
         how);
   }
@@ -139,8 +149,7 @@ table pod_table(const api_reply& x, const look& how) {
       add(result, view.what().metadata().namespace_(),
           {pod.slot().pod(), pod_ready_text(pod, view.what()), pod_status(pod),
            restarts_text(pod, how.now), age(since, how.now), or_none(pod.node_name())},
-          {ports(seen), view.keeper_name() + (view.keeper_dead() ? " (down)" : ""), seen.driver()},
-          how);
+          {ports(seen), keeper_cell(view), seen.driver()}, how);
     }
   return result;
 }

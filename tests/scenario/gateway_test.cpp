@@ -157,8 +157,31 @@ group_reply view_of(const std::string& name) {
   return x;
 }
 
+/// A client of the gateway's socket.
+struct played_client {
+  std::vector<api_reply> heard;
+  api::sink* gateway = nullptr;
+
+  struct server final : api::server {
+    explicit server(played_client& to) : to_(to) {}
+    bool reply(std::uint64_t, std::string frame, bool) override {
+      to_.heard.emplace_back().ParseFromString(frame);
+      return true;
+    }
+    played_client& to_;
+  };
+
+  api::factory factory() {
+    return [this](api::sink& x) -> result<std::unique_ptr<api::server>> {
+      gateway = &x;
+      return std::unique_ptr<api::server>{new server{*this}};
+    };
+  }
+  void ask(const api_request& x) { gateway->request_arrived(1, x.SerializeAsString()); }
+};
+
 struct stage {
-  explicit stage(int size = 4) {
+  explicit stage(int size = 4, played_client* client = nullptr) {
     for (int i = 1; i <= size; ++i) {
       auto& x = act->nodes[i];
       x.name = "legion-" + std::to_string(i);
@@ -175,6 +198,8 @@ struct stage {
     made.wall_clock = [this] { return wall_ms{1'000'000} + system.now().count() / 1000; };
     made.directory = addresses;
     made.census = std::make_shared<census>();
+    if (client)
+      made.make_api = client->factory();
     auto spawned =
         spawn_gateway(system.actors(), std::make_shared<const node_context>(made), membership);
     REQUIRE(spawned);
@@ -342,6 +367,30 @@ TEST_SUITE("scenario/gateway") {
     CHECK(reply.notes().empty());
     std::sort(s.act->transcript.begin(), s.act->transcript.end());
     CHECK(s.act->transcript == lines{"legion-2 read", "legion-3 read"});
+  }
+
+  TEST_CASE("a client that has no answer after a second hears that the gateway is at it, once") {
+    played_client client;
+    stage s{4, &client};
+    s.act->nodes[2].keeps = bit_of("web"); // and never answers
+    api_request x;
+    x.set_version(1);
+    x.mutable_get()->set_kind("deployments");
+    s.pass(milliseconds{10});
+    client.ask(x);
+    s.pass(milliseconds{990});
+    CHECK(client.heard.empty());
+    s.pass(milliseconds{20});
+    REQUIRE(client.heard.size() == 1);
+    CHECK(!client.heard[0].last());
+    CHECK(client.heard[0].answered_by() == "legion-1");
+    s.pass(seconds{20});
+    REQUIRE(client.heard.size() == 2);
+    CHECK(client.heard[1].last());
+    s.act->nodes[2].groups = [](const group_request&) { return view_of("web"); };
+    client.ask(x);
+    s.pass(seconds{5});
+    CHECK(client.heard.size() == 3); // who is answered at once hears nothing else
   }
 
   TEST_CASE("get with a dead keeper: put together from the promises that other nodes hold") {

@@ -63,9 +63,7 @@ private:
 };
 
 fault damaged(const std::string& path, const std::string& what) {
-  return {errc::damaged, path + ": " + what
-                             + "; acknowledged records are lost behind it. Restore the file, or "
-                               "move the data folder away to start anew"};
+  return {errc::damaged, path + ": " + what + "; acknowledged records are lost behind it"};
 }
 
 /// The sum over the header that a log had before it was overwritten, wholly or in part, by that of

@@ -143,6 +143,32 @@ TEST_SUITE("console/program") {
           != std::string::npos);
   }
 
+  TEST_CASE("a node that says that it is at it is waited for, and nothing is shown of that") {
+    fake_node slow{[&](const api_request&) {
+      return std::vector{api_reply{}, result_reply("scaled")};
+    }};
+    auto x = run_words({"scale", "deploy/web", "--replicas", "3", "--target", slow.path()});
+    CHECK(x.code == exit_done);
+    CHECK(x.out.find("scaled") == x.out.rfind("scaled"));
+    CHECK(x.err.empty());
+
+    fake_node stuck{[&](const api_request&) { return std::vector{api_reply{}}; }};
+    fake_node other{[&](const api_request&) { return std::vector{result_reply("scaled")}; }};
+    std::istringstream in;
+    std::ostringstream out, err;
+    terminal with{in, out, err, false, false, [] { return canned_now; }};
+    conversation talk{
+        {{stuck.path(), other.path()}, "--target"}, std::chrono::milliseconds{80}, with};
+    api_request change;
+    change.mutable_scale()->set_replicas(3);
+    CHECK(talk.ask(change, [](const api_reply&) { return true; }) == exit_unknown);
+    CHECK(err.str().find("whether it was done is unknown") != std::string::npos);
+    CHECK(err.str().find("says nothing") == std::string::npos);
+    api_request question;
+    question.mutable_get()->set_kind("nodes");
+    CHECK(talk.ask(question, [](const api_reply&) { return true; }) == exit_done);
+  }
+
   TEST_CASE("a node that says nothing is passed over, with the same request id, and asked last") {
     std::vector<std::string> asked;
     fake_node silent{[&](const api_request& x) {

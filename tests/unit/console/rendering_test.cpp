@@ -53,6 +53,14 @@ TEST_SUITE("console/rendering") {
              "CONTAINERS   IMAGES       SELECTOR\n"
              "default     web    1/3     3            1           60m   legion-2 (down)   main "
              "        nginx:1.27   app=web\n");
+    auto& silent = *down.mutable_resources(0);
+    auto& keeper = *silent.add_members();
+    keeper.set_name("legion-2");
+    keeper.set_heard(true);
+    CHECK(deployment_table(down, wide).text().find("legion-2 (silent)") != std::string::npos);
+    silent.add_members()->set_name("legion-3");
+    silent.clear_keeper_name();
+    CHECK(deployment_table(down, wide).text().find("none (no quorum)") != std::string::npos);
   }
 
   TEST_CASE("pods") {

@@ -142,6 +142,54 @@ TEST_SUITE("gateway/getting") {
     CHECK(said.notes(2) == "legion-4 did not answer in time: what it would say is missing");
   }
 
+  TEST_CASE("a group without a quorum: nobody keeps it, and who is in it is told") {
+    play it{get_of("deployments")};
+    for (int node : {1, 2, 3})
+      it.keeps(node, web_name);
+    for (int node : {2, 3})
+      it.keeps(node, web_name, member_dead);
+    it.start();
+    group_reply no_leader;
+    no_leader.mutable_refused()->set_code(refusal_elsewhere);
+    no_leader.mutable_refused()->set_detail("group 7 has no leader");
+    for (auto rounds = 0; !it.ended() && rounds < 40; ++rounds) {
+      for (const auto& x : it.asked())
+        if (std::holds_alternative<group_request>(x.what))
+          it.answer(x, no_leader);
+        else
+          it.answer(x, holder(1, view_of("web", {1}), "web-abc-1"));
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    REQUIRE(it.last_said().resources_size() == 1);
+    const auto& web = it.last_said().resources(0);
+    CHECK(web.keeper_dead());
+    CHECK(web.keeper_name().empty());
+    REQUIRE(web.members_size() == 3);
+    std::string shown;
+    for (const auto& x : web.members())
+      shown += x.name() + (x.heard() ? " up " : " down ") + (x.leads() ? "leads " : "");
+    CHECK(shown == "legion-1 up legion-2 down legion-3 down ");
+  }
+
+  TEST_CASE("who is in a group: as the charter has it, though a wiped node says otherwise") {
+    play it{get_of("deployments")};
+    it.keeps(1, web_name);
+    it.keeps(4, web_name);
+    auto group = group::group_of(web_name);
+    CHECK(it.zone.members_of(group).size() == 2);
+    roster_state told;
+    auto& hint = *told.add_hints();
+    hint.set_group(value(group));
+    hint.set_index(1);
+    for (int node : {1, 2, 3})
+      hint.add_voters(id_of(node));
+    auto roster = charter::roster::from(told);
+    REQUIRE(roster);
+    it.zone.know(std::make_shared<const charter::roster>(*roster));
+    CHECK(it.zone.members_of(group).size() == 3);
+  }
+
   TEST_CASE("a keeper that does not answer in time is stood in for, too") {
     play it{get_of("deployments")};
     it.keeps(2, web_name);
