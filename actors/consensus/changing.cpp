@@ -7,11 +7,12 @@
 
 namespace legion::consensus {
 
-/// Empty: the change may begin.
+/// Empty: the change may begin: one at a time (4.1), of learners that caught up (4.2.1), and after
+/// the term's no-op (Ongaro's correction of 4.1, raft-dev, 10 July 2015).
 std::string core::obstacle_to(const configuration& wanted) const {
   if (auto flaw = flaw_of(wanted); !flaw.empty())
     return flaw;
-  if (!ready_ && holds(rule::change_after_noop)) // the flaw of 2015 in single-server changes
+  if (!ready_ && holds(rule::change_after_noop))
     return "nothing of this leader's term is committed yet";
   if (log_.members().joint() || log_.members_index() > commit_)
     return "a change of members is under way";

@@ -22,12 +22,12 @@ namespace legion::consensus {
 /// One member of a consensus group: inputs in, work out. After any number of inputs take the work,
 /// and do it in the order in which `work` lists it:
 ///
-///     core.on_message(x, now);                     // or propose, read, on_beat, on_written, ...
-///     auto todo = core.take_work(now);             // the more inputs before it, the larger the
-///     batch journal(todo.write);                         // later:
-///     core.on_written(todo.write->sequence, now) send(todo.messages); apply(todo.committed);  //
-///     then core.on_applied(last index) wake_me(core.wake_at());                     // then
-///     core.on_tick(now)
+///     core.on_message(x, now);              // or propose, read, on_beat, on_written, ...
+///     auto todo = core.take_work(now);      // the more inputs before it, the larger the batch
+///     journal(todo.write);                  // later: core.on_written(todo.write->sequence, now)
+///     send(todo.messages);
+///     apply(todo.committed);                // then: core.on_applied(last index)
+///     wake_me(core.wake_at());              // then: core.on_tick(now)
 ///
 /// A proposal that was accepted is not yet done: it is when an entry comes out in `committed` at
 /// its position *with its term*. When another comes out there, or the leader has changed, what
@@ -39,9 +39,8 @@ namespace legion::consensus {
 /// Units:  time is the node's monotonic clock, handed in; it may stand still or jump ahead, and may
 ///         differ from others' by anything: no promise rests on it.
 /// Errors: refusals are faults: `refused` (not the leader, or not now; detail says which),
-/// `overloaded`
-///         (try again later), `too_large`, `invalid`. What peers say is ignored where it makes no
-///         sense, and named in `work::alarms` where it breaks the protocol.
+///         `overloaded` (try again later), `too_large`, `invalid`. What peers say is ignored where
+///         it makes no sense, and named in `work::alarms` where it breaks the protocol.
 /// Source: Ongaro 2014, Consensus: Bridging Theory and Practice; sections are cited at each rule.
 ///         Differs: docs/consensus.md.
 class core {

@@ -124,7 +124,11 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
   return {};
 }
 
-effects errand::give_up(const surroundings&) {
+effects errand::give_up(const surroundings& at) {
+  if (at.cluster.empty()) {
+    why_ = at.zone.name_of(at.self) + " has joined nobody yet: `legionctl get nodes` says why";
+    cure_ = "once it has";
+  }
   if (changes() && sent_in_vain_)
     return finish(refusal_deadline,
                   subject_ + ": " + why_

@@ -11,6 +11,17 @@ constexpr int most_failures = 5;
 // A piece is at most 64 KiB; one much shorter reached the end of what there is.
 constexpr std::size_t short_piece_bytes = 16 * 1024;
 
+/// Why there is no output of a program that never ran; else nothing.
+std::string never_ran(const pod_view& pod, const std::string& container) {
+  for (const auto& x : pod.assessment().containers()) {
+    auto now = x.reason() == "StartError";
+    if (x.name() == container && (now || x.last_reason() == "StartError"))
+      return "container " + container + " of pod " + pod.slot().pod()
+             + " never ran: " + (now ? x.message() : x.last_message());
+  }
+  return {};
+}
+
 } // namespace
 
 effects reading_logs::start(const surroundings& at) {
@@ -43,6 +54,8 @@ effects reading_logs::found(const surroundings& at) {
       std::string note;
       if (auto wrong = choose_container(x.what(), note); !wrong.empty())
         return wrong;
+      if (auto why = never_ran(pod, what_.container()); !why.empty())
+        note += (note.empty() ? "" : "; ") + why;
       note_ = std::move(note);
       return ask_on();
     }

@@ -124,7 +124,12 @@ std::vector<group_id> zone_members::kept_groups() const {
 
 std::string zone_members::name_of(const node_id& who) const {
   const auto* x = find(who);
-  return x && !x->who.name().empty() ? x->who.name() : who.short_text();
+  if (!x || x->who.name().empty())
+    return who.short_text();
+  auto renamed = x->down() && std::any_of(rows_.begin(), rows_.end(), [&](const row& y) {
+                   return !y.down() && y.who.name() == x->who.name();
+                 });
+  return x->who.name() + (renamed ? " (of before, id " + who.short_text() + ")" : "");
 }
 
 std::string zone_members::with_states(const std::vector<node_id>& who, time_point now) const {

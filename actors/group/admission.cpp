@@ -102,6 +102,12 @@ admission admit_put(const state& of, const group_request& x, wall_ms now, seeded
   auto version = before ? before->metadata().resource_version() : 0;
   if (auto expected = x.put().expected_version(); expected != 0 && expected != version)
     return refused(x, refusal_conflict, conflict(key, expected, version));
+  if (const auto& uid = what.metadata().uid();
+      before && !uid.empty() && uid != before->metadata().uid())
+    return refused(x, refusal_conflict,
+                   text_of(key) + " has uid " + before->metadata().uid()
+                       + ", the request expected uid " + uid
+                       + ": it was deleted and created anew since");
   if (before && same_resource(*before, what))
     return done(x, result_of(*before, "unchanged"));
   auto bytes = of.bytes() + bytes_of(what);

@@ -139,7 +139,7 @@ fit judge(const pod_template& what, const self_description& node) {
     return declined(decline_draining, "draining: " + node.name + " ends its replicas");
   if (!spec.node_name().empty() && spec.node_name() != node.name)
     return declined(decline_node_name,
-                    "nodeName: needs " + spec.node_name() + ", this is " + node.name);
+                    "nodeName: needs node " + spec.node_name() + ", this is node " + node.name);
   taint cordon;
   cordon.set_key(std::string{unschedulable});
   cordon.set_effect("NoSchedule");

@@ -264,7 +264,10 @@ std::vector<effect> round::finish() {
     heard.set_node(x.who.id.bytes());
     heard.set_node_name(x.who.name);
     if (x.offered) {
-      auto grade = grade_of(*x.offered, demand_, std::max(1u, x.picked));
+      auto grade = grade_of(*x.offered, demand_, 1); // as its first replica was chosen by
+      if (x.picked > 1)
+        grade.detail += "; " + std::to_string(points_of(*x.offered, demand_, x.picked))
+                        + " with all " + std::to_string(x.picked) + " replicas";
       heard.set_score(grade.points);
       heard.set_score_detail(std::move(grade.detail));
       heard.set_accepted(x.picked > 0);

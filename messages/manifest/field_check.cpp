@@ -133,9 +133,9 @@ private:
   }
 
   void field(const node& key, const node& x, const field_rule& rule) {
-    // Ours hold what no table knows, and what `get -o yaml` printed may be applied.
-    if (rule.name == "status" && !later_)
-      return to_.warning(key.at, path_, "ignored: a status is what nodes say, not an author");
+    // Of the cluster, which sets it; ours hold what no table knows.
+    if ((rule.name == "status" || rule.name == "managedFields") && !later_)
+      return;
     if (!rule.honoured && !later_) {
       to_.warning(key.at, path_, "not yet honoured");
       later_ = true;

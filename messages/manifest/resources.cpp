@@ -1,6 +1,7 @@
 #include "messages/manifest/resources.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "messages/manifest/document.hpp"
 #include "messages/manifest/names.hpp"
@@ -47,17 +48,37 @@ void read_version(const spot& from, metadata& into, context& in) {
                 "a version as get -o yaml shows it, or none");
 }
 
-/// The author's document without the version that it expects.
+/// What the cluster sets, or the request names; what `get -o yaml` adds is no other document.
+bool not_the_authors(const node& key) {
+  constexpr std::array<std::string_view, 7> names{
+      "namespace",     "uid",      "generation",     "creationTimestamp",
+      "managedFields", "selfLink", "resourceVersion"};
+  return std::find(names.begin(), names.end(), key.text) != names.end();
+}
+
 std::string kept_document(const node& document) {
   auto copy = document;
   node inner;
+  std::erase_if(copy.entries, [](const entry& x) { return x.key->text == "status"; });
   for (auto& x : copy.entries)
     if (x.key->text == "metadata") {
       inner = *x.value;
-      std::erase_if(inner.entries, [](const entry& y) { return y.key->text == "resourceVersion"; });
+      std::erase_if(inner.entries, [](const entry& y) { return not_the_authors(*y.key); });
       x.value = &inner;
     }
   return to_json(copy);
+}
+
+/// A replica belongs to its Deployment: a second pod of its name would stand beside it.
+void check_owner(const spot& metadata, context& in) {
+  auto owners = metadata["ownerReferences"];
+  for (std::size_t i = 0; i < owners.size(); ++i) {
+    auto owner = owners.item(i);
+    if (auto controller = owner["controller"]; controller && controller.text() == "true")
+      in.to.error(owner.what->at, owner.path,
+                  "a replica of " + owner["kind"].text() + " " + owner["name"].text(),
+                  "a resource of its own: apply the one that it belongs to");
+  }
 }
 
 void read_common(const spot& document, resource& into, context& in) {
@@ -65,6 +86,8 @@ void read_common(const spot& document, resource& into, context& in) {
   into.set_kind(document["kind"].text());
   read_metadata(document["metadata"], *into.mutable_metadata(), true, in);
   read_version(document["metadata"]["resourceVersion"], *into.mutable_metadata(), in);
+  into.mutable_metadata()->set_uid(document["metadata"]["uid"].text());
+  check_owner(document["metadata"], in);
   into.set_document(kept_document(*document.what));
 }
 
@@ -250,6 +273,7 @@ void read_metadata(const spot& from, metadata& into, bool named, context& in) {
 resource read_pod(const spot& document, context& in) {
   resource x;
   read_common(document, x, in);
+  check_owner(document["metadata"], in);
   check_exclusive(document["metadata"], true, in);
   read_pod_spec(document["spec"], *x.mutable_pod(), in);
   return x;

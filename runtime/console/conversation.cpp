@@ -108,7 +108,8 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
       print_error(result.why);
       return code;
     }
-    tried += "\n  " + address + ": " + result.why;
+    auto names_itself = result.why.starts_with(address + " ");
+    tried += "\n  " + (names_itself ? std::string{} : address + ": ") + result.why;
     if (result.code == exit_refused)
       overloaded = result.why;
   }

@@ -1,6 +1,7 @@
 #include "runtime/console/explain.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "messages/ids.hpp"
 #include "runtime/console/page.hpp"
@@ -22,6 +23,15 @@ std::string regret_of(const negotiation_round& round, const candidate& x) {
     if (y.node() == x.node())
       return y.detail();
   return {};
+}
+
+/// Behind the name; what does not fit on its line goes on further to the right.
+void hanging(page& to, const std::string& name, const std::string& text) {
+  constexpr std::size_t columns = 80;
+  auto further = name.size() + 4;
+  auto first = true;
+  for (const auto& line : lines_of(text, columns - further, columns - further))
+    std::exchange(first, false) ? to.block(name + "  " + line) : to.block(line, further);
 }
 
 void add_candidate(page& to, const negotiation_round& round, const candidate& x,
@@ -49,8 +59,9 @@ void add_candidate(page& to, const negotiation_round& round, const candidate& x,
              + plain(x.decline().detail()));
   } else {
     const auto& detail = x.decline().detail();
-    to.block(name + (x.late() ? "  declined too late: " : "  declined: ")
-             + (detail.empty() ? decline_word(x.decline().reason()) : plain(detail)));
+    hanging(to, name,
+            (x.late() ? "declined too late: " : "declined: ")
+                + (detail.empty() ? decline_word(x.decline().reason()) : plain(detail)));
   }
 }
 
@@ -84,12 +95,12 @@ std::string explain(const explanation& x, wall_ms now) {
   page to;
   const auto& view = x.view();
   auto where = view.node_name().empty() ? std::string{" on no node"} : " on " + view.node_name();
-  to.block(plain("pod " + x.pod() + ": " + pod_status(view) + where
-                 + (view.assessment().ready() ? ", ready" : "")
-                 + (view.note().empty() ? "" : ": " + view.note())),
+  to.block(folded(plain("pod " + x.pod() + ": " + pod_status(view) + where
+                        + (view.assessment().ready() ? ", ready" : "")
+                        + (view.note().empty() ? "" : ": " + view.note()))),
            0);
   if (!x.members().empty())
-    to.block("kept by " + quorum_text(x.members()), 0);
+    to.block(folded("kept by " + quorum_text(x.members())), 0);
   if (x.rounds().empty())
     to.block("No round of negotiation is remembered: none has decided about it yet since its\n"
              "keeper was started, or its rounds were the oldest of too many.",

@@ -41,13 +41,14 @@ int usage_error(const CLI::App& app, const CLI::ParseError& why, const std::stri
   auto known =
       std::any_of(all.begin(), all.end(), [&](auto* x) { return x->get_name() == command; });
   if (!command.empty() && !known) {
-    with.err << "error: there is no command '" << plain(command) << "'; there are";
-    const char* comma = " ";
-    for (const auto* x : all) {
-      with.err << comma << x->get_name();
-      comma = ", ";
-    }
-    with.err << '\n';
+    std::vector<std::string> names;
+    for (const auto* x : all)
+      names.push_back(x->get_name());
+    auto text = "error: there is no command '" + plain(command) + "'" + did_you_mean(command, names)
+                + "; there are ";
+    for (const auto& x : names)
+      text += (x == names.front() ? "" : ", ") + x;
+    with.err << (with.err_is_tty ? folded(text) : text) << '\n';
   } else {
     with.err << "error: " << plain(why.what()) << '\n';
   }

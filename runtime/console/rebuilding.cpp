@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <sstream>
 #include <tuple>
 
 #include <nlohmann/json.hpp>
@@ -132,6 +134,13 @@ bool confirmed(terminal& with) {
   return std::getline(with.in, answer) && answer == "yes";
 }
 
+/// Folded for a terminal, as it is for a file.
+void tell(terminal& with, const std::function<void(std::ostream&)>& what) {
+  std::ostringstream text;
+  what(text);
+  with.out << (with.out_is_tty ? folded(text.str()) : text.str());
+}
+
 } // namespace
 
 int rebuild_keepers(conversation& with, const rebuild_options& how) {
@@ -152,9 +161,11 @@ int rebuild_keepers(conversation& with, const rebuild_options& how) {
   if (json && (how.dry_run || lost.empty()))
     out << json_of(found);
   else if (!json)
-    print(out, found);
-  if (!json && !lost.empty())
-    print_missing(out, found);
+    tell(with.with(), [&](std::ostream& to) {
+      print(to, found);
+      if (!lost.empty())
+        print_missing(to, found);
+    });
   out << std::flush;
   if (lost.empty())
     return exit_refused;
@@ -169,12 +180,14 @@ int rebuild_keepers(conversation& with, const rebuild_options& how) {
   if (json)
     out << json_of(done);
   else
-    print(out, done);
-  if (!json && done.groups_size() > 0)
-    print_missing(out, done);
-  if (!json && code == exit_done)
-    out << "look at what runs: legionctl get deployments -A; restore what is missing: legionctl "
-           "restore FILE --missing-only\n";
+    tell(with.with(), [&](std::ostream& to) {
+      print(to, done);
+      if (done.groups_size() > 0)
+        print_missing(to, done);
+      if (code == exit_done)
+        to << "look at what runs: legionctl get deployments -A; restore what is missing: "
+              "legionctl restore FILE --missing-only\n";
+    });
   out << std::flush;
   return code;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -207,7 +208,9 @@ private:
     out << "backup of zone " << plain(head_.zone()) << " as of " << rfc3339(head_.begun_ms())
         << ": " << x.all << (x.all == 1 ? " resource\n" : " resources\n");
     print_counts(x);
-    if (!how_.dry_run)
+    auto changed = std::any_of(x.by_action.begin(), x.by_action.end(),
+                               [](const auto& y) { return y.first != "unchanged"; });
+    if (!how_.dry_run && changed)
       out << "its replicas are called for now: legionctl get pods -A -w\n";
     out << std::flush;
     return exit_done;

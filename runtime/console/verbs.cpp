@@ -83,7 +83,10 @@ std::string kind_word(std::string_view word) {
 result<std::vector<named_things>> read_names(const std::vector<std::string>& words) {
   auto no_kind = [](const std::string& word) {
     return fault{errc::invalid,
-                 "there is no kind '" + word + "': nodes, deployments, pods or promises"};
+                 "there is no kind '" + word + "'"
+                     + did_you_mean(word, {"nodes", "node", "deployments", "deployment", "pods",
+                                           "pod", "promises", "promise"})
+                     + ": nodes, deployments, pods or promises"};
   };
   std::vector<named_things> result;
   if (words.empty())
@@ -236,7 +239,12 @@ int remove(conversation& with, const std::vector<std::string>& words,
   }
   for (auto& x : *files)
     *what.add_files() = std::move(x);
-  if (!words.empty() || file_names.empty()) {
+  if (words.empty() && file_names.empty()) {
+    with.print_error("name what to delete: legionctl delete deployment NAME, delete pod NAME, or "
+                     "delete -f FILE");
+    return exit_usage;
+  }
+  if (!words.empty()) {
     auto things = read_names(words);
     if (!things || things->front().names.empty()) {
       with.print_error(things ? "name what to delete: legionctl delete deployment NAME"

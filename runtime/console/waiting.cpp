@@ -126,8 +126,8 @@ std::string still_missing(const resource_view& x, const put_result& applied) {
            + reason_of(x);
   if (x.available() < x.wanted())
     return std::to_string(x.available()) + of + "ready" + reason_of(x);
-  if (living > x.wanted())
-    return std::to_string(living - x.wanted()) + " old replicas are ending";
+  if (auto old = living - x.wanted(); old > 0)
+    return std::to_string(old) + (old == 1 ? " old replica is ending" : " old replicas are ending");
   return {};
 }
 

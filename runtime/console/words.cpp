@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "messages/manifest/fields.hpp"
+
 namespace legion::console {
 
 namespace {
@@ -146,6 +148,17 @@ std::string folded(std::string_view text) {
 std::string amounts(const capacity& x) {
   return cpu(x.cpu_millis()) + " cpu, " + memory_short(x.memory_bytes()) + " memory, "
          + std::to_string(x.ports()) + " ports, " + std::to_string(x.pods()) + " pods";
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+  const std::string* nearest = nullptr;
+  auto fewest = std::min<std::size_t>(3, word.size()); // edits; a word of another is no slip
+  for (const auto& x : known)
+    if (auto edits = manifest::edit_distance(word, x); edits < fewest) {
+      fewest = edits;
+      nearest = &x;
+    }
+  return nearest ? ", did you mean '" + *nearest + "'?" : "";
 }
 
 std::string age(wall_ms since, wall_ms now) {

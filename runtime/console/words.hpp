@@ -24,6 +24,9 @@ std::vector<std::string> lines_of(std::string_view text, std::size_t first, std:
 /// stay.
 std::string folded(std::string_view text);
 
+/// ", did you mean 'nodes'?" where one is near; else nothing.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
+
 /// How long ago, as kubectl says it: 45s, 3m20s, 5h, 2d. Unknown times are "<none>".
 std::string age(wall_ms since, wall_ms now);
 

@@ -459,7 +459,7 @@ TEST_SUITE("console/program") {
     CHECK(still_missing(web, applied).empty());
     for (auto i = 0; i < 2; ++i)
       web.add_pods()->set_state("bound");
-    CHECK(still_missing(web, applied) == "1 old replicas are ending");
+    CHECK(still_missing(web, applied) == "1 old replica is ending");
     applied.set_generation(3);
     CHECK(still_missing(web, applied) == "the change is not seen yet");
   }

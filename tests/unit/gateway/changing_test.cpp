@@ -232,6 +232,25 @@ TEST_SUITE("gateway/changing") {
     CHECK(it.last_said().results(0).refused().code() == refusal_deadline);
   }
 
+  TEST_CASE("a node that has joined nobody says so") {
+    auto x = request_of();
+    x.mutable_scale()->mutable_name()->set_kind("deployment");
+    x.mutable_scale()->mutable_name()->set_name("web");
+    play it{x};
+    it.cluster.clear();
+    it.start();
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& y : it.asked())
+        it.answer(y, refused_reply(refusal_elsewhere, "group 7 is not kept by legion-1"));
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(it.last_said().refused().detail()
+          == "deployment default/web: legion-1 has joined nobody yet: `legionctl get nodes` says "
+             "why; nothing was changed: try again once it has");
+  }
+
   TEST_CASE("a keeper that was overloaded was not reached: the state is known") {
     play it{scale_of(5)};
     it.keeps(2, web_name);

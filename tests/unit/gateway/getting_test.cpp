@@ -190,6 +190,20 @@ TEST_SUITE("gateway/getting") {
     CHECK(it.zone.members_of(group).size() == 3);
   }
 
+  TEST_CASE("a node that was installed anew under its name is told from the one of before") {
+    play it{get_of("nodes")};
+    member again;
+    again.set_id(std::string(16, 'z'));
+    again.set_start(1);
+    again.set_name("legion-2");
+    it.set_member(2, member_dead);
+    CHECK(it.zone.name_of(node_id::from_bytes(id_of(2))) == "legion-2");
+    it.zone.on(again, member_alive, it.now);
+    CHECK(it.zone.name_of(node_id::from_bytes(std::string(16, 'z'))) == "legion-2");
+    CHECK(it.zone.name_of(node_id::from_bytes(id_of(2)))
+          == "legion-2 (of before, id " + node_id::from_bytes(id_of(2)).short_text() + ")");
+  }
+
   TEST_CASE("a keeper that does not answer in time is stood in for, too") {
     play it{get_of("deployments")};
     it.keeps(2, web_name);

@@ -37,7 +37,7 @@ struct play {
   }
 
   surroundings at() {
-    return {zone, node_id::from_bytes(id_of(1)), now, "1.2.3", "cluster-of-16-by", "eu/fra"};
+    return {zone, node_id::from_bytes(id_of(1)), now, "1.2.3", cluster, "eu/fra"};
   }
 
   void start() { take(rules->start(at())); }
@@ -82,6 +82,7 @@ struct play {
   }
 
   zone_members zone;
+  std::string cluster = "cluster-of-16-by";
   time_point now{std::chrono::hours{1}};
   std::unique_ptr<inquiry> rules;
   std::vector<ask> asks;

@@ -61,6 +61,31 @@ TEST_SUITE("gateway/reading_logs") {
     CHECK(it.last_said().log().text() == "the end");
   }
 
+  TEST_CASE("why there is nothing of a program that never ran is said") {
+    auto view = view_of("web", {2});
+    auto& status = *view.mutable_pods(0)->mutable_assessment()->add_containers();
+    status.set_name("main");
+    status.set_reason("StartError");
+    status.set_message("execve /no/such: No such file or directory");
+    play it{logs_of()};
+    find(it, view);
+    it.answer(it.one_ask(), lines("", 0, true));
+    REQUIRE(it.ended());
+    REQUIRE(it.last_said().notes_size() == 1);
+    CHECK(it.last_said().notes(0)
+          == "container main of pod web-abc-1 never ran: execve /no/such: No such file or "
+             "directory");
+    status.set_reason("CrashLoopBackOff");
+    status.set_message("back-off 10s");
+    status.set_last_reason("StartError");
+    status.set_last_message("execve");
+    play again{logs_of()};
+    find(again, view);
+    again.answer(again.one_ask(), lines("", 0, true));
+    REQUIRE(again.last_said().notes_size() == 1);
+    CHECK(again.last_said().notes(0) == "container main of pod web-abc-1 never ran: execve");
+  }
+
   TEST_CASE("following asks again, slower when nothing comes, and ends with the life") {
     play it{logs_of(true)};
     find(it, view_of("web", {2}));

@@ -338,6 +338,22 @@ TEST_SUITE("group/admission") {
     CHECK(f.ask(request("4", deployment("web", 3), 2)).done().action() == "configured");
   }
 
+  TEST_CASE("a uid that is not that of what is there is refused; of what is not there, none is") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    auto another = web;
+    another.mutable_metadata()->set_uid("of-before");
+    CHECK(f.ask(request("1", another)).done().action() == "created");
+    auto uid = f.rules.find(key_of(web))->what.metadata().uid();
+    CHECK(uid != "of-before");
+    auto reply = f.ask(request("2", another));
+    CHECK(reply.refused().code() == refusal_conflict);
+    CHECK(reply.refused().detail().find("has uid " + uid) != std::string::npos);
+    CHECK(reply.refused().detail().find("expected uid of-before") != std::string::npos);
+    another.mutable_metadata()->set_uid(uid);
+    CHECK(f.ask(request("3", another)).done().action() == "unchanged");
+  }
+
   TEST_CASE("a retry is applied once, and answered as it was then") {
     auto web = deployment("web", 1);
     fixture f{web};

@@ -107,6 +107,34 @@ TEST_SUITE("manifest/resources") {
                    + ", allowed: a version as get -o yaml shows it, or none");
   }
 
+  TEST_CASE("what the cluster sets is read over, so that what get printed can be applied") {
+    auto plain = only("apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"
+                      "spec: {containers: [{name: a, command: [a]}]}\n");
+    std::string printed = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: default, "
+                          "uid: \"1-2\", generation: 3, creationTimestamp: "
+                          "\"2026-11-26T18:01:08Z\", managedFields: [{manager: m}]}\n"
+                          "spec: {containers: [{name: a, command: [a]}]}\n"
+                          "status: {phase: Running, legion.dev/keeper: n1}\n";
+    CHECK(told(printed).empty());
+    CHECK(only(printed).document() == plain.document());
+    CHECK(only(printed).metadata().uid() == "1-2");
+    CHECK(only(printed).metadata().namespace_() == "default");
+  }
+
+  TEST_CASE("a replica is no pod of its own") {
+    auto owned = [](const std::string& controller) {
+      return "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web-1\n  ownerReferences:\n"
+             "  - {apiVersion: apps/v1, kind: Deployment, name: web, uid: \"1\""
+             + controller + "}\nspec: {containers: [{name: a, command: [a]}]}\n";
+    };
+    CHECK(
+        told(owned(", controller: true"))
+            .find("6:5: metadata.ownerReferences[0]: found a replica of Deployment web, allowed: a "
+                  "resource of its own: apply the one that it belongs to")
+        != std::string::npos);
+    CHECK(told(owned("")) == "5:3: metadata.ownerReferences: not yet honoured");
+  }
+
   TEST_CASE("a selector has to match the template's labels") {
     CHECK(only(deployment_with(" selector: {matchLabels: {app: web}}\n"))
               .deployment()

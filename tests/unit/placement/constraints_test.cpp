@@ -126,7 +126,7 @@ TEST_SUITE("placement/constraints") {
     }
     SUBCASE("nodeName of another") {
       spec.set_node_name("n2");
-      CHECK(judge(what, node).detail == "nodeName: needs n2, this is n1");
+      CHECK(judge(what, node).detail == "nodeName: needs node n2, this is node n1");
       spec.set_node_name("n1");
       CHECK(judge(what, node).fits());
     }
