@@ -89,8 +89,8 @@ public:
 /// order, its snapshots, and its mail. Knows nothing of what the group decides.
 ///
 /// Shape:  one write under way; what waits meanwhile goes to the disk together. A snapshot every
-///         192 to 319 entries; of a large state not before 1.5 to 2.5 times its bytes are logged. Starts from `journal`: what an earlier actor was writing is written
-///         again first.
+///         192 to 319 entries; of a large state not before 1.5 to 2.5 times its bytes are logged.
+///         Starts from `journal`: what an earlier actor was writing is written again first.
 /// Errors: a write that fails is tried again until it is on disk; a journal or a snapshot that does
 ///         not read fences the seat: nothing is heard, written or said any more.
 class seat {

@@ -113,49 +113,106 @@ void changing::add(const resource_name& name, group_request what) {
   names_.push_back(name);
 }
 
+/// A trial has the id of what it tries: of a request that is repeated, and was done meanwhile, it is
+/// told what came of that.
 effects changing::begin(const surroundings& at) {
-  if (!what_.apply().dry_run())
-    return end_if_over(work_.advance(at));
-  for (const auto& name : names_) {
+  if (!what_.has_apply() || (names_.size() < 2 && !what_.apply().dry_run())) {
+    tried_ = true;
+    return end_if_over(work_.advance(at), at);
+  }
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    auto request = work_[i].request();
+    request.mutable_put()->set_dry_run(true);
+    trial_.add(what_.request_id(), request.group(), std::move(request), shown(names_[i]));
+  }
+  return end_if_over(trial_.advance(at), at);
+}
+
+effects changing::on(std::uint64_t id, const answer& what, const surroundings& at) {
+  return end_if_over(tried_ ? work_.on(id, what, at) : trial_.on(id, what, at), at);
+}
+
+effects changing::on_wake(std::uint64_t id, const surroundings& at) {
+  return end_if_over(tried_ ? work_.on_wake(id, at) : trial_.on_wake(id, at), at);
+}
+effects changing::end_if_over(effects so_far, const surroundings& at) {
+  if (!tried_ && trial_.over()) {
+    tried_ = true;
+    append(so_far, end_trial(at));
+  }
+  if (tried_ && work_.over() && !std::exchange(over_, true))
+    append(so_far, finish(at));
+  return so_far;
+}
+
+/// Nothing has been changed so far; the rest is, unless somebody would refuse.
+effects changing::end_trial(const surroundings& at) {
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
     auto& result = *reply_.add_results();
-    *result.mutable_name() = name;
-    result.set_action("valid (dry run)");
+    result = trial_[i].reply().done();
+    *result.mutable_name() = names_[i];
+    result.set_action(result.action() + " (dry run)");
+    if (trial_[i].reply().has_done())
+      continue;
+    ++refused;
+    *result.mutable_refused() = refusal_of(names_[i], trial_[i].reply());
+    if (!reply_.has_refused())
+      *reply_.mutable_refused() = result.refused();
+  }
+  if (refused == 0 && !what_.apply().dry_run()) {
+    reply_.clear_results();
+    return work_.advance(at);
+  }
+  over_ = true;
+  if (refused > 0 && names_.size() > 1) {
+    auto why = std::to_string(refused) + " of " + std::to_string(names_.size());
+    reply_.mutable_refused()->set_detail("nothing was applied: " + why + " would be refused");
+    for (auto& x : *reply_.mutable_results())
+      if (!x.has_refused() && !what_.apply().dry_run())
+        *x.mutable_refused() = make_refusal(reply_.refused().code(), "others would be refused");
   }
   reply_.set_last(true);
   return {say{std::move(reply_)}};
 }
 
-effects changing::on(std::uint64_t id, const answer& what, const surroundings& at) {
-  return end_if_over(work_.on(id, what, at));
+refusal changing::refusal_of(const resource_name& name, const group_reply& answer) const {
+  if (!answer.has_refused())
+    return make_refusal(refusal_unknown, "the keeper's answer makes no sense");
+  auto why = answer.refused();
+  // A Deployment's replica is no resource of its own.
+  auto owner = owners_of_pod(name.namespace_(), name.name()).front();
+  if (why.code() == refusal_not_found && name.kind() == "Pod" && owner.kind() != "Pod")
+    why.set_detail(why.detail() + " of its own; if it is a replica of deployment " + owner.name()
+                   + ": scale or delete that");
+  return why;
 }
 
-effects changing::on_wake(std::uint64_t id, const surroundings& at) {
-  return end_if_over(work_.on_wake(id, at));
+/// What is deleted ends when those who hold it hear of that.
+void changing::note_holders(const put_result& x, const surroundings& at) {
+  std::vector<node_id> away;
+  for (const auto& bytes : x.holders()) {
+    const auto* row = at.zone.find(node_id::from_bytes(bytes));
+    if (!row || row->down())
+      away.push_back(node_id::from_bytes(bytes));
+  }
+  if (!away.empty())
+    reply_.add_notes(shown(x.name()) + ": what may still run of it on "
+                     + at.zone.with_states(away, at.now) + ", ends once that is back");
 }
 
-effects changing::end_if_over(effects so_far) {
-  if (work_.over() && !std::exchange(over_, true))
-    append(so_far, finish());
-  return so_far;
-}
-
-effects changing::finish() {
+effects changing::finish(const surroundings& at) {
   for (std::size_t i = 0; i < names_.size(); ++i) {
-    const auto& name = names_[i];
     const auto& answer = work_[i].reply();
     auto& result = *reply_.add_results();
     result = answer.done();
-    *result.mutable_name() = name;
-    if (answer.has_done())
+    *result.mutable_name() = names_[i];
+    if (answer.has_done()) {
+      note_holders(result, at);
+      result.clear_holders();
       continue;
-    auto why = answer.has_refused() ? answer.refused()
-                                    : make_refusal(refusal_unknown, "the keeper's answer makes no "
-                                                                    "sense");
-    // A Deployment's replica is no resource of its own.
-    auto owner = owners_of_pod(name.namespace_(), name.name()).front();
-    if (why.code() == refusal_not_found && name.kind() == "Pod" && owner.kind() != "Pod")
-      why.set_detail(why.detail() + " of its own; if it is a replica of deployment " + owner.name()
-                     + ": scale or delete that");
+    }
+    auto why = refusal_of(names_[i], answer);
     // What is unknown outweighs what was refused: the user must look.
     auto graver = !reply_.has_refused()
                   || (why.code() == refusal_deadline && reply_.refused().code() != why.code());

@@ -10,7 +10,8 @@
 namespace legion::gateway {
 
 /// apply, delete and scale: nothing is sent before the whole request is valid; then one errand per
-/// resource, each answered for itself.
+/// resource, each answered for itself. Where several are applied all keepers are asked first whether
+/// they would do it, and nothing is when one would not; a dry run ends there.
 ///
 /// Shape:  results in the order of the documents; at most 16 errands at a time.
 /// Errors: `diagnostics` for files; a resource that was refused has `refused` in its result, and
@@ -28,13 +29,18 @@ private:
   std::optional<effects> read_files();
   void add(const resource_name& name, group_request what);
   effects begin(const surroundings& at);
-  effects end_if_over(effects so_far);
-  effects finish();
+  effects end_if_over(effects so_far, const surroundings& at);
+  effects end_trial(const surroundings& at);
+  effects finish(const surroundings& at);
+  refusal refusal_of(const resource_name& name, const group_reply& answer) const;
+  void note_holders(const put_result& x, const surroundings& at);
 
   api_request what_;
   api_reply reply_;
   std::vector<resource_name> names_; // of what is changed, an errand each
+  errands trial_;                    // the same, changing nothing; empty: none is needed
   errands work_;
+  bool tried_ = false;
   bool over_ = false;
 };
 

@@ -16,7 +16,7 @@ errand::errand(std::uint64_t id, group_request what, std::string subject)
     : id_(id), what_(std::move(what)), subject_(std::move(subject)) {}
 
 bool errand::changes() const {
-  return what_.has_put() || what_.has_remove() || what_.has_scale()
+  return (what_.has_put() && !what_.put().dry_run()) || what_.has_remove() || what_.has_scale()
          || (what_.has_restore() && !what_.restore().dry_run());
 }
 

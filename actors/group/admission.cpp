@@ -1,6 +1,7 @@
 #include "actors/group/admission.hpp"
 
 #include <cstdio>
+#include <set>
 
 #include "actors/group/whereabouts.hpp"
 
@@ -118,6 +119,13 @@ admission admit_put(const state& of, const group_request& x, wall_ms now, seeded
   return entry_of(x, std::move(what), before, now, random, before ? "configured" : "created");
 }
 
+/// A trial is answered, and is no entry.
+admission tried(const group_request& x, admission what) {
+  if (auto* entry = std::get_if<group_entry>(&what); entry && x.put().dry_run())
+    return done(x, entry->result());
+  return what;
+}
+
 admission admit_scale(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
   auto key = key_of(x.scale().name());
   auto* there = of.find(key);
@@ -151,6 +159,10 @@ admission admit_remove(const state& of, const group_request& x, wall_ms now) {
   if (auto expected = x.remove().expected_version(); expected != 0 && expected != version)
     return refused(x, refusal_conflict, conflict(key, expected, version));
   auto result = result_of(there->what, "deleted");
+  std::set<node_id> holders;
+  for (const auto& [uid, y] : there->slots)
+    if (!y.node.null() && holders.insert(y.node).second)
+      result.add_holders(y.node.bytes());
   if (there->deleting)
     return done(x, result);
   group_entry entry;
@@ -185,7 +197,7 @@ admission admit(const state& of, const group_request& x, wall_ms now, seeded_ran
     }
   switch (x.what_case()) {
     case group_request::kPut:
-      return admit_put(of, x, now, random);
+      return tried(x, admit_put(of, x, now, random));
     case group_request::kScale:
       return admit_scale(of, x, now, random);
     case group_request::kRemove:

@@ -40,6 +40,7 @@ struct membership_state {
   charter_door charter;            // null: nobody else is asked about who joins
   std::size_t joins_waiting = 0;   // for the charter
   std::string join_trouble;        // of the last try
+  bool join_refused = false;       // in it
   std::uint64_t generation = 0;    // of the one wake-up that counts
   std::optional<time_point> armed; // when it comes
 };
@@ -98,10 +99,12 @@ void perform(membership_pointer self, membership::ask_join& x) {
               self->state.join_trouble.clear();
             else
               self->state.join_trouble = endpoint + " refuses: " + answer.refused();
+            self->state.join_refused = !answer.has_accepted() && !answer.later();
             perform_all(self, self->state.rules->on_join_reply(i, answer, now(self)));
           },
           [self, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
             auto why = fault_of(error);
+            self->state.join_refused = why.code == errc::refused;
             self->state.join_trouble =
                 why.code == errc::refused
                     ? endpoint + " refuses: " + why.detail
@@ -175,6 +178,7 @@ members_known all_members(membership_pointer self) {
   members_known result;
   result.cluster = self->state.rules->cluster();
   result.join_trouble = self->state.join_trouble;
+  result.join_refused = self->state.join_refused;
   for (auto& e : self->state.rules->members().all())
     result.members.push_back({membership::record_of(e), e.state, e.changed});
   return result;

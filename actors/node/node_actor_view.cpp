@@ -160,7 +160,8 @@ caf::typed_response_promise<node_view> on_node_request(node_pointer self, const 
       .then(
           [self, reply, x](const members_known& all) {
             auto& context = *self->state.context;
-            self->state.joined = !all.cluster.empty() || context.join.empty();
+            self->state.joined =
+                context.join.empty() || (!all.cluster.empty() && !all.join_refused);
             auto joining = self->state.joined ? std::string{}
                            : all.join_trouble.empty()
                                ? "it waits for an answer of " + context.join.front().endpoint

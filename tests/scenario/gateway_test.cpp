@@ -79,6 +79,7 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
 membership_handle::behavior_type membership_actor(membership_handle::pointer, play_ptr play) {
   auto known = [play] {
     members_known result;
+    result.cluster = "cluster-of-16-by";
     for (const auto& [number, x] : play->nodes) {
       member_change change;
       member who;

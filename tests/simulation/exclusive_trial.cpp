@@ -4,6 +4,7 @@
 #include <set>
 
 #include "messages/vocabulary.hpp"
+#include "tests/simulation/trial_parts.hpp"
 
 namespace legion::simulator {
 
@@ -188,17 +189,8 @@ private:
   }
 
   trial_outcome outcome() {
-    trial_outcome result;
-    result.violations = checkers_.found();
-    result.errors = cluster_.errors();
-    for (auto& x : result.violations)
-      cluster_.log().add(x.time, "", "violation " + x.checker + ": " + x.what);
-    result.digest = cluster_.log().digest();
-    result.lines = cluster_.log().lines();
-    result.steps = cluster_.system().steps();
-    result.took = cluster_.now();
+    auto result = outcome_of(cluster_, checkers_);
     result.accepts = begun_;
-    result.traffic = cluster_.network().counts();
     return result;
   }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "actors/group/whereabouts.hpp"
+#include "tests/simulation/trial_parts.hpp"
 
 namespace legion::simulator {
 
@@ -217,18 +218,8 @@ private:
   }
 
   trial_outcome outcome() {
-    trial_outcome result;
-    result.violations = checkers_.found();
-    result.violations.insert(result.violations.end(), mine_.begin(), mine_.end());
-    result.errors = cluster_.errors();
-    for (auto& x : result.violations)
-      cluster_.log().add(x.time, "", "violation " + x.checker + ": " + x.what);
-    result.digest = cluster_.log().digest();
-    result.lines = cluster_.log().lines();
-    result.steps = cluster_.system().steps();
-    result.took = cluster_.now();
+    auto result = outcome_of(cluster_, checkers_, mine_);
     result.accepts = begun_;
-    result.traffic = cluster_.network().counts();
     return result;
   }
 

@@ -1,4 +1,5 @@
 #include "tests/simulation/rebuilding_trial.hpp"
+#include "tests/simulation/trial_parts.hpp"
 
 #include <algorithm>
 #include <map>
@@ -15,12 +16,6 @@ std::string manifest_of(const std::string& name, int replicas) {
          + "}\n    spec:\n      terminationGracePeriodSeconds: 2\n      containers:\n"
            "        - name: main\n          command: [server]\n"
            "          resources: {requests: {cpu: 100m, memory: 64Mi}}\n";
-}
-
-std::string deployment_of(const std::string& pod) {
-  auto end = pod.rfind('-');
-  auto middle = end == pod.npos || end == 0 ? pod.npos : pod.rfind('-', end - 1);
-  return middle == pod.npos ? pod : pod.substr(0, middle);
 }
 
 class rebuilding_trial {
@@ -187,16 +182,7 @@ private:
     expect(false, "members", "some never met");
   }
 
-  std::map<std::string, std::int64_t> running() const {
-    std::map<std::string, std::int64_t> result;
-    for (auto& [name, what] : wanted_)
-      result[name] = 0;
-    for (std::uint32_t i = 0; i < cluster_.size(); ++i)
-      for (auto& x : cluster_.node(i).machine->processes())
-        if (x.status.state() != "exited")
-          ++result[deployment_of(x.status.pod())];
-    return result;
-  }
+  std::map<std::string, std::int64_t> running() const { return running_in(cluster_, wanted_); }
 
   bool agree() const {
     for (auto& [name, count] : running()) {
@@ -228,18 +214,8 @@ private:
   }
 
   trial_outcome outcome() {
-    trial_outcome result;
-    result.violations = checkers_.found();
-    result.violations.insert(result.violations.end(), mine_.begin(), mine_.end());
-    result.errors = cluster_.errors();
-    for (auto& x : result.violations)
-      cluster_.log().add(x.time, "", "violation " + x.checker + ": " + x.what);
-    result.digest = cluster_.log().digest();
-    result.lines = cluster_.log().lines();
-    result.steps = cluster_.system().steps();
-    result.took = cluster_.now();
+    auto result = outcome_of(cluster_, checkers_, mine_);
     result.accepts = raised_;
-    result.traffic = cluster_.network().counts();
     return result;
   }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "messages/vocabulary.hpp"
+#include "tests/simulation/trial_parts.hpp"
 
 namespace legion::simulator {
 
@@ -27,15 +28,6 @@ std::string manifest_of(const std::string& name, const wanted_deployment& x) {
          + "\"]\n          ports: [{containerPort: 8080, name: http}]\n"
            "          resources: {requests: {cpu: 500m, memory: 256Mi}, limits: {memory: 256Mi}}\n"
            "          readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}\n";
-}
-
-/// The deployment that a pod belongs to: its name without template hash and five characters.
-std::string deployment_of(const std::string& pod) {
-  auto end = pod.rfind('-');
-  if (end == pod.npos || end == 0)
-    return pod;
-  auto middle = pod.rfind('-', end - 1);
-  return middle == pod.npos ? pod : pod.substr(0, middle);
 }
 
 class trial {
@@ -211,16 +203,7 @@ private:
     cluster_.run_until([&] { return cluster_.now() >= begin + options_.trouble; }, seconds{60});
   }
 
-  std::map<std::string, std::int64_t> running() const {
-    std::map<std::string, std::int64_t> result;
-    for (auto& [name, what] : wanted_)
-      result[name] = 0;
-    for (std::uint32_t i = 0; i < cluster_.size(); ++i)
-      for (auto& x : cluster_.node(i).machine->processes())
-        if (x.status.state() != "exited")
-          ++result[deployment_of(x.status.pod())];
-    return result;
-  }
+  std::map<std::string, std::int64_t> running() const { return running_in(cluster_, wanted_); }
 
   bool replicas_agree() const {
     for (auto& [name, count] : running()) {
@@ -278,19 +261,10 @@ private:
   }
 
   trial_outcome outcome() {
-    trial_outcome result;
-    result.violations = checkers_.found();
-    result.errors = cluster_.errors();
-    for (auto& x : result.violations)
-      cluster_.log().add(x.time, "", "violation " + x.checker + ": " + x.what);
-    result.digest = cluster_.log().digest();
-    result.lines = cluster_.log().lines();
-    result.steps = cluster_.system().steps();
-    result.took = cluster_.now();
+    auto result = outcome_of(cluster_, checkers_);
     result.accepts = checkers_.accepts_seen();
     result.promises = checkers_.promises_seen();
     result.holds = checkers_.holds_seen();
-    result.traffic = cluster_.network().counts();
     return result;
   }
 

@@ -147,13 +147,17 @@ TEST_SUITE("consensus/journal") {
   }
 
   TEST_CASE("a disk that answers a sync and does not do it loses what was answered") {
-    life x{1};
-    REQUIRE(x.open());
-    x.disk.lie();
-    x.write(batches);
-    x.crash();
-    REQUIRE(x.open());
-    CHECK(x.found != after(batches));
+    auto lost = 0; // a crash keeps what it likes of what was not synced
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      life x{seed};
+      REQUIRE(x.open());
+      x.disk.lie();
+      x.write(batches);
+      x.crash();
+      REQUIRE(x.open());
+      lost += x.found != after(batches) ? 1 : 0;
+    }
+    CHECK(lost >= 10);
   }
 
   TEST_CASE(

@@ -38,6 +38,29 @@ api_request scale_of(int replicas) {
 
 const auto web_name = make_name("Deployment", "default", "web");
 
+bool is_trial(const ask& x) {
+  return std::get<group_request>(x.what).put().dry_run();
+}
+
+/// All keepers would do what they are asked.
+void pass_trial(play& it) {
+  for (;;) {
+    auto all = it.asked();
+    for (auto& x : all)
+      if (is_trial(x))
+        it.answer(x, done_reply("created"));
+      else
+        it.asks.push_back(x);
+    if (all.empty() || !is_trial(all.front()))
+      return;
+  }
+}
+
+std::string pod_of(const std::string& name) {
+  return "---\napiVersion: v1\nkind: Pod\nmetadata: {name: " + name
+         + "}\nspec: {containers: [{name: c, command: [x]}]}\n";
+}
+
 } // namespace
 
 TEST_SUITE("gateway/changing") {
@@ -50,6 +73,7 @@ TEST_SUITE("gateway/changing") {
     it.keeps(2, web_name);
     it.keeps(3, make_name("Pod", "default", "p"));
     it.start();
+    pass_trial(it);
     auto asks = it.asked();
     REQUIRE(asks.size() == 2);
     CHECK(play::whom(asks[0]) == "legion-3");
@@ -144,14 +168,80 @@ TEST_SUITE("gateway/changing") {
           == "deployment default/web is named twice: once is allowed");
   }
 
-  TEST_CASE("a dry run sends nothing") {
+  TEST_CASE("a dry run asks the keepers what would become of it, and changes nothing") {
     auto what = apply_of({web});
     what.mutable_apply()->set_dry_run(true);
     play it{what};
     it.start();
-    CHECK(it.asked().empty());
+    auto ask = it.one_ask();
+    CHECK(is_trial(ask));
+    it.answer(ask, done_reply("unchanged"));
     REQUIRE(it.ended());
-    CHECK(it.last_said().results(0).action() == "valid (dry run)");
+    CHECK(it.asked().empty());
+    CHECK(it.last_said().results(0).action() == "unchanged (dry run)");
+    CHECK_FALSE(it.last_said().has_refused());
+
+    play refused{what};
+    refused.start();
+    refused.answer(refused.one_ask(), refused_reply(refusal_conflict, "is at version 7"));
+    REQUIRE(refused.ended());
+    CHECK(refused.last_said().refused().detail() == "is at version 7");
+  }
+
+  TEST_CASE("one of several that would be refused: nothing is applied") {
+    play it{apply_of({pod_of("p") + pod_of("q")})};
+    it.start();
+    auto asks = it.asked();
+    REQUIRE(asks.size() == 2);
+    for (const auto& x : asks)
+      CHECK(is_trial(x));
+    it.answer(asks[0], done_reply("created"));
+    it.answer(asks[1], refused_reply(refusal_conflict, "is at version 7"));
+    REQUIRE(it.ended());
+    CHECK(it.asked().empty());
+    const auto& said = it.last_said();
+    CHECK(said.refused().code() == refusal_conflict);
+    CHECK(said.refused().detail() == "nothing was applied: 1 of 2 would be refused");
+    CHECK(said.results(0).refused().detail() == "others would be refused");
+    CHECK(said.results(1).refused().detail() == "is at version 7");
+  }
+
+  TEST_CASE("a trial is of the very request: repeated, it is told what came of that") {
+    play it{apply_of({pod_of("p") + pod_of("q")})};
+    it.start();
+    auto trials = it.asked();
+    for (const auto& x : trials)
+      it.answer(x, done_reply("created"));
+    auto asks = it.asked();
+    REQUIRE(asks.size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK_FALSE(is_trial(asks[i]));
+      CHECK(std::get<group_request>(asks[i].what).request_id()
+            == std::get<group_request>(trials[i].what).request_id());
+      it.answer(asks[i], done_reply("created"));
+    }
+    REQUIRE(it.ended());
+    CHECK(it.last_said().results_size() == 2);
+    CHECK(it.last_said().results(0).action() == "created");
+  }
+
+  TEST_CASE("what is deleted of a node that is away is told") {
+    auto request = request_of();
+    *request.mutable_delete_()->add_names() = web_name;
+    play it{request};
+    it.keeps(2, web_name);
+    it.set_member(4, member_dead);
+    it.now += std::chrono::seconds{12};
+    it.start();
+    auto reply = done_reply("deleted");
+    for (int node : {3, 4})
+      reply.mutable_done()->add_holders(id_of(node));
+    it.answer(it.one_ask(), reply);
+    REQUIRE(it.ended());
+    REQUIRE(it.last_said().notes_size() == 1);
+    CHECK(it.last_said().notes(0)
+          == "deployment default/web: what may still run of it on legion-4, which is down since "
+             "12 s, ends once that is back");
   }
 
   TEST_CASE("an empty file is an error") {
@@ -319,7 +409,7 @@ TEST_SUITE("gateway/changing") {
         open.push_back(more);
     }
     CHECK(most == 16);
-    CHECK(all == 40);
+    CHECK(all == 80); // each is asked first whether it would be done
     REQUIRE(it.ended());
     CHECK(it.last_said().results_size() == 40);
     CHECK(it.last_said().results(39).name().name() == "p39");

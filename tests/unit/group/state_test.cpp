@@ -354,6 +354,22 @@ TEST_SUITE("group/admission") {
     CHECK(f.ask(request("3", another)).done().action() == "unchanged");
   }
 
+  TEST_CASE("a dry run says what would become of it, and is no entry") {
+    auto web = deployment("web", 1);
+    fixture f{web};
+    auto trial = request("1", web);
+    trial.mutable_put()->set_dry_run(true);
+    CHECK(f.ask(trial).done().action() == "created");
+    CHECK(!f.rules.find(key_of(web)));
+    CHECK(f.ask(request("1", web)).done().action() == "created");
+    CHECK(f.ask(trial).done().action() == "created"); // that was the request: it is remembered
+    trial.set_request_id("2");
+    CHECK(f.ask(trial).done().action() == "unchanged");
+    auto stale = request("3", deployment("web", 2), 77);
+    stale.mutable_put()->set_dry_run(true);
+    CHECK(f.ask(stale).refused().code() == refusal_conflict);
+  }
+
   TEST_CASE("a retry is applied once, and answered as it was then") {
     auto web = deployment("web", 1);
     fixture f{web};
