@@ -24,6 +24,9 @@ using std::chrono::microseconds;
 /// 2025-01-01T00:00:00Z: when every simulation begins.
 constexpr wall_ms first_wall_ms = 1735689600000;
 
+/// Of one zone while others wait: long enough to be worth the cache that it takes.
+constexpr microseconds longest_turn = seconds{1};
+
 /// Hands what actors log to the event log; virtual time replaces the real one.
 class log_sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
@@ -59,27 +62,32 @@ node_id id_of(const std::string& public_key) {
 
 } // namespace
 
-cluster::cluster(cluster_options options)
-    : options_(options), random_(options.seed), system_(random_()),
-      network_(random_(), system_.time().as_run_later()),
-      records_(std::make_shared<membership::record_pool>()),
-      rows_(std::make_shared<charter::row_pool>()),
-      values_(std::make_shared<store::memory::value_pool>()) {
+cluster::world::world(std::uint64_t system_seed, std::uint64_t network_seed)
+    : system(system_seed), network(network_seed, system.time().as_run_later()),
+      records(std::make_shared<membership::record_pool>()),
+      rows(std::make_shared<charter::row_pool>()),
+      values(std::make_shared<store::memory::value_pool>()) {}
+
+cluster::cluster(cluster_options options) : options_(options), random_(options.seed) {
   LEGION_CHECK(options_.nodes > 0 && options_.zone_size > 0);
   take_logger();
+  for (std::uint32_t first = 0; first < options_.nodes; first += options_.zone_size) {
+    auto system_seed = random_();
+    worlds_.push_back(std::make_unique<world>(system_seed, random_()));
+    watch_network(*worlds_.back());
+  }
   for (std::uint32_t i = 0; i < options_.nodes; ++i)
     make_node(i);
-  watch_network();
 }
 
-void cluster::watch_network() {
-  network_.set_tamper([this](const node_id& from, const node_id& to, std::string& frame) {
+void cluster::watch_network(world& x) {
+  x.network.set_tamper([this](const node_id& from, const node_id& to, std::string& frame) {
     if (!watcher_.sent)
       return true;
     auto a = index_of(from), b = index_of(to);
     return !a || !b || watcher_.sent(*a, *b, frame);
   });
-  network_.set_tap([this](const node_id& from, const node_id& to, const std::string& frame) {
+  x.network.set_tap([this](const node_id& from, const node_id& to, const std::string& frame) {
     log_.digest(now(), frame);
     if (!options_.log_frames && !watcher_.delivered)
       return;
@@ -111,7 +119,7 @@ void cluster::take_logger() {
 }
 
 void cluster::on_actor_log(int level, std::string_view text) {
-  auto who = system_.running();
+  auto who = worlds_[present_]->system.running();
   auto name = who == virtual_system::nobody ? std::string{} : nodes_[who - 1].self.name;
   constexpr const char* names[] = {"trace ", "debug ", "info ", "warn ", "error ", "critical ", ""};
   auto line = names[level] + std::string(text);
@@ -136,7 +144,7 @@ std::int64_t cluster::boot_clock(std::uint32_t index) const {
 }
 
 std::uint32_t cluster::zones() const {
-  return (size() + options_.zone_size - 1) / options_.zone_size;
+  return static_cast<std::uint32_t>(worlds_.size());
 }
 
 void cluster::make_node(std::uint32_t index) {
@@ -162,10 +170,12 @@ void cluster::make_node(std::uint32_t index) {
   auto& hostname = x.offers.labels.emplace_back();
   hostname.set_key("kubernetes.io/hostname");
   hostname.set_value(x.self.name);
-  x.disk = std::make_unique<store::memory::disk>(random_(), system_.time().as_run_later(), values_);
+  auto& home = world_of(index);
+  x.disk = std::make_unique<store::memory::disk>(random_(), home.system.time().as_run_later(),
+                                                 home.values);
   x.machine = std::make_unique<drivers::fake::machine>(
       random_(), drivers::fake::surroundings{
-                     system_.time().as_run_later(), [this] { return now(); },
+                     home.system.time().as_run_later(), [this] { return now(); },
                      [this] { return wall_clock(); }, [this, index] { return boot_clock(index); }});
   x.machine->set_habits(options_.habits);
   x.disk->set_watcher([this, index](const record_batch& batch) {
@@ -215,7 +225,7 @@ void cluster::start_all(microseconds spread) {
     start(zone * options_.zone_size);
   for (std::uint32_t i = 0; i < size(); ++i)
     if (i % options_.zone_size != 0)
-      system_.time().later(
+      world_of(i).system.time().later(
           milliseconds{10} + microseconds{random_() % std::max<std::uint64_t>(1, spread.count())},
           [this, i] { start(i); });
 }
@@ -225,14 +235,15 @@ void cluster::start(std::uint32_t index) {
   if (x.actors)
     return;
   x.self.start = start_number{value(x.self.start) + 1};
+  auto& home = world_of(index);
   node_context context;
   context.self = x.self;
   context.offers = x.offers;
   context.seed = random_();
   context.wall_clock = [this] { return wall_clock(); };
   context.boot_clock = [this, index] { return boot_clock(index); };
-  context.records = records_;
-  context.rows = rows_;
+  context.records = home.records;
+  context.rows = home.rows;
   context.broken = options_.broken;
   context.join = contacts_of(index);
   if (x.joined || context.join.empty())
@@ -241,11 +252,11 @@ void cluster::start(std::uint32_t index) {
   context.journal_id = std::move(journal.id);
   context.replayed = std::move(journal.records);
   context.make_store = std::move(journal.start);
-  context.make_transport = network_.attach(x.self.id);
+  context.make_transport = home.network.attach(x.self.id);
   context.make_driver = x.machine->attach();
   note(index, "start number=" + std::to_string(value(x.self.start)));
-  system_.run_as(owner_of(index), [&] {
-    auto started = start_node(system_.actors(), std::move(context));
+  home.system.run_as(owner_of(index), [&] {
+    auto started = start_node(home.system.actors(), std::move(context));
     if (started)
       x.actors = std::move(*started);
     else
@@ -260,7 +271,7 @@ void cluster::crash(std::uint32_t index) {
     return;
   note(index, "crash");
   x.paused = false;
-  network_.crash(x.self.id);
+  world_of(index).network.crash(x.self.id);
   x.disk->crash();
   x.machine->crash();
   std::vector<caf::strong_actor_ptr> actors;
@@ -268,7 +279,7 @@ void cluster::crash(std::uint32_t index) {
     if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(row.who))
       actors.push_back(std::move(strong));
   x.actors.reset();
-  system_.kill(owner_of(index), actors);
+  world_of(index).system.kill(owner_of(index), actors);
   if (watcher_.down)
     watcher_.down(index);
 }
@@ -279,8 +290,9 @@ void cluster::stop(std::uint32_t index) {
     return;
   resume(index);
   note(index, "stop");
-  system_.run_as(owner_of(index), [&] { stop_node(system_.actors(), *x.actors); });
-  system_.time().later(milliseconds{50}, [this, index, life = x.self.start] {
+  auto& system = world_of(index).system;
+  system.run_as(owner_of(index), [&] { stop_node(system.actors(), *x.actors); });
+  system.time().later(milliseconds{50}, [this, index, life = x.self.start] {
     if (nodes_[index].self.start == life)
       crash(index); // the process ends
   });
@@ -291,8 +303,8 @@ void cluster::pause(std::uint32_t index) {
   if (!x.actors || x.paused)
     return;
   x.paused = true;
-  network_.pause(x.self.id);
-  system_.pause(owner_of(index));
+  world_of(index).network.pause(x.self.id);
+  world_of(index).system.pause(owner_of(index));
 }
 
 void cluster::resume(std::uint32_t index) {
@@ -300,91 +312,28 @@ void cluster::resume(std::uint32_t index) {
   if (!x.paused)
     return;
   x.paused = false;
-  system_.resume(owner_of(index));
-  network_.resume(x.self.id);
+  world_of(index).system.resume(owner_of(index));
+  world_of(index).network.resume(x.self.id);
 }
 
-void cluster::apply(const disturbance& x) {
-  log_.add(now(), "", text_of(x));
-  using kind = disturbance::kind;
-  auto ids = [&](const std::vector<std::uint32_t>& nodes) {
-    std::vector<node_id> result;
-    for (auto i : nodes)
-      result.push_back(nodes_[i].self.id);
-    return result;
-  };
-  auto weather = network_.present_conditions();
-  switch (x.what) {
-    case kind::partition: {
-      std::vector<std::vector<node_id>> sides;
-      for (auto& side : x.sides)
-        sides.push_back(ids(side));
-      network_.partition(sides);
-      return;
-    }
-    case kind::cut:
-      network_.cut(nodes_[x.nodes.at(0)].self.id, nodes_[x.nodes.at(1)].self.id);
-      return;
-    case kind::heal:
-      network_.heal();
-      return;
-    case kind::loss:
-      weather.loss = x.fraction;
-      break;
-    case kind::duplication:
-      weather.duplication = x.fraction;
-      break;
-    case kind::reordering:
-      weather.reordering = x.fraction;
-      break;
-    case kind::delay:
-      weather.least_delay = x.least;
-      weather.most_delay = x.most;
-      break;
-    default:
-      for (auto i : x.nodes)
-        apply_to_node(x.what, i);
-      return;
-  }
-  network_.set_conditions(weather);
+void cluster::run_for(microseconds time) {
+  auto end = now() + time;
+  if (zones() == 1)
+    return worlds_[0]->system.run_until(end);
+  do {
+    auto turn = std::min({end, now() + longest_turn, agenda_.next().value_or(end)});
+    run_worlds(turn);
+    agenda_.run_until(turn);
+  } while (now() < end);
 }
 
-void cluster::apply_to_node(disturbance::kind what, std::uint32_t index) {
-  using kind = disturbance::kind;
-  auto& x = nodes_[index];
-  switch (what) {
-    case kind::crash:
-      return crash(index);
-    case kind::restart:
-      return start(index);
-    case kind::stop:
-      return stop(index);
-    case kind::pause:
-      return pause(index);
-    case kind::resume:
-      return resume(index);
-    case kind::disk_full:
-      return x.disk->set_full(true);
-    case kind::disk_free:
-      return x.disk->set_full(false);
-    case kind::kill:
-      for (auto& p : x.machine->processes())
-        x.machine->kill(p.status.workload());
-      return;
-    case kind::wipe:
-      crash(index);
-      x.disk->wipe();
-      return;
-    case kind::supervisor:
-      return x.machine->lose_supervisor();
-    default:
-      return;
-  }
-}
-
-void cluster::schedule(const std::vector<disturbance>& all) {
-  for (auto& x : all)
-    system_.time().later(x.at, [this, x] { apply(x); });
+/// What they log comes out in the order of time, not of zones.
+void cluster::run_worlds(microseconds until) {
+  log_.hold();
+  for (present_ = 0; present_ < zones(); ++present_)
+    worlds_[present_]->system.run_until(until);
+  present_ = 0;
+  log_.release();
 }
 
 bool cluster::run_until(const std::function<bool()>& what, microseconds most, microseconds step) {
@@ -398,11 +347,12 @@ bool cluster::run_until(const std::function<bool()>& what, microseconds most, mi
 }
 
 template <class Reply, class Handle, class Message>
-std::optional<result<Reply>> cluster::ask_actor(const Handle& who, Message what,
+std::optional<result<Reply>> cluster::ask_actor(std::uint32_t zone, const Handle& who, Message what,
                                                 microseconds patience) {
   auto answer = std::make_shared<std::optional<result<Reply>>>();
-  system_.run_as(virtual_system::nobody, [&] {
-    system_.actors().spawn([=](caf::event_based_actor* self) {
+  auto& system = worlds_[zone]->system;
+  system.run_as(virtual_system::nobody, [&] {
+    system.actors().spawn([=](caf::event_based_actor* self) {
       self->request(who, patience, what)
           .then([=](Reply& x) { *answer = std::move(x); },
                 [=](const caf::error& why) { *answer = fault_of(why); });
@@ -415,7 +365,7 @@ std::optional<result<Reply>> cluster::ask_actor(const Handle& who, Message what,
 result<api_reply> cluster::ask(std::uint32_t index, api_request what, microseconds patience) {
   if (!nodes_[index].actors)
     return fault{errc::unreachable, nodes_[index].self.name + " does not run"};
-  auto answer = ask_actor<api_reply>(nodes_[index].actors->gateway, std::move(what), patience);
+  auto answer = ask_actor<api_reply>(nodes_[index].zone, nodes_[index].actors->gateway, std::move(what), patience);
   if (!answer)
     return fault{errc::deadline, "no answer of " + nodes_[index].self.name};
   return std::move(*answer);
@@ -425,7 +375,7 @@ std::optional<members_known> cluster::members(std::uint32_t index) {
   if (!nodes_[index].actors)
     return std::nullopt;
   auto answer =
-      ask_actor<members_known>(nodes_[index].actors->membership, list_members{}, seconds{1});
+      ask_actor<members_known>(nodes_[index].zone, nodes_[index].actors->membership, list_members{}, seconds{1});
   if (!answer || !*answer)
     return std::nullopt;
   return std::move(**answer);
@@ -434,7 +384,7 @@ std::optional<members_known> cluster::members(std::uint32_t index) {
 std::optional<node_view> cluster::view(std::uint32_t index) {
   if (!nodes_[index].actors)
     return std::nullopt;
-  auto answer = ask_actor<node_view>(nodes_[index].actors->node, node_request{}, seconds{1});
+  auto answer = ask_actor<node_view>(nodes_[index].zone, nodes_[index].actors->node, node_request{}, seconds{1});
   if (!answer || !*answer)
     return std::nullopt;
   return std::move(**answer);

@@ -1,7 +1,9 @@
 #include "runtime/simulator/event_log.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace legion::simulator {
 
@@ -39,8 +41,19 @@ void event_log::add(std::chrono::microseconds time, std::string_view node, std::
   line += event;
   mix(line);
   ++lines_;
-  if (write_)
+  if (write_ && holding_)
+    held_.push_back({time, std::move(line)});
+  else if (write_)
     write_(line);
+}
+
+void event_log::release() {
+  holding_ = false;
+  std::stable_sort(held_.begin(), held_.end(),
+                   [](const auto& a, const auto& b) { return a.time < b.time; });
+  for (const auto& x : held_)
+    write_(x.text);
+  held_.clear();
 }
 
 void event_log::digest(std::chrono::microseconds time, std::string_view what) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace legion::simulator {
 
@@ -20,6 +21,10 @@ public:
   void write_to(writer x) { write_ = std::move(x); }
 
   void add(std::chrono::microseconds time, std::string_view node, std::string_view event);
+  /// What comes from now on is written at `release`, in the order of its times; what is of one time
+  /// in the order in which it came. The digest takes it in as it comes.
+  void hold() { holding_ = true; }
+  void release();
   /// Counts in the digest only.
   void digest(std::chrono::microseconds time, std::string_view what);
 
@@ -29,7 +34,14 @@ public:
 private:
   void mix(std::string_view bytes);
 
+  struct line {
+    std::chrono::microseconds time;
+    std::string text;
+  };
+
   writer write_;
+  bool holding_ = false;
+  std::vector<line> held_;
   std::uint64_t digest_ = 14695981039346656037ull;
   std::uint64_t lines_ = 0;
 };

@@ -52,6 +52,13 @@ private:
   double cpu_ = cpu_seconds();
 };
 
+std::uint64_t steps_of(cluster& x) {
+  std::uint64_t result = 0;
+  for (std::uint32_t zone = 0; zone < x.zones(); ++zone)
+    result += x.system(zone).steps();
+  return result;
+}
+
 void idle(std::uint32_t nodes) {
   auto before = resident_bytes();
   stopwatch watch;
@@ -70,18 +77,22 @@ void idle(std::uint32_t nodes) {
       fewest = std::min(fewest, known->members.size());
   std::printf("joined: %s, %.1f KB a node, every first node knows at least %zu members\n",
               watch.text().c_str(), (resident_bytes() - before) / 1000 / nodes, fewest);
-  std::printf("  %llu steps, %llu frames, %.0f KB a node\n",
-              static_cast<unsigned long long>(x.system().steps()),
-              static_cast<unsigned long long>(x.network().counts().frames),
-              static_cast<double>(x.network().counts().bytes) / 1000 / nodes);
+  transport::simulated::traffic sent;
+  for (std::uint32_t zone = 0; zone < x.zones(); ++zone) {
+    sent.frames += x.network(zone).counts().frames;
+    sent.bytes += x.network(zone).counts().bytes;
+  }
+  auto steps = steps_of(x);
+  std::printf("  %llu steps, %llu frames, %.0f KB a node\n", static_cast<unsigned long long>(steps),
+              static_cast<unsigned long long>(sent.frames),
+              static_cast<double>(sent.bytes) / 1000 / nodes);
   stopwatch idling;
-  auto steps = x.system().steps();
   x.run_for(std::chrono::seconds{10});
   double now = resident_bytes() - before;
   malloc_trim(0);
   std::printf("idle for 10 virtual seconds: %s, %llu steps; %.1f KB a node, %.1f after "
               "malloc_trim (at most 40)\n",
-              idling.text().c_str(), static_cast<unsigned long long>(x.system().steps() - steps),
+              idling.text().c_str(), static_cast<unsigned long long>(steps_of(x) - steps),
               now / 1000 / nodes, (resident_bytes() - before) / 1000 / nodes);
   std::printf("all of it: %s (under 60)\n", watch.text().c_str());
   std::fflush(stdout);
