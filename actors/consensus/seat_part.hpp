@@ -204,10 +204,11 @@ public:
 
   time_point now() const final { return self_->clock().now(); }
   void write(const record_batch& x) final {
-    self_->request(store_, write_time, x)
-        .then(
-            [self = self_](written) { self->state.seat->on_written(); },
-            [self = self_](caf::error& why) { self->state.seat->on_write_failed(fault_of(why)); });
+    legion::write(
+        self_, store_, write_time, x, [self = self_](written) { self->state.seat->on_written(); },
+        [self = self_](const caf::error& why) {
+          self->state.seat->on_write_failed(fault_of(why));
+        });
   }
   void write_after(time_point::duration pause) final {
     self_->delayed_send(self_, pause, write_again{});

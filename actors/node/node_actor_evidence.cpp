@@ -120,12 +120,13 @@ void on_over(node_pointer self, const std::string& uid) {
   batch.add_records()->set_key(node::promise_key(uid));
   if (known->record->what().has_metadata()) // else it is a stray, and nobody knows its name
     *batch.add_records() = s.departed.note(*known, s.context->wall_clock());
-  self->request(s.partners.store, store_timeout, std::move(batch))
-      .then([self, uid](written) { forgotten(self, uid); },
-            [self, uid](const caf::error& why) {
-              spdlog::warn("node end_not_written uid={} why=\"{}\"", uid, fault_of(why).detail);
-              self->delayed_send(self, forget_again, promise_over{uid});
-            });
+  write(
+      self, s.partners.store, store_timeout, std::move(batch),
+      [self, uid](written) { forgotten(self, uid); },
+      [self, uid](const caf::error& why) {
+        spdlog::warn("node end_not_written uid={} why=\"{}\"", uid, fault_of(why).detail);
+        self->delayed_send(self, forget_again, promise_over{uid});
+      });
 }
 
 /// Nothing is left here: the zone hears that this node leaves. Who asked is answered a moment
@@ -195,11 +196,11 @@ void follow_keeper(node_pointer self, const std::vector<std::string>& uids, cons
   spdlog::debug("node follows_keeper keeper={} promises={}", keeper.short_text(),
                 batch.records_size());
   // Should it not be written, a restart reports to the earlier keeper, which says who leads.
-  self->request(s.partners.store, store_timeout, std::move(batch))
-      .then([](written) {},
-            [](const caf::error& why) {
-              spdlog::debug("node keeper_not_written why=\"{}\"", fault_of(why).detail);
-            });
+  write(
+      self, s.partners.store, store_timeout, std::move(batch), [](written) {},
+      [](const caf::error& why) {
+        spdlog::debug("node keeper_not_written why=\"{}\"", fault_of(why).detail);
+      });
 }
 
 /// What it said of promises that are gone need not be said again.

@@ -82,17 +82,18 @@ void write(node_pointer self, std::shared_ptr<binding> todo) {
   }
   if (batch.records().empty())
     return;
-  self->request(self->state.partners.store, store_timeout, std::move(batch))
-      .then(
-          [self, todo](written) {
-            for (const auto& x : todo->records)
-              bound(self, x);
-          },
-          [self, todo](const caf::error& why) {
-            auto detail = "journal: " + fault_of(why).detail;
-            for (const auto& x : todo->records)
-              undo(self, x.slot(), regret_disk, detail);
-          });
+  write(
+      self, self->state.partners.store, store_timeout, std::move(batch),
+
+      [self, todo](written) {
+        for (const auto& x : todo->records)
+          bound(self, x);
+      },
+      [self, todo](const caf::error& why) {
+        auto detail = "journal: " + fault_of(why).detail;
+        for (const auto& x : todo->records)
+          undo(self, x.slot(), regret_disk, detail);
+      });
 }
 
 /// One replica has all its ports, or cannot have them; the last one sends the batch to the disk.
@@ -178,18 +179,19 @@ void raise(node_pointer self, const slot& x, std::uint64_t term) {
   auto& y = *batch.add_records();
   y.set_key(node::promise_key(x.uid()));
   y.set_value(record.SerializeAsString());
-  self->request(s.partners.store, store_timeout, std::move(batch))
-      .then(
-          [self, x](written) {
-            auto& s = self->state;
-            s.promises.raise(x.uid(), x.order());
-            if (auto i = s.keeping.find(x.uid()); i != s.keeping.end())
-              self->send(i->second, raise_order{x.order()});
-            settle(self, x.uid(), bound_answer(x));
-          },
-          [self, x](const caf::error& why) {
-            settle(self, x.uid(), regret(x, regret_disk, "journal: " + fault_of(why).detail));
-          });
+  write(
+      self, s.partners.store, store_timeout, std::move(batch),
+
+      [self, x](written) {
+        auto& s = self->state;
+        s.promises.raise(x.uid(), x.order());
+        if (auto i = s.keeping.find(x.uid()); i != s.keeping.end())
+          self->send(i->second, raise_order{x.order()});
+        settle(self, x.uid(), bound_answer(x));
+      },
+      [self, x](const caf::error& why) {
+        settle(self, x.uid(), regret(x, regret_disk, "journal: " + fault_of(why).detail));
+      });
 }
 
 /// The group was begun anew since: who kept it before gives no orders any more.
@@ -341,16 +343,17 @@ void end_here(node_pointer self, const std::string& uid, bool withdrawn) {
       self->send(i->second, end_promise{withdrawn});
   };
   // A full disk must not keep a workload from ending: its keeper asks again after a restart.
-  self->request(s.partners.store, store_timeout, std::move(batch))
-      .then(
-          [kept, tell](written) {
-            kept();
-            tell();
-          },
-          [tell](const caf::error& why) {
-            spdlog::warn("node ending_not_written why=\"{}\"", fault_of(why).detail);
-            tell();
-          });
+  write(
+      self, s.partners.store, store_timeout, std::move(batch),
+
+      [kept, tell](written) {
+        kept();
+        tell();
+      },
+      [tell](const caf::error& why) {
+        spdlog::warn("node ending_not_written why=\"{}\"", fault_of(why).detail);
+        tell();
+      });
 }
 
 } // namespace legion

@@ -181,11 +181,12 @@ void remember_members(node_pointer self) {
             auto& record = *batch.add_records();
             record.set_key("members");
             record.set_value(std::move(value));
-            self->request(s.partners.store, store_timeout, std::move(batch))
-                .then([self, hash](written) { self->state.members_hash = hash; },
-                      [](const caf::error& why) {
-                        spdlog::warn("node members_not_written why=\"{}\"", fault_of(why).detail);
-                      });
+            write(
+                self, s.partners.store, store_timeout, std::move(batch),
+                [self, hash](written) { self->state.members_hash = hash; },
+                [](const caf::error& why) {
+                  spdlog::warn("node members_not_written why=\"{}\"", fault_of(why).detail);
+                });
           },
           [](const caf::error& why) {
             spdlog::debug("node members_not_listed why=\"{}\"", fault_of(why).detail);

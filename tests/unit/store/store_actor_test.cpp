@@ -4,7 +4,10 @@
 #include <thread>
 
 #include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
 #include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
 
 #include "actors/census/census.hpp"
 #include "actors/store/store_actor.hpp"
@@ -70,6 +73,35 @@ TEST_SUITE("store/store_actor") {
     while (!context.census->rows().empty() && std::chrono::steady_clock::now() < deadline)
       std::this_thread::yield();
     CHECK(context.census->rows().empty());
+  }
+
+  TEST_CASE("the timeout of a write ends with its answer, a good one or not") {
+    caf::actor_system_config config;
+    config.set("scheduler.policy", caf::atom("testing"));
+    caf::actor_system system{config};
+    auto& turns = dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+    node_context context;
+    context.census = std::make_shared<census>();
+    context.make_store = [](legion::store::sink& to) { return std::make_unique<scripted>(to); };
+    auto journal = spawn_store(system, std::make_shared<const node_context>(context));
+    turns.run();
+    for (const auto* key : {"a", "full"}) {
+      std::string heard;
+      system.spawn([&](caf::event_based_actor* self) {
+        record_batch batch;
+        batch.add_records()->set_key(key);
+        write(
+            self, journal, std::chrono::minutes{1}, std::move(batch),
+            [&](written) { heard += "written"; }, [&](const caf::error&) { heard += "failed"; });
+      });
+      turns.run_once(); // it asks
+      CHECK(turns.clock().has_pending_timeout());
+      turns.run();
+      CHECK(heard == (key == std::string{"a"} ? "written" : "failed"));
+      CHECK_FALSE(turns.clock().has_pending_timeout());
+    }
+    caf::anon_send_exit(journal, caf::exit_reason::user_shutdown);
+    turns.run();
   }
 
 } // TEST_SUITE
