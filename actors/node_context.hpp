@@ -13,6 +13,7 @@
 #include "messages/journal.pb.h"
 #include "messages/negotiation.pb.h"
 #include "messages/resource.pb.h"
+#include "messages/shared_record.hpp"
 #include "messages/time.hpp"
 #include "runtime/api/api.hpp"
 #include "runtime/drivers/driver.hpp"
@@ -82,6 +83,7 @@ struct node_context {
   // One copy of equal member records for all nodes of a process; may be empty.
   std::shared_ptr<membership::record_pool> records;
   std::shared_ptr<charter::row_pool> rows; // of rosters, as well
+  record_shelf_ptr shelf;                  // and of journals' records
 
   /// Whether this node is the first of its cluster, with nobody to ask.
   bool founds() const { return !cluster.empty() && join.empty(); }

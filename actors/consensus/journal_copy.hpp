@@ -1,11 +1,11 @@
 #pragma once
 
-#include <map>
 #include <memory>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "messages/journal.pb.h"
+#include "messages/shared_record.hpp"
 
 namespace legion::consensus {
 
@@ -17,22 +17,25 @@ namespace legion::consensus {
 ///         keys, before the records may be read.
 class journal_copy {
 public:
-  explicit journal_copy(const std::vector<record>& replayed = {});
+  /// `shelf`: where records are that other members of the process may have, too.
+  explicit journal_copy(const std::vector<record>& replayed = {}, record_shelf_ptr shelf = nullptr);
 
-  void writing(record_batch batch) { in_doubt_ = std::move(batch); }
+  void writing(record_batch batch) { in_doubt_ = std::make_unique<record_batch>(std::move(batch)); }
   void written();
   /// Nothing of it was kept.
-  void refused() { in_doubt_.Clear(); }
+  void refused() { in_doubt_.reset(); }
 
-  const record_batch& in_doubt() const { return in_doubt_; }
+  const record_batch& in_doubt() const {
+    return in_doubt_ ? *in_doubt_ : record_batch::default_instance();
+  }
   /// In the order of the keys.
   std::vector<record> records() const;
   /// Counts the actors that went on from here, from 1.
   std::uint32_t next_life() { return ++lives_; }
 
 private:
-  std::map<std::string, std::string> values_;
-  record_batch in_doubt_;
+  record_table kept_;
+  std::unique_ptr<record_batch> in_doubt_; // while there is any
   std::uint32_t lives_ = 0;
 };
 

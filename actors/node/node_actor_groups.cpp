@@ -16,6 +16,11 @@ constexpr auto describe_pause = milliseconds{200};
 constexpr auto hand_over_time = seconds{10};
 constexpr auto raise_time = seconds{60};
 
+consensus::journal_copy_ptr new_journal_copy(node_pointer self,
+                                             const std::vector<record>& records = {}) {
+  return std::make_shared<consensus::journal_copy>(records, self->state.context->shelf);
+}
+
 group_handle& spawn_here(node_pointer self, std::uint32_t id, consensus::journal_copy_ptr journal) {
   auto& s = self->state;
   auto& here = s.groups[id];
@@ -86,7 +91,7 @@ void found_groups(node_pointer self) {
   for (std::uint32_t g = 0; g < groups_per_zone; ++g) {
     record_batch first;
     consensus::log_records::found(group::key_prefix(group_id{g}), {founder}, first);
-    auto journal = std::make_shared<consensus::journal_copy>();
+    auto journal = new_journal_copy(self);
     journal->writing(std::move(first));
     spawn_here(self, g, std::move(journal));
   }
@@ -119,7 +124,7 @@ void spawn_groups(node_pointer self, std::vector<record>& replayed) {
   if (by_group.empty() && context.founds() && !context.damage)
     return found_groups(self);
   for (auto& [id, records] : by_group)
-    spawn_here(self, id, std::make_shared<consensus::journal_copy>(records));
+    spawn_here(self, id, new_journal_copy(self, records));
 }
 
 bool on_group_ended(node_pointer self, const caf::down_msg& x) {
@@ -137,7 +142,7 @@ caf::result<group_reply> on_group_request(node_pointer self, const group_request
     return group::refused(x, refusal_invalid, "there is no group " + std::to_string(x.group()));
   auto here = s.groups.find(x.group());
   if (here == s.groups.end() && x.has_raise()) { // from promises alone
-    spawn_here(self, x.group(), std::make_shared<consensus::journal_copy>());
+    spawn_here(self, x.group(), new_journal_copy(self));
     here = s.groups.find(x.group());
   }
   if (here == s.groups.end())
@@ -164,8 +169,7 @@ void on_group_mail(node_pointer self, group_mail& x) {
   auto& s = self->state;
   auto here = s.groups.find(value(x.group));
   if (here == s.groups.end())
-    self->send(spawn_here(self, value(x.group), std::make_shared<consensus::journal_copy>()),
-               std::move(x));
+    self->send(spawn_here(self, value(x.group), new_journal_copy(self)), std::move(x));
   else if (here->second.group)
     self->send(here->second.group, std::move(x));
 }

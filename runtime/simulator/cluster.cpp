@@ -65,8 +65,7 @@ node_id id_of(const std::string& public_key) {
 cluster::world::world(std::uint64_t system_seed, std::uint64_t network_seed)
     : system(system_seed), network(network_seed, system.time().as_run_later()),
       records(std::make_shared<membership::record_pool>()),
-      rows(std::make_shared<charter::row_pool>()),
-      values(std::make_shared<store::memory::value_pool>()) {}
+      rows(std::make_shared<charter::row_pool>()), shelf(std::make_shared<record_shelf>()) {}
 
 cluster::cluster(cluster_options options) : options_(options), random_(options.seed) {
   LEGION_CHECK(options_.nodes > 0 && options_.zone_size > 0);
@@ -172,7 +171,7 @@ void cluster::make_node(std::uint32_t index) {
   hostname.set_value(x.self.name);
   auto& home = world_of(index);
   x.disk = std::make_unique<store::memory::disk>(random_(), home.system.time().as_run_later(),
-                                                 home.values);
+                                                 home.shelf);
   x.machine = std::make_unique<drivers::fake::machine>(
       random_(), drivers::fake::surroundings{
                      home.system.time().as_run_later(), [this] { return now(); },
@@ -244,6 +243,7 @@ void cluster::start(std::uint32_t index) {
   context.boot_clock = [this, index] { return boot_clock(index); };
   context.records = home.records;
   context.rows = home.rows;
+  context.shelf = home.shelf;
   context.broken = options_.broken;
   context.join = contacts_of(index);
   if (x.joined || context.join.empty())
@@ -365,7 +365,8 @@ std::optional<result<Reply>> cluster::ask_actor(std::uint32_t zone, const Handle
 result<api_reply> cluster::ask(std::uint32_t index, api_request what, microseconds patience) {
   if (!nodes_[index].actors)
     return fault{errc::unreachable, nodes_[index].self.name + " does not run"};
-  auto answer = ask_actor<api_reply>(nodes_[index].zone, nodes_[index].actors->gateway, std::move(what), patience);
+  auto answer = ask_actor<api_reply>(nodes_[index].zone, nodes_[index].actors->gateway,
+                                     std::move(what), patience);
   if (!answer)
     return fault{errc::deadline, "no answer of " + nodes_[index].self.name};
   return std::move(*answer);
@@ -374,8 +375,8 @@ result<api_reply> cluster::ask(std::uint32_t index, api_request what, microsecon
 std::optional<members_known> cluster::members(std::uint32_t index) {
   if (!nodes_[index].actors)
     return std::nullopt;
-  auto answer =
-      ask_actor<members_known>(nodes_[index].zone, nodes_[index].actors->membership, list_members{}, seconds{1});
+  auto answer = ask_actor<members_known>(nodes_[index].zone, nodes_[index].actors->membership,
+                                         list_members{}, seconds{1});
   if (!answer || !*answer)
     return std::nullopt;
   return std::move(**answer);
@@ -384,7 +385,8 @@ std::optional<members_known> cluster::members(std::uint32_t index) {
 std::optional<node_view> cluster::view(std::uint32_t index) {
   if (!nodes_[index].actors)
     return std::nullopt;
-  auto answer = ask_actor<node_view>(nodes_[index].zone, nodes_[index].actors->node, node_request{}, seconds{1});
+  auto answer = ask_actor<node_view>(nodes_[index].zone, nodes_[index].actors->node, node_request{},
+                                     seconds{1});
   if (!answer || !*answer)
     return std::nullopt;
   return std::move(**answer);

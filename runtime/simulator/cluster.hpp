@@ -131,7 +131,7 @@ private:
     transport::simulated::network network;
     std::shared_ptr<membership::record_pool> records;
     std::shared_ptr<charter::row_pool> rows;
-    std::shared_ptr<store::memory::value_pool> values;
+    record_shelf_ptr shelf;
   };
 
   void make_node(std::uint32_t index);

@@ -12,21 +12,6 @@ constexpr std::uint64_t sync_spread_us = 1800;
 
 } // namespace
 
-value_pool::value value_pool::keep(const std::string& x) {
-  if (x.size() < shortest)
-    return std::make_shared<const std::string>(x);
-  if (auto i = shelf_->find(x); i != shelf_->end())
-    return i->second.lock();
-  auto forget = [all = std::weak_ptr{shelf_}](const std::string* old) {
-    if (auto s = all.lock())
-      s->erase(*old);
-    delete old;
-  };
-  value kept{new std::string(x), std::move(forget)};
-  shelf_->emplace(*kept, kept);
-  return kept;
-}
-
 struct disk::content {
   struct waiting_batch {
     std::uint64_t correlation;
@@ -37,8 +22,7 @@ struct disk::content {
   run_later later;
   watcher watch;
   std::string id;
-  std::map<std::string, value_pool::value> records;
-  std::shared_ptr<value_pool> values;
+  record_table records;
   std::list<waiting_batch> waiting;
   sink* owner = nullptr;
   std::uint64_t life = 0; // counts openings and crashes: completions of an older one are not told
@@ -58,12 +42,8 @@ struct disk::content {
   }
 
   void keep(const record_batch& batch) {
-    for (auto& x : batch.records()) {
-      if (x.value().empty())
-        records.erase(x.key());
-      else
-        records[x.key()] = values->keep(x.value());
-    }
+    for (auto& x : batch.records())
+      records.put(x.key(), x.value());
     if (watch)
       watch(batch);
   }
@@ -146,9 +126,9 @@ private:
   std::uint64_t life_;
 };
 
-disk::disk(std::uint64_t seed, run_later later, std::shared_ptr<value_pool> values)
+disk::disk(std::uint64_t seed, run_later later, record_shelf_ptr shelf)
     : content_(std::make_shared<content>()) {
-  content_->values = values ? std::move(values) : std::make_shared<value_pool>();
+  content_->records = record_table{std::move(shelf)};
   content_->random.seed(static_cast<std::uint32_t>(seed ^ (seed >> 32)));
   content_->later = std::move(later);
   content_->make_id();
@@ -158,10 +138,10 @@ opened disk::open() {
   content_->end_life();
   opened result;
   result.id = content_->id;
-  for (auto& [key, value] : content_->records) {
+  for (auto& kept : content_->records) {
     auto& x = result.records.emplace_back();
-    x.set_key(key);
-    x.set_value(*value);
+    x.set_key(std::string{kept.key()});
+    x.set_value(std::string{kept.value()});
   }
   result.start = [content = content_, life = content_->life](sink& owner) {
     if (content->life == life) {
@@ -200,7 +180,7 @@ void disk::set_watcher(watcher x) {
   content_->watch = std::move(x);
 }
 
-const std::map<std::string, value_pool::value>& disk::records() const {
+const record_table& disk::records() const {
   return content_->records;
 }
 

@@ -3,33 +3,15 @@
 #include <cstdint>
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
 #include <random>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 
+#include "messages/shared_record.hpp"
 #include "messages/time.hpp"
 #include "runtime/store/store.hpp"
 
 namespace legion::store::memory {
-
-/// Keeps one copy of equal long values, however many disks of one process hold them.
-///
-/// Shape: a value lives as long as a disk holds it. One thread.
-class value_pool {
-public:
-  using value = std::shared_ptr<const std::string>;
-  static constexpr std::size_t shortest = 512; // bytes; what is shorter is not shared
-
-  value keep(const std::string& x);
-  std::size_t size() const { return shelf_->size(); }
-
-private:
-  using shelf = std::unordered_map<std::string_view, std::weak_ptr<const std::string>>;
-  std::shared_ptr<shelf> shelf_ = std::make_shared<shelf>(); // by the values' own bytes
-};
 
 /// A journal that lives as long as this object: it survives the crash of its node, not the process.
 ///
@@ -43,7 +25,8 @@ public:
   /// Sees each batch as it becomes durable.
   using watcher = std::function<void(const record_batch&)>;
 
-  disk(std::uint64_t seed, run_later later, std::shared_ptr<value_pool> values = nullptr);
+  /// `shelf`: where records are that other disks may have, too.
+  disk(std::uint64_t seed, run_later later, record_shelf_ptr shelf = nullptr);
 
   /// What is durable, in the order of its keys, and how to go on writing. Ends the writer before.
   opened open();
@@ -59,7 +42,7 @@ public:
 
   /// The journal's id; a wiped disk has another.
   const std::string& id() const;
-  const std::map<std::string, value_pool::value>& records() const;
+  const record_table& records() const;
 
 private:
   class writer;

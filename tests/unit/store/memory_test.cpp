@@ -72,7 +72,7 @@ TEST_SUITE("store/memory") {
       CHECK(n >= told);
       CHECK(n != 4); // 4 and 5 always share a sync: both or none
       for (std::size_t i = 1; i <= n; ++i)
-        CHECK(d.records().count(std::to_string(i)) == 1);
+        CHECK(d.records().contains(std::to_string(i)));
       lost = lost || n < 5;
       kept = kept || n > told;
     }
@@ -148,22 +148,25 @@ TEST_SUITE("store/memory") {
     time.run_until(1s);
     CHECK(old_sink.heard.empty());
     CHECK(new_sink.heard == std::vector<std::string>{"1"});
-    CHECK(*d.records().at("a") == "new");
+    CHECK(d.records().at("a") == "new");
   }
 
   TEST_CASE(
-      "disks that share a pool keep one copy of equal long values, and forget it with the last") {
-    auto pool = std::make_shared<store::memory::value_pool>();
-    std::string text(store::memory::value_pool::shortest, 'x');
-    auto a = pool->keep(text);
-    auto b = pool->keep(text);
-    CHECK(a == b);
-    CHECK(pool->keep("short") != pool->keep("short"));
-    CHECK(pool->size() == 1);
-    a.reset();
-    CHECK(*b == text);
-    b.reset();
-    CHECK(pool->size() == 0);
+      "disks that share a shelf keep one copy of equal records, and forget it with the last") {
+    simulator::timeline time;
+    auto shelf = std::make_shared<record_shelf>();
+    disk a{1, time.as_run_later(), shelf}, b{2, time.as_run_later(), shelf};
+    completions sink;
+    auto one = a.open().start(sink), two = b.open().start(sink);
+    one->append(1, batch_of("k", "v"));
+    two->append(2, batch_of("k", "v"));
+    time.run_until(1s);
+    CHECK(shelf->size() == 1);
+    CHECK(a.records().at("k").data() == b.records().at("k").data());
+    a.wipe();
+    CHECK(b.records().at("k") == "v");
+    b.wipe();
+    CHECK(shelf->size() == 0);
   }
 }
 
