@@ -20,7 +20,7 @@ void recall(charter_pointer self, const std::vector<record>& replayed) {
     if (x.key() != "roster" || x.value().empty() || !state.ParseFromString(x.value()))
       continue;
     if (auto read = charter::roster::from(state, self->state.context->rows))
-      self->state.known = std::make_shared<const charter::roster>(std::move(*read));
+      self->state.known = charter::shared(std::move(*read));
   }
 }
 
@@ -30,7 +30,7 @@ void sit_down(charter_pointer self, const std::vector<record>& replayed, bool fo
   for (const auto& x : replayed)
     if (x.key().starts_with(charter_keys) && !x.value().empty())
       mine.push_back(x);
-  s.journal = std::make_shared<consensus::journal_copy>(mine);
+  s.journal = std::make_shared<consensus::journal_copy>(mine, s.context->shelf);
   if (founds) {
     record_batch first;
     consensus::log_records::found(

@@ -81,6 +81,14 @@ void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
           [self, x](const caf::error&) { ask_next(self, x); });
 }
 
+void forget_zone(charter_shell& s) {
+  if (s.seat)
+    return;
+  s.zone.clear();
+  s.residents.clear();
+  s.records.clear();
+}
+
 /// Who is on the roster comes back without the charter.
 bool is_listed(const charter_shell& s, const roster_node& who) {
   const auto* known = s.known ? s.known->find(node_id::from_bytes(who.id())) : nullptr;
@@ -149,12 +157,21 @@ charter_view view(charter_pointer self) {
   return result;
 }
 
+charter_answer with_zone(charter_pointer self, charter_answer answer) {
+  ++self->state.errands;
+  return [self, answer = std::move(answer)](charter_reply reply) {
+    answer(std::move(reply));
+    if (--self->state.errands == 0)
+      forget_zone(self->state);
+  };
+}
+
 /// With the zone as it is: who is known to be down is not asked.
 void run_errand(charter_pointer self, charter_request what, charter_answer answer) {
   auto& s = self->state;
   what.set_direct(true);
-  auto x = std::make_shared<running_errand>(
-      running_errand{charter::errand{voters_known(s)}, std::move(what), std::move(answer)});
+  auto x = std::make_shared<running_errand>(running_errand{
+      charter::errand{voters_known(s)}, std::move(what), with_zone(self, std::move(answer))});
   if (s.zone_known)
     return ask_next(self, x);
   self->request(s.partners.membership, list_time, list_members{})

@@ -108,7 +108,7 @@ void see_the_unseen(charter_pointer self) {
                        charter::seen{x->name(), member_dead, now(self), false});
 }
 
-void dismiss(charter_pointer self, std::deque<charter_errand> all) {
+void dismiss(charter_pointer self, consensus::lean_queue<charter_errand> all) {
   for (auto& x : all) {
     if (!x.answer)
       continue;
@@ -186,7 +186,7 @@ void dismiss_impatient(charter_pointer self) {
   auto& s = self->state;
   if (s.leads)
     return;
-  std::deque<charter_errand> late;
+  consensus::lean_queue<charter_errand> late;
   for (auto& x : std::exchange(s.desk, {}))
     (x.patience <= now(self) ? late : s.desk).push_back(std::move(x));
   dismiss(self, std::move(late));

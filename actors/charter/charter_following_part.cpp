@@ -61,7 +61,7 @@ charter::roster known_or_none(const charter_shell& s) {
 /// A member of an earlier incarnation of the charter stops when it hears of a later one.
 void learnt(charter_pointer self, charter::roster made) {
   auto& s = self->state;
-  s.known = std::make_shared<const charter::roster>(std::move(made));
+  s.known = charter::shared(std::move(made));
   publish(self);
   auto incarnation = s.known->at().incarnation;
   if (s.seat && s.seat->has_log() && s.seat->incarnation() < incarnation)
@@ -116,7 +116,7 @@ void publish(charter_pointer self) {
   auto& s = self->state;
   auto newer = s.seat && (!s.known || s.fold.at() > s.known->at()) && s.fold.at().index != 0;
   if (newer)
-    s.known = std::make_shared<const charter::roster>(s.fold);
+    s.known = charter::shared(s.fold);
   auto standing = standing_of(s);
   auto version = s.known ? s.known->at() : charter::version{};
   if (version == s.published && standing == s.standing)
@@ -156,7 +156,7 @@ void write_known(charter_pointer self) {
   record_batch batch;
   auto& x = *batch.add_records();
   x.set_key("roster");
-  x.set_value(s.known->whole().SerializeAsString());
+  x.set_value(s.known->whole_bytes());
   auto version = s.known->at();
   auto again = [self, version] {
     auto& s = self->state;
@@ -164,12 +164,12 @@ void write_known(charter_pointer self) {
     if (s.writing)
       write_soon(self);
   };
-  self->request(s.partners.store, write_time, std::move(batch))
-      .then([again](written) { again(); },
-            [again](const caf::error& why) {
-              spdlog::warn("charter roster_not_written why=\"{}\"", fault_of(why).detail);
-              again(); // the next change is written
-            });
+  write(
+      self, s.partners.store, write_time, std::move(batch), [again](written) { again(); },
+      [again](const caf::error& why) {
+        spdlog::warn("charter roster_not_written why=\"{}\"", fault_of(why).detail);
+        again(); // the next change is written
+      });
 }
 
 roster_ask on_news(charter_pointer self, const roster_state& x) {

@@ -65,7 +65,7 @@ void raise_here(charter_pointer self, const std::shared_ptr<gathering>& all, int
 void gather(charter_pointer self, charter_answer answer) {
   auto& s = self->state;
   auto all = std::make_shared<gathering>();
-  all->answer = std::move(answer);
+  all->answer = with_zone(self, std::move(answer));
   auto heard = [self, all] {
     if (--all->waiting == 0)
       raise_here(self, all, 0);

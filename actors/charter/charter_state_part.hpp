@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 
 #include "actors/charter/admission.hpp"
 #include "actors/charter/charter_actor.hpp"
+#include "actors/consensus/lean_queue.hpp"
 #include "actors/consensus/seat_part.hpp"
 #include "actors/group/member_plan.hpp"
 #include "messages/random.hpp"
@@ -86,7 +86,7 @@ struct charter_shell {
   bool leads = false;
   bool full = false;          // the disk
   bool standing_back = false; // the node drains
-  std::deque<charter_errand> desk;
+  consensus::lean_queue<charter_errand> desk;
   std::optional<open_entry> committing; // one at a time
   std::optional<time_point> review_at;
   std::uint64_t review_generation = 0;
@@ -94,7 +94,8 @@ struct charter_shell {
   charter::version pushed; // what followers were last told of
   bool pushing = false;    // and will be told again soon
 
-  // The zone, while this node has a place in the charter; else as last asked.
+  // The zone, while this node has a place in the charter, or an errand there.
+  std::size_t errands = 0;
   bool zone_known = false;
   charter::zone_view zone;
   std::map<node_id, group::resident> residents;
@@ -137,7 +138,7 @@ void on_member(charter_pointer self, const member_change& x);
 void serve_desk(charter_pointer self);
 void answer_done(charter_pointer self, const charter_errand& x);
 /// Leadership went elsewhere, or nobody leads: whoever asked here is sent on.
-void dismiss(charter_pointer self, std::deque<charter_errand> all);
+void dismiss(charter_pointer self, consensus::lean_queue<charter_errand> all);
 void dismiss_impatient(charter_pointer self);
 /// The living who are not on the roster as they are: a zone of an earlier version had none, and
 /// nodes change.
@@ -166,6 +167,9 @@ void tell_node(charter_pointer self, const node_id& whom, std::function<void(boo
 // charter_asking_part.cpp: requests, answered here or passed on
 
 caf::typed_response_promise<charter_reply> on_request(charter_pointer self, charter_request& x);
+/// The zone, once it is known here, stays known until this is answered: who has no place in the
+/// charter forgets it then.
+charter_answer with_zone(charter_pointer self, charter_answer answer);
 /// Asks the charter's voters one after another.
 void run_errand(charter_pointer self, charter_request what, charter_answer answer);
 charter_reply elsewhere(const charter_shell& state);

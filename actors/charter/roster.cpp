@@ -256,6 +256,47 @@ roster_state roster::whole() const {
   return result;
 }
 
+/// Rows are lent to the message while it is written.
+std::string roster::whole_bytes() const {
+  roster_state x;
+  x.set_incarnation(at_.incarnation);
+  x.set_index(at_.index);
+  for (const auto& y : nodes_)
+    x.mutable_nodes()->UnsafeArenaAddAllocated(const_cast<roster_node*>(y.get()));
+  for (const auto& y : hints_)
+    x.mutable_hints()->UnsafeArenaAddAllocated(const_cast<group_hint*>(y.get()));
+  for (const auto& y : departures_)
+    *x.add_departures() = y;
+  x.set_forgot_until(forgot_until_);
+  auto result = x.SerializeAsString();
+  x.mutable_nodes()->UnsafeArenaExtractSubrange(0, x.nodes_size(), nullptr);
+  x.mutable_hints()->UnsafeArenaExtractSubrange(0, x.hints_size(), nullptr);
+  return result;
+}
+
+bool roster::is(const roster& x) const {
+  auto same = [](const roster_departure& a, const roster_departure& b) {
+    return a.id() == b.id() && a.changed() == b.changed();
+  };
+  return pool_ == x.pool_ && at_ == x.at_ && nodes_ == x.nodes_ && hints_ == x.hints_
+         && forgot_until_ == x.forgot_until_
+         && std::equal(departures_.begin(), departures_.end(), x.departures_.begin(),
+                       x.departures_.end(), same);
+}
+
+roster_ptr shared(roster x) {
+  if (!x.pool_)
+    return std::make_shared<const roster>(std::move(x));
+  auto& all = x.pool_->rosters;
+  std::erase_if(all, [](const auto& y) { return y.expired(); });
+  for (const auto& y : all)
+    if (auto held = y.lock(); held && held->is(x))
+      return held;
+  auto result = std::make_shared<const roster>(std::move(x));
+  all.push_back(result);
+  return result;
+}
+
 roster_state roster::since(version known) const {
   if (known < at_
       && (known.incarnation != at_.incarnation || known.index == 0 || known.index < forgot_until_))

@@ -22,12 +22,16 @@ struct version {
   friend auto operator<=>(const version&, const version&) = default;
 };
 
-/// One copy of equal rows for all nodes of a process.
+class roster;
+
+/// One copy of equal rows for all nodes of a process, and of whole rosters.
 struct row_pool {
   message_pool<roster_node> nodes;
   message_pool<group_hint> hints;
+  std::vector<std::weak_ptr<const roster>> rosters; // the few that nodes have just now
 };
 using row_pool_ptr = std::shared_ptr<row_pool>;
+using roster_ptr = std::shared_ptr<const roster>;
 
 /// Who is a member of the zone, and hints to who forms which group: the fold of the charter's
 /// entries, or a copy of it.
@@ -74,10 +78,16 @@ public:
   const group_hint* hint(group_id group) const;
 
   roster_state whole() const;
+  /// The bytes of `whole`, without a copy of each row.
+  std::string whole_bytes() const;
   /// What a roster of that version lacks, with the hint to the charter's own voters.
   roster_state since(version known) const;
 
+  /// An equal one that another node of the process has, if its rows are kept in the same place.
+  friend roster_ptr shared(roster x);
+
 private:
+  bool is(const roster& x) const;
   row keep(roster_node x) const;
   hint_row keep(group_hint x) const;
   void put(roster_node x);
@@ -95,7 +105,7 @@ private:
   std::uint64_t forgot_until_ = 0;
 };
 
-using roster_ptr = std::shared_ptr<const roster>;
+roster_ptr shared(roster x);
 
 /// Whether this can be on a roster at all.
 bool acceptable(const roster_node& x);

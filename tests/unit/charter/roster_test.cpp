@@ -312,4 +312,41 @@ TEST_SUITE("charter/roster") {
     CHECK(x.now.whole().departures_size() <= static_cast<int>(roster::most_departures));
   }
 
+  TEST_CASE("its bytes are those of the whole, and leave it as it was") {
+    kept x;
+    x.add(admits(node(1)));
+    x.add(admits(node(2)));
+    x.add(hints(3, 7, {1, 2}));
+    x.add(removes(2));
+    auto before = text(x.now);
+    CHECK(x.now.whole_bytes() == before);
+    CHECK(x.now.whole_bytes() == before);
+    CHECK(text(x.now) == before);
+  }
+
+  TEST_CASE("equal rosters of nodes that share their rows are one, and others are not") {
+    auto rows = std::make_shared<row_pool>();
+    auto of = [&](int last, row_pool_ptr pool) {
+      roster x{std::move(pool)};
+      for (int n = 1; n <= last; ++n)
+        x.apply(admits(node(n)), {0, static_cast<std::uint64_t>(n)});
+      return x;
+    };
+    auto a = shared(of(3, rows));
+    CHECK(a == shared(of(3, rows)));
+    CHECK(a != shared(of(2, rows)));
+    CHECK(a != shared(of(3, nullptr)));
+    auto gone = of(3, rows);
+    gone.apply(removes(3), {0, 4});
+    auto b = shared(gone);
+    CHECK(b == shared(gone));
+    gone.raise({1, 4});
+    CHECK(b != shared(gone));
+    CHECK(text(*a) == text(of(3, nullptr)));
+    a.reset();
+    b.reset();
+    CHECK(shared(of(3, rows))->nodes().size() == 3);
+    CHECK(rows->rosters.size() == 1);
+  }
+
 } // TEST_SUITE
