@@ -9,7 +9,12 @@ namespace {
 constexpr std::size_t longest_name = 253;
 constexpr std::size_t longest_endpoint = 256;
 
-auto by_id = [](const entry& x, const node_id& id) { return x.id < id; };
+/// Heads are in the order of the ids.
+std::uint32_t head_of(const node_id& x) {
+  auto& bytes = x.raw();
+  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16
+         | std::uint32_t{bytes[2]} << 8 | bytes[3];
+}
 
 std::uint64_t mixed(std::uint64_t x) {
   // splitmix64: the same on every machine.
@@ -21,7 +26,7 @@ std::uint64_t mixed(std::uint64_t x) {
 
 std::uint64_t hash_of(const entry& x) {
   std::uint64_t hash = 0;
-  for (auto byte : x.id.raw())
+  for (auto byte : x.id().raw())
     hash = mixed(hash ^ byte);
   hash = mixed(hash ^ value(x.start));
   hash = mixed(hash ^ x.incarnation);
@@ -32,9 +37,19 @@ std::uint64_t hash_of(const entry& x) {
 
 } // namespace
 
+// Of all that have the same head, which is one as a rule, the first that is not below the id.
+std::size_t member_table::place_of(const node_id& id) const {
+  auto head = head_of(id);
+  auto i = static_cast<std::size_t>(std::lower_bound(heads_.begin(), heads_.end(), head)
+                                    - heads_.begin());
+  while (i < heads_.size() && heads_[i] == head && entries_[i].id() < id)
+    ++i;
+  return i;
+}
+
 entry* member_table::find(const node_id& id) {
-  auto i = std::lower_bound(entries_.begin(), entries_.end(), id, by_id);
-  return i != entries_.end() && i->id == id ? &*i : nullptr;
+  auto i = place_of(id);
+  return i < entries_.size() && entries_[i].id() == id ? &entries_[i] : nullptr;
 }
 
 const entry* member_table::find(const node_id& id) const {
@@ -42,14 +57,17 @@ const entry* member_table::find(const node_id& id) const {
 }
 
 entry& member_table::add(entry x) {
-  auto i = std::lower_bound(entries_.begin(), entries_.end(), x.id, by_id);
-  return *entries_.insert(i, std::move(x));
+  auto i = static_cast<std::ptrdiff_t>(place_of(x.id()));
+  heads_.insert(heads_.begin() + i, head_of(x.id()));
+  return *entries_.insert(entries_.begin() + i, std::move(x));
 }
 
 void member_table::remove(const node_id& id) {
-  auto i = std::lower_bound(entries_.begin(), entries_.end(), id, by_id);
-  if (i != entries_.end() && i->id == id)
-    entries_.erase(i);
+  auto i = static_cast<std::ptrdiff_t>(place_of(id));
+  if (!find(id))
+    return;
+  heads_.erase(heads_.begin() + i);
+  entries_.erase(entries_.begin() + i);
 }
 
 std::size_t member_table::living() const {
@@ -67,7 +85,7 @@ std::uint64_t member_table::digest() const {
 
 member_update update_of(const entry& x, bool with_record) {
   member_update result;
-  result.set_id(x.id.bytes());
+  result.set_id(x.id().bytes());
   result.set_start(value(x.start));
   result.set_incarnation(x.incarnation);
   result.set_state(x.state);

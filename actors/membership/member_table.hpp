@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -11,18 +12,18 @@
 
 namespace legion::membership {
 
-/// One member as this node believes it to be.
+/// One member as this node believes it to be; small, for a zone of 125 nodes has 15,600 of them.
 struct entry {
-  node_id id;
+  record_ptr record; // never null in a table
   start_number start{};
-  std::uint32_t incarnation = 0;
-  member_state state = member_alive;
-  record_ptr record;
   time_point changed;
   std::unique_ptr<suspicion> doubt; // while suspect
+  std::uint32_t incarnation = 0;
+  member_state state = member_alive;
 
+  const node_id& id() const { return record->id; }
   bool living() const { return state == member_alive || state == member_suspect; }
-  bool keeps() const { return record && record->said.keeps() != 0; }
+  bool keeps() const { return record->said.keeps() != 0; }
 };
 
 /// What is newer: a higher start number supersedes everything of the lower; within one start the
@@ -59,7 +60,10 @@ public:
   std::uint64_t digest() const;
 
 private:
-  std::vector<entry> entries_; // sorted by id
+  std::size_t place_of(const node_id& id) const;
+
+  std::vector<entry> entries_;       // sorted by id
+  std::vector<std::uint32_t> heads_; // the first bytes of their ids, to search in one place
 };
 
 /// The entry as others are told of it.

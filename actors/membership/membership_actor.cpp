@@ -67,8 +67,9 @@ bridge_handle bridge_of(membership_pointer self) {
 }
 
 void perform(membership_pointer self, membership::send_packet& x) {
-  spdlog::debug("membership send_packet to={} kind={} updates={}", x.to.short_text(),
-                static_cast<int>(x.what.what_case()), x.what.updates_size());
+  if (spdlog::should_log(spdlog::level::debug))
+    spdlog::debug("membership send_packet to={} kind={} updates={}", x.to.short_text(),
+                  static_cast<int>(x.what.what_case()), x.what.updates_size());
   self->state.context->directory->tell(x.to, "membership", std::move(x.what), self->context());
 }
 
@@ -286,9 +287,10 @@ inner_handle::behavior_type membership_actor(membership_pointer self, context_pt
   perform_all(self, self->state.rules->start(now(self)));
   return {
       [self](const swim_packet& x) {
-        spdlog::debug("membership packet from={} kind={} updates={}",
-                      node_id::from_bytes(x.from()).short_text(), static_cast<int>(x.what_case()),
-                      x.updates_size());
+        if (spdlog::should_log(spdlog::level::debug))
+          spdlog::debug("membership packet from={} kind={} updates={}",
+                        node_id::from_bytes(x.from()).short_text(), static_cast<int>(x.what_case()),
+                        x.updates_size());
         perform_all(self, self->state.rules->on_packet(x, now(self)));
       },
       [self](const join_request& x) { return on_join(self, x); },

@@ -41,7 +41,8 @@ bool news::pressing() const {
 // A packet takes a handful of many pieces, and many packets are packed while there is much news: so
 // the pieces are gone through once for each number of sends, never sorted.
 void news::pack(swim_packet& into, std::size_t bytes, std::size_t sends,
-                const std::function<member_update(const piece&)>& say) {
+                const std::function<member_update(const piece&)>& say,
+                const std::function<std::size_t(const piece&)>& least) {
   auto most = static_cast<std::uint16_t>(std::min<std::size_t>(sends, 0xffff));
   std::size_t too_large = 0;
   auto there = into.updates_size(); // pieces are never the same, but what is there already may be
@@ -54,6 +55,11 @@ void news::pack(swim_packet& into, std::size_t bytes, std::size_t sends,
         continue;
       if (full()) // to say the rest would only cost time
         break;
+      if (least && into.updates_size() > 0 && least(x) + field_bytes > bytes) {
+        if (++too_large == most_too_large)
+          break;
+        continue;
+      }
       auto update = say(x);
       if (update.id().empty()) {
         x.sent = most;

@@ -36,9 +36,11 @@ public:
   std::size_t size() const { return pieces_.size(); }
 
   /// Adds pieces to a packet until `bytes` more are used; a piece that was sent `sends` times is
-  /// news no more. `say` makes the update, or one with an empty id if there is nothing left to say.
+  /// news no more. `say` makes the update, or one with an empty id if there is nothing left to say;
+  /// `least` knows, for less, how many bytes it takes at least.
   void pack(swim_packet& into, std::size_t bytes, std::size_t sends,
-            const std::function<member_update(const piece&)>& say);
+            const std::function<member_update(const piece&)>& say,
+            const std::function<std::size_t(const piece&)>& least = {});
 
 private:
   std::vector<piece> pieces_; // in the order of their arrival

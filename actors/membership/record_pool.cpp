@@ -1,23 +1,32 @@
 #include "actors/membership/record_pool.hpp"
 
+#include <unordered_map>
+
 namespace legion::membership {
+
+/// The keys are views of the records' own bytes.
+struct record_shelf {
+  std::unordered_map<std::string_view, const known_record*> records;
+};
+
+record_pool::record_pool() : shelf_(std::make_shared<record_shelf>()) {}
+
+void record_ptr::forget(const known_record* x) {
+  if (auto shelf = x->shelf_.lock())
+    shelf->records.erase(x->bytes);
+  delete x;
+}
 
 record_ptr record_pool::keep(std::string_view bytes) {
   if (auto i = shelf_->records.find(bytes); i != shelf_->records.end())
-    return i->second.lock();
+    return record_ptr{i->second};
   auto said = std::make_shared<member>();
   if (!said->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return nullptr;
-  auto fresh = std::make_unique<const known_record>(std::move(said), bytes);
-  auto forget = [shelf = std::weak_ptr{shelf_}](const known_record* old) {
-    if (auto s = shelf.lock())
-      s->records.erase(old->bytes);
-    delete old;
-  };
-  std::string_view key = fresh->bytes;
-  auto kept = record_ptr{fresh.release(), std::move(forget)};
-  shelf_->records.emplace(key, kept);
-  return kept;
+  auto fresh = std::make_unique<known_record>(std::move(said), bytes);
+  fresh->shelf_ = shelf_;
+  shelf_->records.emplace(fresh->bytes, fresh.get());
+  return record_ptr{fresh.release()};
 }
 
 record_ptr record_pool::keep(const member& x) {

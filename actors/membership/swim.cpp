@@ -19,7 +19,6 @@ swim::swim(setting x, time_point now)
   if (x.self.version() == 0)
     x.self.set_version(1);
   entry e;
-  e.id = self_;
   e.start = start_number{x.self.start()};
   e.record = records_->keep(x.self);
   e.changed = now;
@@ -197,13 +196,13 @@ std::vector<node_id> swim::some_living(std::size_t count, const std::vector<node
   all.reserve(members.size());
   for (std::size_t i = 0; i < members.size(); ++i) {
     auto& e = members[i];
-    if (e.living() && &e != mine && std::find(but.begin(), but.end(), e.id) == but.end())
+    if (e.living() && &e != mine && std::find(but.begin(), but.end(), e.id()) == but.end())
       all.push_back(static_cast<std::uint16_t>(i));
   }
   std::vector<node_id> result;
   for (std::size_t i = 0; i < count && i < all.size(); ++i) {
     std::swap(all[i], all[i + random_() % (all.size() - i)]);
-    result.push_back(members[all[i]].id);
+    result.push_back(members[all[i]].id());
   }
   return result;
 }
@@ -246,7 +245,7 @@ void swim::ping_dead(time_point now) {
   std::vector<node_id> dead;
   for (auto& e : table_.all())
     if (e.state == member_dead)
-      dead.push_back(e.id);
+      dead.push_back(e.id());
   if (!dead.empty())
     ping(dead[random_() % dead.size()], 0);
 }

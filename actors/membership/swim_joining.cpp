@@ -89,7 +89,7 @@ std::size_t swim::counted(const node_id& but, time_point now) const {
   return static_cast<std::size_t>(
       std::count_if(table_.all().begin(), table_.all().end(), [&](const entry& e) {
         auto recently_dead = e.state == member_dead && now - e.changed < tuned_.dead_counts_for;
-        return e.id != but && (e.living() || recently_dead || e.keeps());
+        return e.id() != but && (e.living() || recently_dead || e.keeps());
       }));
 }
 
@@ -119,8 +119,8 @@ std::string swim::objection(const join_request& x, time_point now) const {
       return "this life of the node has left the zone: start it again";
   }
   for (auto& e : table_.all())
-    if (e.living() && e.id != id && !who.name().empty() && e.record->said.name() == who.name())
-      return "another member is named '" + who.name() + "', node " + e.id.short_text() + " at "
+    if (e.living() && e.id() != id && !who.name().empty() && e.record->said.name() == who.name())
+      return "another member is named '" + who.name() + "', node " + e.id().short_text() + " at "
              + e.record->said.endpoint() + ": give this one another --name";
   if (auto n = counted(id, now); n >= tuned_.zone_limit)
     return "zone '" + mine.zone() + "' is full: it has " + std::to_string(n) + " members, the "
@@ -205,7 +205,7 @@ effects swim::on_list(const node_id& from, const member_list& x, time_point now)
   for (auto& update : x.members())
     apply(update, from, true, now);
   for (auto& e : table_.all()) {
-    auto i = theirs.find(e.id);
+    auto i = theirs.find(e.id());
     auto mine = standing_of(e);
     if (mine.state == member_suspect)
       mine.state = member_alive;

@@ -126,13 +126,12 @@ bool swim::admit(const member_update& x, const node_id& via, time_point now) {
   if (table_.all().size() >= tuned_.known_limit)
     return false;
   entry e;
-  e.id = node_id::from_bytes(x.id());
   e.start = start_number{x.start()};
   e.incarnation = x.incarnation();
   e.state = x.state() == member_suspect ? member_alive : x.state();
   e.record = std::move(record);
   e.changed = now;
-  news_.add(e.id, {}, true);
+  news_.add(e.id(), {}, true);
   next_gossip_ = std::max(next_gossip_, now + tuned_.gossip_interval / 3);
   tell(table_.add(std::move(e)));
   return true;
@@ -142,7 +141,7 @@ void swim::be_reborn(entry& e, const member_update& x, const node_id& via, time_
   if (e.doubt)
     --suspicions_;
   e.doubt.reset();
-  news_.drop_accusations(e.id);
+  news_.drop_accusations(e.id());
   e.start = start_number{x.start()};
   e.incarnation = 0;
   e.state = member_alive;
@@ -153,7 +152,7 @@ void swim::be_reborn(entry& e, const member_update& x, const node_id& via, time_
     e.record = std::move(record);
   else
     exchange_wanted(via, now);
-  news_.add(e.id, {}, told);
+  news_.add(e.id(), {}, told);
   tell(e);
   if (x.incarnation() > 0)
     e.incarnation = x.incarnation() - (x.state() == member_alive ? 0 : 1);
@@ -180,7 +179,7 @@ void swim::take_record(entry& e, const member_update& x) {
   if (!newer)
     return;
   e.record = std::move(record);
-  news_.add(e.id, {}, true);
+  news_.add(e.id(), {}, true);
   tell(e);
 }
 
@@ -192,14 +191,14 @@ void swim::become(entry& e, member_state state, std::uint32_t incarnation, time_
   if (e.doubt)
     --suspicions_;
   e.doubt.reset();
-  news_.drop_accusations(e.id);
+  news_.drop_accusations(e.id());
   next_gossip_ = std::min(next_gossip_, now + tuned_.gossip_interval / 3);
   if (state != was)
     tell(e);
 }
 
 void swim::suspect(entry& e, const node_id& accuser, const node_id& via, time_point now) {
-  if (accuser == e.id)
+  if (accuser == e.id())
     return;
   if (!e.doubt) {
     auto n = table_.living();
@@ -213,11 +212,11 @@ void swim::suspect(entry& e, const node_id& accuser, const node_id& via, time_po
   } else if (!e.doubt->confirm(accuser)) {
     return;
   }
-  news_.add(e.id, accuser, false);
+  news_.add(e.id(), accuser, false);
   if (accuser == self_)
     spread_accusation(e);
   else if (accuser == via && !e.doubt->confirmed() && !e.doubt->probed_here)
-    urge(e.id); // the accuser asks us to see for ourselves
+    urge(e.id()); // the accuser asks us to see for ourselves
 }
 
 void swim::spread_accusation(const entry& e) {
@@ -228,8 +227,8 @@ void swim::spread_accusation(const entry& e) {
     *packet.add_updates() = accusation;
     send(to, std::move(packet));
   };
-  ping(e.id, 0); // carries the accusation, and its ack may carry the refutation
-  auto told = std::vector<node_id>{e.id};
+  ping(e.id(), 0); // carries the accusation, and its ack may carry the refutation
+  auto told = std::vector<node_id>{e.id()};
   for (auto& id : e.doubt->accusers())
     if (id != self_) {
       tell_one(id);
@@ -247,7 +246,7 @@ void swim::run_suspicions(time_point now) {
     if (!e.doubt || now < e.doubt->deadline())
       continue;
     become(e, member_dead, e.incarnation, now);
-    news_.add(e.id, {}, false);
+    news_.add(e.id(), {}, false);
     next_gossip_ = now;
   }
 }
@@ -255,10 +254,10 @@ void swim::run_suspicions(time_point now) {
 void swim::make_room() {
   const entry* oldest = nullptr;
   for (auto& e : table_.all())
-    if (!e.living() && !e.keeps() && e.id != self_ && (!oldest || e.changed < oldest->changed))
+    if (!e.living() && !e.keeps() && e.id() != self_ && (!oldest || e.changed < oldest->changed))
       oldest = &e;
   if (oldest)
-    table_.remove(node_id{oldest->id});
+    table_.remove(node_id{oldest->id()});
 }
 
 } // namespace legion::membership

@@ -23,8 +23,14 @@ swim_packet swim::compose(const node_id& to) {
   if (news_.empty())
     return packet;
   auto sends = tuned_.sends_per_log2 * static_cast<std::size_t>(std::bit_width(table_.living()));
-  news_.pack(packet, tuned_.update_bytes, sends, [&](const news::piece& x) {
-    auto* e = table_.find(x.about);
+  const entry* sought = nullptr; // `say` comes right after `least`
+  auto find = [&](const node_id& about) {
+    if (!sought || sought->id() != about)
+      sought = table_.find(about);
+    return sought;
+  };
+  auto say = [&](const news::piece& x) {
+    auto* e = find(x.about);
     if (!e)
       return member_update{};
     auto update = update_of(*e, x.with_record);
@@ -34,7 +40,12 @@ swim_packet swim::compose(const node_id& to) {
       update.set_suspected_by(x.accuser.bytes());
     }
     return update;
-  });
+  };
+  auto least = [&](const news::piece& x) {
+    auto* e = x.with_record ? find(x.about) : nullptr;
+    return e ? node_id::size + e->record->bytes.size() : 0;
+  };
+  news_.pack(packet, tuned_.update_bytes, sends, say, least);
   return packet;
 }
 
@@ -64,7 +75,7 @@ void swim::begin_routine(time_point now) {
     if (&e == mine)
       here = ring.size();
     if (e.living() || &e == mine)
-      ring.push_back(e.id);
+      ring.push_back(e.id());
   }
   if (ring.size() > 1)
     begin_probe(ring[(here + rota::distance(round, ring.size() - 1)) % ring.size()], round, now);
