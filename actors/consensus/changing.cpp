@@ -100,7 +100,7 @@ void core::retire(time_point now) {
   if (auto* next = successor(log_.members_index(), now))
     post(next->who, take_over{}, after::nothing);
   if (!log_.members().has(self_))
-    out_.removed = log_.members_index();
+    out_.made().removed = log_.members_index();
   become_follower(term(), {}, now);
 }
 
@@ -114,7 +114,7 @@ void core::count_round(progress& x, bool first, time_point now) {
     auto soon = now - x.round_begin < tuned_.election_timeout || x.match >= log_.last();
     if (soon && !log_.members().votes(x.who)) {
       x.caught_up = true;
-      out_.caught_up.push_back(x.who);
+      out_.made().caught_up.push_back(x.who);
     }
   }
   x.round_end = log_.last();
@@ -124,7 +124,7 @@ void core::count_round(progress& x, bool first, time_point now) {
 void core::report(progress& x, const member_id& now_there) {
   if (std::exchange(x.reported, true))
     return;
-  out_.readmissions.push_back({x.who, now_there});
+  out_.made().readmissions.push_back({x.who, now_there});
 }
 
 void core::on(const stranger&, const message& m, time_point) {
@@ -140,7 +140,7 @@ void core::on(const fence& x, const message& m, time_point now) {
   if (!follow(m.from, now) || log_.last() >= x.acknowledged)
     return;
   may_vote_ = false;
-  out_.fenced = true;
+  out_.made().fenced = true;
   alarm("the log here ends at " + std::to_string(log_.last()) + ", but up to "
         + std::to_string(x.acknowledged) + " was acknowledged");
 }
@@ -148,7 +148,7 @@ void core::on(const fence& x, const message& m, time_point now) {
 void core::on(const removed& x, const message&, time_point) {
   if (x.members_index > log_.members_index()
       || (x.members_index == log_.members_index() && !log_.members().has(self_)))
-    out_.removed = x.members_index;
+    out_.made().removed = x.members_index;
 }
 
 } // namespace legion::consensus

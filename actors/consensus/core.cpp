@@ -20,7 +20,7 @@ core::core(setting x, time_point now)
   if (!sound || log_.last_term() > ballot_.term) {
     // A journal that contradicts itself can't say what it promised.
     may_vote_ = false;
-    out_.fenced = true;
+    out_.made().fenced = true;
     alarm("the journal's log has gaps, or is newer than its ballot");
   }
   commit_ = handed_ = applied_ = x.head.index;
@@ -34,8 +34,9 @@ const configuration& core::deciding() const {
 }
 
 void core::alarm(std::string what) {
-  if (out_.alarms.size() < 16)
-    out_.alarms.push_back(std::move(what));
+  auto& alarms = out_.made().alarms;
+  if (alarms.size() < 16)
+    alarms.push_back(std::move(what));
 }
 
 bool core::dirty() const {
@@ -129,7 +130,7 @@ void core::on_written(std::uint64_t sequence, time_point now) {
   for (; !writing_.empty() && writing_.front().sequence <= written_; writing_.pop_front())
     durable_ = std::max(durable_, writing_.front().last);
   for (; !restoring_.empty() && restoring_.front().first <= written_; restoring_.pop_front())
-    out_.restore = std::move(restoring_.front().second);
+    out_.made().restore = std::move(restoring_.front().second);
   auto ready = std::stable_partition(held_.begin(), held_.end(),
                                      [&](const held_message& x) { return x.sequence <= written_; });
   for (auto i = held_.begin(); i != ready; ++i)
@@ -197,8 +198,7 @@ void core::compose_write(work& out) {
   ballot_dirty_ = false;
   if (installing_) {
     restoring_.push_back({sequence_, *installing_});
-    x.installed = std::move(installing_);
-    installing_.reset();
+    x.installed = installing_.take();
   }
   x.entries.reserve(log_.last() + 1 - unwritten_);
   for (; unwritten_ <= log_.last(); ++unwritten_)
@@ -238,7 +238,7 @@ work core::take_work(time_point now) {
     settle(now);
     touched_ = false;
   }
-  work result = std::exchange(out_, {});
+  auto result = out_.take();
   compose_write(result);
   result.messages = std::exchange(outbox_, {});
   if (result.restore) { // the state is this; what was handed out before is part of it

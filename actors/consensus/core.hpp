@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/consensus/beat_item.hpp"
+#include "actors/consensus/lean_optional.hpp"
 #include "actors/consensus/log.hpp"
 #include "actors/consensus/options.hpp"
 #include "actors/consensus/progress.hpp"
@@ -289,7 +290,7 @@ private:
   consensus::ballot ballot_;
   log log_;
   bool ballot_dirty_ = false;
-  std::optional<snapshot> installing_; // for the next write
+  lean_optional<snapshot> installing_; // for the next write
   log_index unwritten_ = 1;            // the first entry that no write carried yet
   log_index truncate_from_ = 0;
   std::uint64_t sequence_ = 0;        // of the newest write
@@ -340,10 +341,10 @@ private:
   time_point confirm_again_ = time_point::max();
 
   // Of a follower.
-  std::optional<incoming_snapshot> incoming_;
+  lean_optional<incoming_snapshot> incoming_;
   std::uint64_t replies_ = 0;
 
-  work out_; // what needs no composing
+  lean_optional<work> out_; // what needs no composing
   bool touched_ = true;
   bool was_ready_ = false;
   consensus::role last_role_ = role::follower;

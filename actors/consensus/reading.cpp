@@ -45,7 +45,7 @@ void core::grant_reads() {
 
 void core::refuse_reads() {
   for (const auto& x : waiting_)
-    out_.refused_reads.push_back(x.number);
+    out_.made().refused_reads.push_back(x.number);
   waiting_.clear();
   round_ = agreed_round_ = 0;
 }

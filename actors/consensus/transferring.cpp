@@ -34,7 +34,7 @@ void core::need_snapshot(progress& x) {
     offer_.reset(); // too old to go on from
   x.begin_snapshot(offer_);
   if (!offer_ && !std::exchange(offer_wanted_, true))
-    out_.wants_snapshot = true;
+    out_.made().wants_snapshot = true;
 }
 
 void core::feed_chunks(progress& x, time_point now) {

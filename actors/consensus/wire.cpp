@@ -34,6 +34,7 @@ std::optional<configuration> from_wire(const consensus_configuration& x) {
   auto read = [](const auto& from, std::vector<member_id>& to) {
     if (from.size() > static_cast<int>(configuration::most_members))
       return false;
+    to.reserve(static_cast<std::size_t>(from.size()));
     for (const auto& who : from) {
       auto one = from_wire(who);
       if (!one)

@@ -113,9 +113,9 @@ public:
     std::vector<node_id> result;
     if (!legion::leads(s))
       return result;
-    for (const auto& [x, who] : s.zone.rows())
+    for (const auto& x : s.zone.rows())
       if (x.claims && (x.state == member_alive || x.state == member_suspect))
-        result.push_back(x.id);
+        result.push_back(x.id());
     return result;
   }
 

@@ -52,7 +52,7 @@ void renew(group_pointer self, const keeper::lease_desk::ask& x, const lease_rep
 }
 
 void refuse_all(group_pointer self) {
-  auto& leases = self->state.leases;
+  auto& leases = self->state.leases.made();
   leases.desk.deposed();
   for (auto& [from, x] : std::exchange(leases.asked, {}))
     x.second.deliver(make_error(fault{errc::unreachable, "no quorum confirmed that the group is "
@@ -60,7 +60,7 @@ void refuse_all(group_pointer self) {
 }
 
 void on_round(group_pointer self, std::uint64_t round, bool confirmed) {
-  auto& leases = self->state.leases;
+  auto& leases = self->state.leases.made();
   leases.under_way = false;
   if (!confirmed)
     return refuse_all(self);
@@ -77,7 +77,7 @@ void on_round(group_pointer self, std::uint64_t round, bool confirmed) {
 }
 
 void begin_round(group_pointer self) {
-  auto& leases = self->state.leases;
+  auto& leases = self->state.leases.made();
   leases.under_way = true;
   leases.desk.round_begins(++leases.round);
   confirm_quorum(self, [self, round = leases.round](bool yes) { on_round(self, round, yes); });
@@ -100,18 +100,19 @@ lease_reply on_lease_ask(group_pointer self, const lease_ask& x) {
     return reply;
   }
   std::vector<std::string> uids(x.uids().begin(), x.uids().end());
-  auto& known = state.leases.asked[from];
+  auto& leases = state.leases.made();
+  auto& known = leases.asked[from];
   auto late = known.second.pending() && known.first > x.sequence();
-  if (late || !state.leases.desk.on_ask({from, x.sequence(), std::move(uids)})) {
+  if (late || !leases.desk.on_ask({from, x.sequence(), std::move(uids)})) {
     if (!known.second.pending())
-      state.leases.asked.erase(from);
+      leases.asked.erase(from);
     reply.deliver(make_error(fault{errc::overloaded, "too many nodes ask for leases"}));
     return reply;
   }
   if (known.second.pending())
     known.second.deliver(make_error(fault{errc::conflict, "the node has asked again since"}));
   known = {x.sequence(), reply};
-  if (!state.leases.under_way)
+  if (!leases.under_way)
     begin_round(self);
   return reply;
 }
@@ -122,12 +123,14 @@ void confirm_quorum(group_pointer self, std::function<void(bool)> done) {
   auto number = s.core()->read();
   if (!number)
     return done(false);
-  s.leases.confirming.emplace(*number, std::move(done));
+  s.leases.made().confirming.emplace(*number, std::move(done));
   self->state.seat->pump();
 }
 
 bool on_quorum_answered(group_pointer self, std::uint64_t read, bool yes) {
-  auto found = self->state.leases.confirming.extract(read);
+  if (!self->state.leases)
+    return false;
+  auto found = self->state.leases->confirming.extract(read);
   if (found.empty())
     return false;
   found.mapped()(yes && self->state.keeps);
@@ -135,8 +138,10 @@ bool on_quorum_answered(group_pointer self, std::uint64_t read, bool yes) {
 }
 
 void dismiss_lease_asks(group_pointer self) {
-  self->state.leases.confirming.clear();
-  self->state.leases.under_way = false;
+  if (!self->state.leases)
+    return;
+  self->state.leases->confirming.clear();
+  self->state.leases->under_way = false;
   refuse_all(self);
 }
 

@@ -29,8 +29,8 @@ void ask_again(group_pointer self) {
 bool is_alone(const group_shell& state) {
   const auto& all = state.zone.rows();
   return std::none_of(all.begin(), all.end(), [&](const auto& x) {
-    auto there = x.seen.state == member_alive || x.seen.state == member_suspect;
-    return there && x.seen.id != state.context->self.id;
+    auto there = x.state == member_alive || x.state == member_suspect;
+    return there && x.id() != state.context->self.id;
   });
 }
 

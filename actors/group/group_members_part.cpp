@@ -117,7 +117,7 @@ void on_member(group_pointer self, const member_change& x) {
   if (news.claims && leads(s) && !s.core()->members().all().empty())
     s.seat->tell_beats();
   if (const auto* row = s.zone.find(id))
-    gather_from(self, row->seen);
+    gather_from(self, row->seen());
   if (!news.matters)
     return;
   if (s.choice && news.known_before && news.other_start)

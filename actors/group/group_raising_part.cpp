@@ -128,15 +128,15 @@ void begin(group_pointer self) {
   s.gather.looks_again = false;
   auto& rules = s.gather.rules.emplace();
   for (const auto& x : s.zone.rows())
-    if (s.rules->gathered(x.seen.id))
-      rules.know(x.seen.id);
+    if (s.rules->gathered(x.id()))
+      rules.know(x.id());
   if (s.rules->gathered(s.context->self.id))
     rules.know(s.context->self.id);
   group::resident here;
   here.id = s.context->self.id;
   gather(self, rules.on_resident(here));
   for (const auto& x : s.zone.rows())
-    gather(self, rules.on_resident(x.seen));
+    gather(self, rules.on_resident(x.seen()));
 }
 
 } // namespace
@@ -296,7 +296,7 @@ void ask_late_holders(group_pointer self) {
   if (!s.gather.rules)
     return begin(self);
   for (const auto& x : s.zone.rows())
-    gather(self, s.gather.rules->on_resident(x.seen));
+    gather(self, s.gather.rules->on_resident(x.seen()));
 }
 
 } // namespace legion

@@ -9,6 +9,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include "actors/consensus/lean_optional.hpp"
 #include "actors/consensus/lean_queue.hpp"
 #include "actors/consensus/seat_part.hpp"
 #include "actors/group/gathering.hpp"
@@ -121,8 +122,8 @@ struct group_shell {
   bool standing_back = false;                 // the node drains
   std::optional<time_point> leaderless_since; // while it does
 
-  consensus::lean_queue<group_author> authors; // waiting for their turn, or for a leader
-  std::optional<group_author> committing;      // one author's request at a time
+  consensus::lean_queue<group_author> authors;       // waiting for their turn, or for a leader
+  consensus::lean_optional<group_author> committing; // one author's request at a time
   consensus::core::position committing_at;
   std::map<consensus::log_index, open_proposal> proposals;
   std::map<std::uint64_t, group_author> readers; // by read
@@ -140,7 +141,7 @@ struct group_shell {
   std::uint64_t review_generation = 0;
   time_point next_move; // not before, what is healthy may move
   std::map<node_id, std::pair<std::uint64_t, std::uint64_t>> reports; // last (start, sequence)
-  group_leases leases;
+  consensus::lean_optional<group_leases> leases;                      // once somebody asked
   group_gathering gather;
   std::vector<open_state> states; // the oldest first
   std::uint64_t state_readings = 0;

@@ -77,14 +77,18 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
     if (stays(who, zone, now))
       kept.push_back(who);
   auto healthy = kept.size() == of.voters.size();
-  auto newcomers = zone;
-  std::erase_if(newcomers, [&](const resident& x) {
-    auto member = in(kept, {x.id, x.journal});
-    auto comes =
-        !member && x.admitted && x.state == member_alive && !leaving_.contains({x.id, x.journal});
-    plan.waits = plan.waits || (comes && !may_join(x, now));
-    return member || !may_join(x, now);
-  });
+  std::vector<resident> newcomers;
+  newcomers.reserve(zone.size());
+  for (const auto& x : zone) {
+    auto joins = may_join(x, now);
+    if (in(kept, {x.id, x.journal}))
+      continue;
+    plan.waits = plan.waits
+                 || (!joins && x.admitted && x.state == member_alive
+                     && !leaving_.contains({x.id, x.journal}));
+    if (joins)
+      newcomers.push_back(x);
+  }
   auto size = std::max(of.voters.size(), size_among(kept.size() + newcomers.size()));
   auto most =
       newcomers.begin()

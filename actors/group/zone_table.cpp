@@ -10,47 +10,58 @@ namespace legion::group {
 namespace {
 
 template <class Rows>
-auto place_of(Rows& rows, const node_id& id) {
-  return std::lower_bound(rows.begin(), rows.end(), id,
-                          [](const zone_table::row& x, const node_id& y) { return x.seen.id < y; });
+auto place_of(Rows& rows, const std::string& id) {
+  return std::lower_bound(
+      rows.begin(), rows.end(), id,
+      [](const zone_table::row& x, const std::string& y) { return x.who.id() < y; });
 }
 
 } // namespace
 
+resident zone_table::row::seen() const {
+  return {id(), consensus::journal_id::from_bytes(who.journal()), state, since, claims};
+}
+
 zone_table::news zone_table::put(group_id group, const shared_member& who, member_state state,
                                  time_point since) {
-  auto id = node_id::from_bytes(who.id());
-  if (id.null())
+  if (node_id::from_bytes(who.id()).null())
     return {};
-  auto journal = consensus::journal_id::from_bytes(who.journal());
   auto claims = (who.keeps() >> (value(group) % groups_per_zone) & 1) != 0;
-  auto i = place_of(rows_, id);
-  if (i == rows_.end() || i->seen.id != id) {
-    rows_.insert(i, {{id, journal, state, since, claims}, who});
+  auto i = place_of(rows_, who.id());
+  if (i == rows_.end() || i->who.id() != who.id()) {
+    rows_.insert(i, {who, since, state, claims});
     return {false, true, claims, true};
   }
   auto was = std::exchange(i->who, who);
   news result;
   result.known_before = true;
   result.other_start = was.start() != who.start();
-  result.matters = result.other_start || was.name() != who.name() || i->seen.state != state;
-  result.claims = std::exchange(i->seen.claims, claims) != claims;
-  if (i->seen.state != state || i->seen.journal != journal)
-    i->seen = {id, journal, state, since, claims};
+  result.matters = result.other_start || was.name() != who.name() || i->state != state;
+  result.claims = std::exchange(i->claims, claims) != claims;
+  if (i->state != state || was.journal() != who.journal())
+    i->since = since;
+  i->state = state;
   return result;
 }
 
 const zone_table::row* zone_table::find(const node_id& x) const {
-  auto i = place_of(rows_, x);
-  return i != rows_.end() && i->seen.id == x ? &*i : nullptr;
+  auto id = x.bytes();
+  auto i = place_of(rows_, id);
+  return i != rows_.end() && i->who.id() == id ? &*i : nullptr;
 }
 
 std::vector<resident> zone_table::residents(const charter::roster* roster) const {
   std::vector<resident> result;
   result.reserve(rows_.size());
+  std::size_t i = 0; // both are sorted by id
   for (const auto& x : rows_) {
-    result.push_back(x.seen);
-    result.back().admitted = !roster || roster->find(x.seen.id);
+    result.push_back(x.seen());
+    if (!roster)
+      continue;
+    const auto& listed = roster->nodes();
+    while (i < listed.size() && listed[i]->id() < x.who.id())
+      ++i;
+    result.back().admitted = i < listed.size() && listed[i]->id() == x.who.id();
   }
   return result;
 }
@@ -58,8 +69,8 @@ std::vector<resident> zone_table::residents(const charter::roster* roster) const
 keeper::member_table zone_table::for_keepers() const {
   keeper::member_table result;
   for (const auto& x : rows_)
-    result.emplace_hint(result.end(), x.seen.id,
-                        keeper::known_member{x.who.name(), x.who.start(), x.seen.state});
+    result.emplace_hint(result.end(), x.id(),
+                        keeper::known_member{x.who.name(), x.who.start(), x.state});
   return result;
 }
 

@@ -16,8 +16,13 @@ namespace legion::group {
 class zone_table {
 public:
   struct row {
-    resident seen;
     shared_member who;
+    time_point since; // of this state
+    member_state state = member_alive;
+    bool claims = false; // it says that it is in the group
+
+    node_id id() const { return node_id::from_bytes(who.id()); }
+    resident seen() const;
   };
 
   /// What a change of a member means to a group.

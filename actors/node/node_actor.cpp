@@ -1,5 +1,7 @@
 #include "actors/node/node_actor.hpp"
 
+#include <algorithm>
+
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
@@ -80,16 +82,28 @@ void on_down(node_pointer self, const caf::down_msg& x) {
     }
 }
 
+/// Sorted by node; who keeps nothing is not there.
+void note_keeper(std::vector<std::pair<node_id, std::uint64_t>>& all, const node_id& id,
+                 std::uint64_t keeps) {
+  auto i = std::lower_bound(all.begin(), all.end(), id,
+                            [](const auto& x, const node_id& y) { return x.first < y; });
+  auto known = i != all.end() && i->first == id;
+  if (known && keeps == 0)
+    all.erase(i);
+  else if (known)
+    i->second = keeps;
+  else if (keeps != 0)
+    all.insert(i, {id, keeps});
+}
+
 void on_member(node_pointer self, const member_change& x) {
   auto& s = self->state;
   auto id = node_id::from_bytes(x.who.id());
   if (id != s.context->self.id)
     s.reports.keeper_is(id, x.state == member_alive || x.state == member_suspect,
                         start_number{x.who.start()}, now(self));
-  if (x.who.keeps() != 0 && (x.state == member_alive || x.state == member_suspect))
-    s.keepers[id] = x.who.keeps();
-  else
-    s.keepers.erase(id);
+  auto keeps = x.state == member_alive || x.state == member_suspect ? x.who.keeps() : 0;
+  note_keeper(s.keepers, id, keeps);
   // The first time soon: with the members goes the cluster's id, which a restart must find.
   if (id != s.context->self.id && !s.remember_members_at)
     s.remember_members_at = now(self) + (s.members_hash == 0 ? first_members_pause : members_pause);

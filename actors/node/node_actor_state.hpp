@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <caf/stateful_actor.hpp>
@@ -102,7 +103,7 @@ struct node_state {
   // `most_last_words`, beyond which keepers find out by asking.
   std::map<std::string, assessment> last_words;
   promise::renewals leases{keeper::lease_times{}.again};
-  std::map<node_id, std::uint64_t> keepers; // the living who keep groups: bit g
+  std::vector<std::pair<node_id, std::uint64_t>> keepers; // the living who keep groups: bit g
   drivers::features features;
   int supervisor_pid = 0; // 0: there is none now
   roster_known roster;

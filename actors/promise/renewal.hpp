@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "actors/consensus/lean_queue.hpp"
 #include "messages/ids.hpp"
 #include "messages/time.hpp"
 
@@ -80,7 +80,7 @@ private:
   std::uint64_t next_sequence_ = 1;
   std::map<std::string, lease> leases_;
   std::map<std::uint32_t, seat> seats_; // by group
-  std::deque<sent> sent_;               // oldest first; those whose lease has run out go
+  consensus::lean_queue<sent> sent_;    // oldest first; those whose lease has run out go
 };
 
 } // namespace legion::promise

@@ -39,8 +39,8 @@ TEST_SUITE("group/zone_table") {
     for (char x : {'m', 'a', 'z'})
       CHECK(zone.put(seven, said(x, std::string(1, x)), member_alive, at(1)).matters);
     REQUIRE(zone.rows().size() == 3);
-    CHECK(zone.rows()[0].seen.id == id('a'));
-    CHECK(zone.rows()[2].seen.id == id('z'));
+    CHECK(zone.rows()[0].id() == id('a'));
+    CHECK(zone.rows()[2].id() == id('z'));
     REQUIRE(zone.find(id('m')));
     CHECK(zone.find(id('m'))->who.name() == "m");
     CHECK(!zone.find(id('b')));
@@ -88,12 +88,12 @@ TEST_SUITE("group/zone_table") {
     zone_table zone;
     zone.put(seven, said('a', "one"), member_alive, at(1));
     zone.put(seven, said('a', "uno", 2), member_alive, at(2));
-    CHECK(zone.find(id('a'))->seen.since == at(1));
+    CHECK(zone.find(id('a'))->since == at(1));
     zone.put(seven, said('a', "uno", 2), member_dead, at(3));
-    CHECK(zone.find(id('a'))->seen.since == at(3));
+    CHECK(zone.find(id('a'))->since == at(3));
     zone.put(seven, said('a', "uno", 3, 0, 'k'), member_dead, at(4));
-    CHECK(zone.find(id('a'))->seen.since == at(4));
-    CHECK(zone.find(id('a'))->seen.journal
+    CHECK(zone.find(id('a'))->since == at(4));
+    CHECK(zone.find(id('a'))->seen().journal
           == consensus::journal_id::from_bytes(std::string(16, 'k')));
   }
 
