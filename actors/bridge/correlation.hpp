@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -36,6 +35,8 @@ public:
   std::uint64_t open(const node_id& peer, Asker who, time_point now, milliseconds within) {
     if (open_ == 0)
       reached_ = tick_of(now);
+    if (wheel_.empty())
+      wheel_.resize(buckets);
     auto place = take_place();
     auto& x = places_[place];
     x.peer = peer;
@@ -69,6 +70,8 @@ public:
       }
     }
     reached_ = std::max(reached_, until);
+    if (open_ == 0)
+      std::vector<list>{}.swap(wheel_);
     return result;
   }
 
@@ -147,7 +150,7 @@ private:
 
   std::vector<place_of_request> places_;
   std::vector<std::uint32_t> free_;
-  std::array<list, buckets> wheel_;
+  std::vector<list> wheel_;  // empty while nothing is open, for a node at rest
   std::int64_t reached_ = 0; // the tick up to which all have expired
   std::size_t open_ = 0;
 };

@@ -24,7 +24,9 @@ void exchange::publish(std::string path, caf::strong_actor_ptr who) {
     auto& at = published_[path];
     replaced = std::exchange(at, who);
   }
-  if (replaced && replaced != who)
+  if (replaced == who)
+    return; // its end is watched already
+  if (replaced)
     tell_end(path, replaced->id());
   actor->attach_functor([self = weak_from_this(), path, id](const caf::error&) {
     if (auto here = self.lock())

@@ -70,13 +70,14 @@ bool outbox::add(const envelope_view& x, std::string_view cluster, start_number 
   auto size = size_bound(x);
   if (bytes_ != 0 && bytes_ + size > most.waiting_bytes)
     return false;
-  std::string header;
+  thread_local std::string header;
+  header.clear();
   append_header(header, cluster, value(start));
-  if (frames_.empty() || header != header_
+  if (frames_.empty() || !frames_.back().bytes.starts_with(header)
       || frames_.back().bytes.size() + size > most.frame_bytes) {
-    frames_.emplace_back();
-    frames_.back().bytes = header;
-    header_ = std::move(header);
+    auto& frame = frames_.emplace_back();
+    frame.bytes.reserve(header.size() + size);
+    frame.bytes += header;
   }
   auto& frame = frames_.back();
   auto before = frame.bytes.size();

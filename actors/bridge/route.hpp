@@ -94,7 +94,6 @@ public:
 
 private:
   std::vector<packed> frames_;
-  std::string header_; // of the frame that is open
   std::size_t bytes_ = 0;
 };
 

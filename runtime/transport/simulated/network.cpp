@@ -89,6 +89,20 @@ network::link& network::link_of(number from, number to) {
   return *i;
 }
 
+network::under_way* network::find_sent(number from, number to) {
+  auto& sent = stations_[from].sent;
+  auto i = std::find_if(sent.begin(), sent.end(), [&](const auto& x) { return x.peer == to; });
+  return i == sent.end() ? nullptr : &*i;
+}
+
+void network::drop_sent(number from, number to) {
+  auto& sent = stations_[from].sent;
+  if (auto* x = find_sent(from, to)) {
+    std::swap(*x, sent.back());
+    sent.pop_back();
+  }
+}
+
 bool network::passes(number from, number to) const {
   auto& a = stations_[from];
   return a.side == stations_[to].side
@@ -119,7 +133,8 @@ sent network::send(number from, const node_id& to, std::string frame) {
   auto* x = find_link(from, peer);
   if (!x || !(x->known || x->connected))
     return sent::unreachable;
-  if (x->sent && x->sent->bytes + frame.size() > max_queued_bytes)
+  if (auto* waiting = find_sent(from, peer);
+      waiting && waiting->bytes + frame.size() > max_queued_bytes)
     return sent::overloaded;
   ++counts_.frames;
   counts_.bytes += frame.size();
@@ -149,22 +164,25 @@ void network::carry(number from, number to, std::string frame) {
     refuse(from, to);
     return;
   }
-  auto& x = connect(from, to);
+  connect(from, to);
   if (draw(conditions_.loss)) {
     ++counts_.lost;
     return;
   }
-  if (!x.sent)
-    x.sent = std::make_unique<under_way>();
-  x.sent->bytes += frame.size();
-  x.sent->frames.push_back(std::move(frame));
+  auto* x = find_sent(from, to);
+  if (!x) {
+    x = &stations_[from].sent.emplace_back();
+    x->peer = to;
+  }
+  x->bytes += frame.size();
+  x->frames.push_back(std::move(frame));
   later(draw_delay(), [this, from, to] { arrive(from, to); });
 }
 
-network::link& network::connect(number from, number to) {
+void network::connect(number from, number to) {
   auto& x = link_of(from, to);
   if (x.connected && x.told)
-    return x;
+    return;
   link_of(to, from).connected = true;
   bool fresh = !x.connected;
   x.connected = true;
@@ -177,7 +195,6 @@ network::link& network::connect(number from, number to) {
       x->told = true;
       listener->peer_up(stations_[to].id);
     });
-  return x;
 }
 
 void network::refuse(number from, number to) {
@@ -195,14 +212,14 @@ void network::refuse(number from, number to) {
 // Each frame has one arrival under way, and an arrival takes the oldest frame: that keeps the order
 // of a pair whatever the delays are.
 void network::arrive(number from, number to) {
-  auto* x = find_link(from, to);
-  if (!x || !x->sent)
+  auto* x = find_sent(from, to);
+  if (!x)
     return;
-  auto frame = std::move(x->sent->frames.front());
-  x->sent->frames.pop_front();
-  x->sent->bytes -= frame.size();
-  if (x->sent->frames.empty())
-    x->sent = nullptr;
+  auto frame = std::move(x->frames.front());
+  x->frames.pop_front();
+  x->bytes -= frame.size();
+  if (x->frames.empty())
+    drop_sent(from, to);
   auto life = stations_[to].life;
   if (draw(conditions_.reordering)) {
     ++counts_.reordered;
@@ -214,10 +231,10 @@ void network::arrive(number from, number to) {
     ++counts_.doubled;
     later(draw_delay() * 4, [=, this] { deliver(from, to, life, frame); });
   }
-  deliver(from, to, life, frame);
+  deliver(from, to, life, std::move(frame));
 }
 
-void network::deliver(number from, number to, std::uint32_t life, const std::string& frame) {
+void network::deliver(number from, number to, std::uint32_t life, std::string frame) {
   auto& x = stations_[to];
   if (!x.listener || x.life != life || !passes(from, to)) {
     ++counts_.lost;
@@ -234,7 +251,7 @@ void network::deliver(number from, number to, std::uint32_t life, const std::str
     back.told = true;
     x.listener->peer_up(stations_[from].id);
   }
-  x.listener->frame_arrived(stations_[from].id, frame);
+  x.listener->frame_arrived(stations_[from].id, std::move(frame));
 }
 
 void network::tell_down(number who, number peer, down how, const std::string& why) {
@@ -254,9 +271,9 @@ void network::close(number a, number b, const std::string& why) {
     if (!x)
       continue;
     bool was = x->connected;
-    if (x->sent)
-      counts_.lost += x->sent->frames.size();
-    x->sent = nullptr;
+    if (auto* sent = find_sent(from, to))
+      counts_.lost += sent->frames.size();
+    drop_sent(from, to);
     x->connected = false;
     x->told = false;
     auto& links = stations_[from].links;
@@ -344,7 +361,7 @@ void network::close_silent() {
       if (x.connected
           && (stations_[a].paused || stations_[x.peer].paused || !passes(a, x.peer)
               || !passes(x.peer, a)))
-        silent.emplace_back(a, x.peer);
+        silent.emplace_back(a, number{x.peer});
   for (auto [a, b] : silent)
     close(a, b, "no heartbeat");
 }

@@ -85,20 +85,20 @@ private:
 
   using number = std::uint32_t; // of a node, in the order of first mention
 
-  /// Sent, not arrived; each frame has an arrival under way.
+  /// Sent to a peer, not arrived; each frame has an arrival under way.
   struct under_way {
-    std::list<std::string> frames;
+    number peer = 0;
+    std::list<std::string> frames; // never empty
     std::size_t bytes = 0;
   };
 
   /// One node's side of a connection; small, for a zone of 125 nodes has 15,500 of them.
   struct link {
-    number peer = 0;
-    bool known = false; // introduced
-    bool connected = false;
-    bool told = false;               // peer_up was said
-    bool refusing = false;           // a refusal is on its way
-    std::unique_ptr<under_way> sent; // while there is anything
+    number peer : 28 = 0;
+    bool known : 1 = false; // introduced
+    bool connected : 1 = false;
+    bool told : 1 = false;     // peer_up was said
+    bool refusing : 1 = false; // a refusal is on its way
   };
 
   struct station {
@@ -108,6 +108,7 @@ private:
     std::uint32_t side = 0;
     bool paused = false;
     std::vector<link> links;                    // sorted by peer
+    std::vector<under_way> sent;                // to few peers at a time
     std::vector<number> cut_towards;            // sorted
     std::vector<std::function<void()>> waiting; // while paused
   };
@@ -115,6 +116,8 @@ private:
   number number_of(const node_id& who);
   link& link_of(number from, number to);
   link* find_link(number from, number to);
+  under_way* find_sent(number from, number to);
+  void drop_sent(number from, number to);
   bool passes(number from, number to) const;
   std::chrono::microseconds draw_delay();
   bool draw(double fraction);
@@ -122,8 +125,8 @@ private:
   sent send(number from, const node_id& to, std::string frame);
   void carry(number from, number to, std::string frame);
   void arrive(number from, number to);
-  void deliver(number from, number to, std::uint32_t life, const std::string& frame);
-  link& connect(number from, number to);
+  void deliver(number from, number to, std::uint32_t life, std::string frame);
+  void connect(number from, number to);
   void refuse(number from, number to);
   void close(number a, number b, const std::string& why);
   void tell_down(number who, number peer, down how, const std::string& why);
