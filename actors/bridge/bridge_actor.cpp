@@ -72,7 +72,8 @@ bridge_actor_handle::behavior_type bridge_actor(bridge_pointer self,
 result<spawned_bridge> spawn(caf::actor_system& system, const node_context& context,
                              std::shared_ptr<legion::census> census, const limits& most) {
   // A stranger's string that is not UTF-8 would be printed to stderr, line for line.
-  google::protobuf::SetLogHandler(nullptr);
+  static const auto silent = (google::protobuf::SetLogHandler(nullptr), true);
+  (void)silent; // once: zones of a simulation start nodes in several threads
   auto shared = std::make_shared<exchange>(system, context.self, context.cluster, most);
   auto enrolled = std::make_shared<node_context>();
   enrolled->census = std::move(census);

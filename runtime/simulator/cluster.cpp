@@ -1,6 +1,9 @@
 #include "runtime/simulator/cluster.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <iterator>
+#include <thread>
 #include <utility>
 
 #include <caf/event_based_actor.hpp>
@@ -26,6 +29,10 @@ constexpr wall_ms first_wall_ms = 1735689600000;
 
 /// Of one zone while others wait: long enough to be worth the cache that it takes.
 constexpr microseconds longest_turn = seconds{1};
+
+/// Whose zone's world runs in this thread.
+constexpr std::uint32_t no_zone = ~std::uint32_t{0};
+thread_local std::uint32_t running_zone = no_zone;
 
 /// Hands what actors log to the event log; virtual time replaces the real one.
 class log_sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -62,8 +69,16 @@ node_id id_of(const std::string& public_key) {
 
 } // namespace
 
+event_log& cluster::log_of(world& x) {
+  if (zones() == 1)
+    return log_;
+  x.log.gather_for(log_);
+  return x.log;
+}
+
 cluster::world::world(std::uint64_t system_seed, std::uint64_t network_seed)
-    : system(system_seed), network(network_seed, system.time().as_run_later()),
+    : system(system_seed), random(system_seed ^ network_seed),
+      network(network_seed, system.time().as_run_later()),
       records(std::make_shared<membership::record_pool>()),
       rows(std::make_shared<charter::row_pool>()), shelf(std::make_shared<record_shelf>()) {}
 
@@ -86,23 +101,25 @@ void cluster::watch_network(world& x) {
     auto a = index_of(from), b = index_of(to);
     return !a || !b || watcher_.sent(*a, *b, frame);
   });
-  x.network.set_tap([this](const node_id& from, const node_id& to, const std::string& frame) {
-    log_.digest(now(), frame);
-    if (!options_.log_frames && !watcher_.delivered)
-      return;
-    auto a = index_of(from), b = index_of(to);
-    if (!a || !b)
-      return;
-    if (options_.log_frames)
-      note(*b, "frame from=" + nodes_[*a].self.name + " bytes=" + std::to_string(frame.size()));
-    if (watcher_.delivered)
-      watcher_.delivered(*a, *b, frame);
-  });
+  x.network.set_tap(
+      [this, home = &x](const node_id& from, const node_id& to, const std::string& frame) {
+        log_of(*home).digest(now(), frame);
+        if (!options_.log_frames && !watcher_.delivered)
+          return;
+        auto a = index_of(from), b = index_of(to);
+        if (!a || !b)
+          return;
+        if (options_.log_frames)
+          note(*b, "frame from=" + nodes_[*a].self.name + " bytes=" + std::to_string(frame.size()));
+        if (watcher_.delivered)
+          watcher_.delivered(*a, *b, frame);
+      });
 }
 
 cluster::~cluster() {
   for (std::uint32_t i = 0; i < size(); ++i)
     crash(i);
+  gather_logs();
   spdlog::set_default_logger(logger_before_);
 }
 
@@ -118,17 +135,22 @@ void cluster::take_logger() {
 }
 
 void cluster::on_actor_log(int level, std::string_view text) {
-  auto who = worlds_[present_]->system.running();
+  auto& where = running_zone < worlds_.size() ? *worlds_[running_zone] : *worlds_[0];
+  auto who = where.system.running();
   auto name = who == virtual_system::nobody ? std::string{} : nodes_[who - 1].self.name;
   constexpr const char* names[] = {"trace ", "debug ", "info ", "warn ", "error ", "critical ", ""};
   auto line = names[level] + std::string(text);
-  log_.add(now(), name, line);
+  log_of(where).add(now(), name, line);
   if (level >= spdlog::level::err)
-    errors_.push_back(time_text(now()) + " " + name + " " + line);
+    (zones() == 1 ? errors_ : where.errors).push_back(time_text(now()) + " " + name + " " + line);
 }
 
 void cluster::note(std::uint32_t index, const std::string& event) {
-  log_.add(now(), nodes_[index].self.name, event);
+  log_of(world_of(index)).add(now(), nodes_[index].self.name, event);
+}
+
+microseconds cluster::now() const {
+  return worlds_[running_zone < worlds_.size() ? running_zone : 0]->system.now();
 }
 
 wall_ms cluster::wall_clock() const {
@@ -212,8 +234,9 @@ std::vector<transport::peer> cluster::contacts_of(std::uint32_t index) {
       add(first);
     return result;
   }
+  auto& random = zones() == 1 ? random_ : world_of(index).random;
   for (int i = 0; i < 3; ++i)
-    add(first + static_cast<std::uint32_t>(random_() % count));
+    add(first + static_cast<std::uint32_t>(random() % count));
   add(first);
   add(first + (index - first + 1) % count);
   return result;
@@ -238,7 +261,7 @@ void cluster::start(std::uint32_t index) {
   node_context context;
   context.self = x.self;
   context.offers = x.offers;
-  context.seed = random_();
+  context.seed = zones() == 1 ? random_() : home.random();
   context.wall_clock = [this] { return wall_clock(); };
   context.boot_clock = [this, index] { return boot_clock(index); };
   context.records = home.records;
@@ -327,13 +350,38 @@ void cluster::run_for(microseconds time) {
   } while (now() < end);
 }
 
-/// What they log comes out in the order of time, not of zones.
+/// Each is the same whoever runs it, and when: they have nothing in common.
 void cluster::run_worlds(microseconds until) {
-  log_.hold();
-  for (present_ = 0; present_ < zones(); ++present_)
-    worlds_[present_]->system.run_until(until);
-  present_ = 0;
-  log_.release();
+  std::atomic<std::uint32_t> next = 0;
+  auto work = [&] {
+    for (auto zone = next++; zone < zones(); zone = next++) {
+      running_zone = zone;
+      worlds_[zone]->system.run_until(until);
+    }
+    running_zone = no_zone;
+  };
+  auto watched =
+      watcher_.sent || watcher_.delivered || watcher_.durable || watcher_.down || watcher_.launched;
+  auto threads = watched ? 1 : std::min(zones(), std::max(1u, std::thread::hardware_concurrency()));
+  std::vector<std::jthread> others;
+  for (std::uint32_t i = 1; i < threads; ++i)
+    others.emplace_back(work);
+  work();
+  others.clear(); // joins them
+  gather_logs();
+}
+
+/// What they logged comes out in the order of time, not of zones.
+void cluster::gather_logs() {
+  if (zones() == 1)
+    return;
+  std::vector<event_log*> logs;
+  for (auto& x : worlds_) {
+    logs.push_back(&x->log);
+    std::move(x->errors.begin(), x->errors.end(), std::back_inserter(errors_));
+    x->errors.clear();
+  }
+  log_.take_in(logs);
 }
 
 bool cluster::run_until(const std::function<bool()>& what, microseconds most, microseconds step) {

@@ -66,14 +66,15 @@ struct virtual_node {
 
 /// Whole nodes in one process, under virtual time, with a simulated network, disks and machines.
 ///
-/// Zones cannot hear each other: each is a world of its own, with its own actors, network and time,
-/// and they run in turns of at most a second. So a zone is in the processor's cache while it runs,
-/// and a node costs the same with one zone and with eighty.
+/// Zones cannot hear each other: each is a world of its own, with its own actors, network and time.
+/// They run in turns of at most a second, on as many threads as there are cores. So a zone is in the
+/// processor's cache while it runs, and a node costs the same with one zone and with eighty.
 ///
 /// Shape:     same options, same calls: same event log. Nodes are named by their index from 0;
 ///            their names count from 1. Between two calls all zones are at the same time.
 /// Errors:    `start` reports what `start_node` reports.
-/// Threading: one thread, and one cluster at a time: it takes spdlog's default logger for itself.
+/// Threading: one thread, and its own for zones; watchers of several zones are called from one at a
+///            time. One cluster at a time: it takes spdlog's default logger for itself.
 class cluster {
 public:
   explicit cluster(cluster_options options);
@@ -89,7 +90,7 @@ public:
   transport::simulated::network& network(std::uint32_t zone = 0) { return worlds_[zone]->network; }
   event_log& log() { return log_; }
   /// While it runs: of the zone that does.
-  std::chrono::microseconds now() const { return worlds_[present_]->system.now(); }
+  std::chrono::microseconds now() const;
   wall_ms wall_clock() const;
   /// Milliseconds of a machine's own boot-time clock.
   std::int64_t boot_clock(std::uint32_t index) const;
@@ -128,6 +129,9 @@ private:
     world(std::uint64_t system_seed, std::uint64_t network_seed);
 
     virtual_system system;
+    std::mt19937_64 random;
+    event_log log; // while there are several
+    std::vector<std::string> errors;
     transport::simulated::network network;
     std::shared_ptr<membership::record_pool> records;
     std::shared_ptr<charter::row_pool> rows;
@@ -137,7 +141,9 @@ private:
   void make_node(std::uint32_t index);
   void watch_network(world& x);
   world& world_of(std::uint32_t index) { return *worlds_[nodes_[index].zone]; }
+  event_log& log_of(world& x);
   void run_worlds(std::chrono::microseconds until);
+  void gather_logs();
   void partition(const std::vector<std::vector<std::uint32_t>>& sides);
   void note(std::uint32_t index, const std::string& event);
   void take_logger();
@@ -156,7 +162,6 @@ private:
   watch_cluster watcher_;
   event_log log_;
   std::vector<std::unique_ptr<world>> worlds_; // by zone
-  std::uint32_t present_ = 0;                  // the one that runs, or ran last
   timeline agenda_;                            // what is to happen to several zones
   std::string clusters_;                       // 16 bytes a zone
   std::deque<virtual_node> nodes_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace legion::simulator {
@@ -41,19 +42,28 @@ void event_log::add(std::chrono::microseconds time, std::string_view node, std::
   line += event;
   mix(line);
   ++lines_;
-  if (write_ && holding_)
-    held_.push_back({time, std::move(line)});
+  if (gathers_)
+    gathered_.push_back({time, std::move(line)});
   else if (write_)
     write_(line);
 }
 
-void event_log::release() {
-  holding_ = false;
-  std::stable_sort(held_.begin(), held_.end(),
+void event_log::take_in(const std::vector<event_log*>& parts) {
+  std::vector<line> all;
+  for (auto* part : parts) {
+    std::uint64_t news[] = {part->digest_, std::exchange(part->lines_, 0)};
+    lines_ += news[1];
+    char bytes[sizeof(news)];
+    std::memcpy(bytes, news, sizeof(news));
+    mix({bytes, sizeof(bytes)});
+    std::move(part->gathered_.begin(), part->gathered_.end(), std::back_inserter(all));
+    part->gathered_.clear();
+  }
+  std::stable_sort(all.begin(), all.end(),
                    [](const auto& a, const auto& b) { return a.time < b.time; });
-  for (const auto& x : held_)
-    write_(x.text);
-  held_.clear();
+  if (write_)
+    for (const auto& x : all)
+      write_(x.text);
 }
 
 void event_log::digest(std::chrono::microseconds time, std::string_view what) {

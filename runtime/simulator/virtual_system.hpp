@@ -22,7 +22,7 @@ namespace legion::simulator {
 ///
 /// Shape:     the same seed and the same actors give the same order. Actors that a node's actors
 ///            spawn belong to that node, so that all of a node can be paused or killed at once.
-/// Threading: one thread; it must be used by the thread that made it.
+/// Threading: one thread at a time.
 class virtual_system {
 public:
   /// A node's number; actors of the simulation itself belong to nobody.

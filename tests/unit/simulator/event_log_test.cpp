@@ -9,25 +9,33 @@ using namespace legion::simulator;
 using std::chrono::seconds;
 
 TEST_SUITE("simulator/event_log") {
-  TEST_CASE("what is held comes in the order of its times, and counts as it came") {
+  TEST_CASE("what parts gather comes in the order of its times, and counts whether it is written "
+            "or not") {
     std::vector<std::string> lines;
-    event_log x, unheld;
-    x.write_to([&](std::string_view line) { lines.emplace_back(line.substr(line.find('-'))); });
-    x.hold();
-    for (auto* log : {&x, &unheld}) {
-      log->add(seconds{2}, "", "second");
-      log->add(seconds{1}, "", "first");
-      log->add(seconds{2}, "", "third");
-    }
-    CHECK(lines.empty());
-    CHECK(x.digest() == unheld.digest());
-    CHECK(x.lines() == 3);
-    x.release();
-    CHECK(lines == std::vector<std::string>{"- first", "- second", "- third"});
-    x.add(seconds{3}, "", "at once");
+    auto run = [&](bool writes) {
+      event_log whole, a, b;
+      if (writes)
+        whole.write_to([&](std::string_view x) { lines.emplace_back(x.substr(x.find('-'))); });
+      for (auto* part : {&a, &b})
+        part->gather_for(whole);
+      a.add(seconds{1}, "", "first");
+      a.add(seconds{3}, "", "third");
+      b.add(seconds{2}, "", "second");
+      b.add(seconds{3}, "", "fourth");
+      whole.take_in({&a, &b});
+      b.digest(seconds{4}, "a frame");
+      whole.take_in({&a, &b});
+      CHECK(whole.lines() == 4);
+      return whole.digest();
+    };
+    auto digest = run(true);
+    CHECK(lines == std::vector<std::string>{"- first", "- second", "- third", "- fourth"});
+    CHECK(run(false) == digest);
     CHECK(lines.size() == 4);
-    x.hold();
-    x.release();
-    CHECK(lines.size() == 4);
+    event_log whole, other;
+    other.digest(seconds{4}, "another frame");
+    whole.take_in({&other});
+    CHECK(whole.digest() != event_log{}.digest());
+    CHECK(whole.digest() != digest);
   }
 }
