@@ -72,6 +72,9 @@ struct node_context {
   wall_ms first_started_ms = 0;        // with this data folder; 0: now
   int pid = 0;                         // of this process, for people; 0 where there is none
   broken_rule broken{};                // only the proof sets this
+  /// This journal is older than what was said from it: the process has to begin another, in which
+  /// the node is another member of its groups. From any thread, any number of times; may be empty.
+  std::function<void(const std::string& why)> begin_new_journal;
 
   transport::factory make_transport;
   store::factory make_store;

@@ -152,7 +152,7 @@ charter_view view(charter_pointer self) {
     x.set_heard(x.leads());
     for (const auto& y : status.followers)
       if (y.who == who)
-        x.set_heard(y.heard);
+        x.set_heard(y.heard && !down(s, who.node));
   }
   return result;
 }

@@ -137,7 +137,7 @@ void core::on(const stranger&, const message& m, time_point) {
 
 /// A quorum may count on what was forgotten here: no more promises.
 void core::on(const fence& x, const message& m, time_point now) {
-  if (!follow(m.from, now) || log_.last() >= x.acknowledged)
+  if (!follow(m.from, now) || log_.last() >= x.acknowledged || !may_vote_)
     return;
   may_vote_ = false;
   out_.made().fenced = true;

@@ -282,7 +282,8 @@ core::status core::describe(time_point now) const {
   x.applied = applied_;
   x.ready = role_ == role::leader && ready_;
   for (const auto& p : progress_)
-    x.followers.push_back({p.who, p.match, !x.members.votes(p.who), p.caught_up, seems_up(p, now)});
+    x.followers.push_back(
+        {p.who, p.match, !x.members.votes(p.who), p.caught_up, seems_up(p, now) && !p.fallen});
   return x;
 }
 

@@ -77,7 +77,7 @@ public:
     log_index match = 0; // on its disk, as far as known
     bool learner = false;
     bool caught_up = false;
-    bool heard = false; // within the election timeout
+    bool heard = false; // within the election timeout, and keeps what it promised
   };
 
   struct status {

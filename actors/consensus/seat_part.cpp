@@ -262,6 +262,8 @@ void seat::do_work(work& w) {
     pending x;
     records_->add_fence(x.batch);
     enqueue(std::move(x));
+    if (const auto& begin = setting_.context->begin_new_journal)
+      begin(setting_.name + ": " + (w.alarms.empty() ? "its log is not whole" : w.alarms.front()));
   }
   if (w.write) {
     pending x;

@@ -140,7 +140,7 @@ effects backing_up::again(reading& x, std::string why, const surroundings& at) {
 effects backing_up::fail() {
   std::map<std::string, std::vector<std::uint32_t>> by_reason;
   for (const auto& [group, why] : failed_)
-    by_reason[why].push_back(group);
+    by_reason[without_number(group, why)].push_back(group);
   std::string text;
   for (const auto& [why, groups] : by_reason)
     text += (text.empty() ? "" : "; ")

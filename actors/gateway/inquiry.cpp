@@ -87,6 +87,23 @@ say still_at_it() {
   return {{}, true};
 }
 
+std::string without_number(std::uint32_t group, const std::string& why) {
+  std::string result;
+  auto named = "group " + std::to_string(group) + " ";
+  for (std::size_t from = 0; from < why.size();) { // one of another's words in its own, too
+    auto at = why.find(named, from);
+    result += why.substr(from, at - from);
+    if (at == why.npos)
+      break;
+    from = at + named.size();
+    if (why.compare(from, 4, "has ") == 0)
+      from += 4;
+    else
+      result += "it ";
+  }
+  return result;
+}
+
 refusal make_refusal(refusal_code code, std::string detail) {
   refusal x;
   x.set_code(code);

@@ -84,6 +84,10 @@ void append(effects& to, effects more);
 /// The same for the same part of the same request, so that a repeated one is recognised.
 std::string part_id(std::string request_id, std::size_t part);
 
+/// For messages: "group 7 has no leader" is "no leader", "group 7 is not kept" is "it is not kept", so
+/// that groups with the same trouble are told of once.
+std::string without_number(std::uint32_t group, const std::string& why);
+
 /// For messages: `deployment default/web`.
 std::string shown(const resource_name& x);
 resource_name name_of(const resource& x);

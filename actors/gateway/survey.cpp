@@ -9,12 +9,6 @@ namespace legion::gateway {
 
 namespace {
 
-/// So that groups with the same trouble are told of once: "group 7 has no leader" is "no leader".
-std::string without_number(group_id group, const std::string& why) {
-  auto named = "group " + std::to_string(value(group)) + " has ";
-  return why.starts_with(named) ? why.substr(named.size()) : why;
-}
-
 constexpr milliseconds node_timeout{2'000};
 
 auto key(const resource_name& x) {
@@ -205,7 +199,7 @@ void survey::finish(const surroundings& at) {
   rebuild(at);
   std::map<std::string, std::size_t> silent; // groups, by what is wrong with them
   for (const auto& [group, why] : why_silent_)
-    ++silent[without_number(group, why)];
+    ++silent[without_number(value(group), why)];
   for (const auto& [why, groups] : silent)
     notes.push_back(std::to_string(groups) + (groups == 1 ? " keeper group" : " keeper groups")
                     + " did not answer: " + why

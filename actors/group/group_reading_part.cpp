@@ -2,7 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/bridge/directory.hpp"
 #include "actors/group/admission.hpp"
+#include "actors/group/forgotten.hpp"
 #include "actors/group/group_state_part.hpp"
 
 namespace legion {
@@ -26,6 +28,12 @@ bool shown(const resource_view& x) {
   });
 }
 
+/// As far as membership knows: a new leader counts everybody as just heard.
+bool is_down(const group_shell& s, const node_id& who) {
+  const auto* row = s.zone.find(who);
+  return row && (row->state == member_dead || row->state == member_left);
+}
+
 /// Who decides about the resource, as its leader sees them.
 template <class View>
 void list_members_of(group_pointer self, View& view) {
@@ -40,7 +48,7 @@ void list_members_of(group_pointer self, View& view) {
     x.set_heard(x.leads());
     for (const auto& y : status.followers)
       if (y.who == who)
-        x.set_heard(y.heard);
+        x.set_heard(y.heard && !is_down(s, who.node));
   }
 }
 
@@ -186,6 +194,23 @@ void explain(group_pointer self, const group_author& x) {
               [all, add](caf::error&) { add(*all, std::nullopt); });
 }
 
+/// Not asked again if it fails: who holds them reports again.
+static void end_forgotten(group_pointer self, const node_id& node, std::vector<slot> slots) {
+  if (slots.empty())
+    return;
+  auto& s = self->state;
+  release end;
+  end.set_keeper(s.context->self.id.bytes());
+  end.set_group(value(s.group));
+  end.set_term(s.core()->term());
+  for (auto& x : slots)
+    *end.add_slots() = std::move(x);
+  spdlog::warn("group ends_forgotten group={} node={} promises={}: released before, and held again",
+               value(s.group), name_of(s, node), end.slots_size());
+  self->request(s.context->directory->at<node_handle>(node, "node"), view_time, std::move(end))
+      .then([](const release_reply&) {}, [](const caf::error&) {});
+}
+
 caf::result<report_reply> on_report(group_pointer self, const report& x) {
   auto& state = self->state;
   report_reply answer;
@@ -198,6 +223,7 @@ caf::result<report_reply> on_report(group_pointer self, const report& x) {
     return answer;
   }
   auto from = node_id::from_bytes(x.node());
+  end_forgotten(self, from, group::forgotten(*state.rules, x));
   std::map<group::resource_key, report> parts; // for each resource that the node holds a slot of
   for (const auto& [key, resource] : state.rules->resources()) {
     auto holds = std::any_of(resource.slots.begin(), resource.slots.end(),

@@ -101,6 +101,9 @@ void perform(membership_pointer self, membership::ask_join& x) {
             else
               self->state.join_trouble = endpoint + " refuses: " + answer.refused();
             self->state.join_refused = !answer.has_accepted() && !answer.later();
+            const auto& begin = self->state.context->begin_new_journal;
+            if (answer.outdated() && begin)
+              begin(endpoint + " says: " + answer.refused());
             perform_all(self, self->state.rules->on_join_reply(i, answer, now(self)));
           },
           [self, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {

@@ -117,6 +117,7 @@ private:
   void make_room();
 
   // swim_joining.cpp
+  bool is_outdated(const member& who) const;
   void try_join(time_point now);
   join_reply refusal(const join_request& x, const std::string& why);
   std::string objection(const join_request& x, time_point now) const;

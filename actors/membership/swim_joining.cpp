@@ -109,12 +109,13 @@ std::string swim::objection(const join_request& x, time_point now) const {
   if (id == self_)
     return "you have the id of " + mine.name() + ": two nodes share one node.key";
   if (auto* e = table_.find(id)) {
-    if (start_number{who.start()} < e->start)
+    if (is_outdated(who))
       return "your start number is " + std::to_string(who.start()) + ", but the zone has seen "
              + std::to_string(value(e->start))
-             + ": your journal was lost or is old. Restore journal.db, or remove node.key too: "
-               "then "
-               "it begins as a new node";
+             + (start_number{who.start()} == e->start ? " from a later time" : "")
+             + (x.cluster().empty() ? ": your journal was lost or is old. Restore journal.db, or "
+                                      "remove node.key too: then it begins as a new node"
+                                    : ": your journal is an old copy");
     if (start_number{who.start()} == e->start && e->state == member_left)
       return "this life of the node has left the zone: start it again";
   }
@@ -128,11 +129,22 @@ std::string swim::objection(const join_request& x, time_point now) const {
   return {};
 }
 
+/// The zone has seen a later life of it, or the same one further on: a start number is used once, and
+/// what a node says of itself gets higher versions only.
+bool swim::is_outdated(const member& who) const {
+  auto* e = table_.find(node_id::from_bytes(who.id()));
+  if (!e)
+    return false;
+  auto start = start_number{who.start()};
+  return start < e->start || (start == e->start && who.version() < e->record->said.version());
+}
+
 join_reply swim::refusal(const join_request& x, const std::string& why) {
   out_.push_back(note{false, "join_refusal", x.who().name().substr(0, 64) + ": " + why});
   join_reply reply;
   reply.set_refused(why);
   reply.set_later(cluster_.empty());
+  reply.set_outdated(!cluster_.empty() && x.cluster() == cluster_ && is_outdated(x.who()));
   return reply;
 }
 

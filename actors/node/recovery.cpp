@@ -4,6 +4,7 @@
 
 #include "actors/group/group_keys.hpp"
 #include "messages/charter.pb.h"
+#include "messages/consensus.pb.h"
 
 namespace legion::node {
 
@@ -35,6 +36,16 @@ std::optional<damage_record> damage_in(const std::vector<record>& journal) {
     if (x.key() == damage_key && result.ParseFromString(x.value()))
       return result;
   return std::nullopt;
+}
+
+std::string outdated_in(const std::vector<record>& journal) {
+  constexpr std::string_view ending = "/promised";
+  for (const auto& x : journal) {
+    consensus_promised promised;
+    if (x.key().ends_with(ending) && promised.ParseFromString(x.value()) && promised.fenced())
+      return x.key().substr(0, x.key().size() - ending.size());
+  }
+  return {};
 }
 
 bool founds_charter(bool founds, const std::vector<record>& journal) {

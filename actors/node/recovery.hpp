@@ -26,6 +26,10 @@ inline constexpr const char* damage_key = "damage";
 /// That this journal took the place of a damaged one; nothing if it did not.
 std::optional<damage_record> damage_in(const std::vector<record>& journal);
 
+/// Whose member was told that its log is shorter than what it acknowledged ("group/7", "charter"):
+/// this journal is an old copy, or lost its end. Empty: nobody's.
+std::string outdated_in(const std::vector<record>& journal);
+
 /// What the journal that follows a damaged one begins with: all but the groups' records, which may
 /// lack what was acknowledged. Promises are marked. The start number is set to the time, in
 /// seconds, unless it is higher: the last ones may be lost, and no start may share a number.

@@ -83,6 +83,10 @@ std::string quorum_text(const google::protobuf::RepeatedPtrField<keeper_member>&
       votes += x.votes() ? 1 : 0;
       up += x.votes() && x.heard() ? 1 : 0;
     }
+  auto led = std::any_of(members.begin(), members.end(), [](const auto& x) { return x.leads(); });
+  if (!led)
+    return names + ": " + std::to_string(up) + " of " + std::to_string(votes)
+           + " are up, and none of them leads";
   if (votes == 1)
     return names + ": one node decides; with three in the zone it will be three";
   auto whole = up == votes      ? ", the quorum is whole"

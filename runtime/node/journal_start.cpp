@@ -30,6 +30,10 @@ private:
 
 result<store::opened> open_journal(const std::string& folder, wall_ms now) {
   auto journal = store::sqlite::open(folder);
+  if (auto whose = journal ? node::outdated_in(journal->records) : ""; !whose.empty())
+    journal = fault{errc::damaged, folder + "/journal.db: it holds less of " + whose
+                                       + " than was acknowledged from it: an old copy, or its end "
+                                         "is lost"};
   if (journal || journal.why().code != errc::damaged)
     return journal;
   damage_record what;

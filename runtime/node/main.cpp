@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include <unistd.h>
+
 #include "runtime/console/legionctl.hpp"
 #include "runtime/drivers/supervisor/supervisor.hpp"
 #include "runtime/node/configuration.hpp"
@@ -22,5 +24,12 @@ int main(int argc, char** argv) {
     std::fputs(said.text.c_str(), said.exit_code == 0 ? stdout : stderr);
     return said.exit_code;
   }
-  return said.run->drain ? node_process::drain_node(*said.run) : node_process::run_node(*said.run);
+  if (said.run->drain)
+    return node_process::drain_node(*said.run);
+  auto code = node_process::run_node(*said.run);
+  if (code != node_process::run_again)
+    return code;
+  ::execv("/proc/self/exe", argv);
+  std::perror("legion-node: cannot begin again");
+  return 1;
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <mutex>
 
 #include <malloc.h>
 #include <signal.h>
@@ -31,6 +32,7 @@
 #include "runtime/node/scheduler.hpp"
 #include "runtime/node/signals.hpp"
 #include "runtime/node/texts.hpp"
+#include "runtime/store/sqlite/salvage.hpp"
 #include "runtime/transport/zeromq/identify.hpp"
 #include "runtime/transport/zeromq/zeromq.hpp"
 
@@ -205,6 +207,38 @@ void serve(const configuration& settings, caf::actor_system& system, const clust
           });
 }
 
+/// Who is told that the journal is an old one, by any actor's thread.
+class outdated_journal {
+public:
+  void found(const std::string& why) {
+    {
+      std::lock_guard guard{mutex_};
+      if (!why_.empty())
+        return;
+      why_ = why;
+    }
+    spdlog::error("node journal_outdated why=\"{}\": it is set aside, and legion-node begins again "
+                  "with another; its workloads go on",
+                  why);
+    ::kill(::getpid(), SIGTERM); // as any stop, from here on
+  }
+  std::string why() {
+    std::lock_guard guard{mutex_};
+    return why_;
+  }
+
+private:
+  std::mutex mutex_;
+  std::string why_;
+};
+
+/// The next start sets the journal aside.
+int begin_again(const configuration& settings, const std::string& why) {
+  if (auto marked = store::sqlite::mark_outdated(settings.data, why); !marked)
+    return refuse(marked.why(), settings);
+  return run_again;
+}
+
 } // namespace
 
 int run_node(const configuration& settings) {
@@ -236,6 +270,8 @@ int run_node(const configuration& settings) {
   config.set("scheduler.max-throughput", std::size_t{64});
   config.add_message_types<caf::id_block::legion>();
   caf::actor_system system{config};
+  outdated_journal outdated;
+  context->begin_new_journal = [&outdated](const std::string& why) { outdated.found(why); };
   auto printed = *context;
   auto node = start_node(system, std::move(*context));
   if (!node)
@@ -253,6 +289,8 @@ int run_node(const configuration& settings) {
   spdlog::info("node stopping");
   stop_node(system, *node);
   system.await_all_actors_done();
+  if (auto why = outdated.why(); !why.empty() && !failed)
+    return begin_again(settings, why);
   return failed ? 1 : 0;
 }
 

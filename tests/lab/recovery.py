@@ -249,7 +249,47 @@ def a_damaged_journal_of_the_only_node_is_raised_from_its_promises(bin_folder):
         check(all(n in pods and pid_of(pods[n]) == p for n, p in mine.items()), f"{mine} did not go on: {pods.keys()}")
 
 
+def a_node_whose_data_folder_is_an_old_copy_is_admitted_anew(bin_folder):
+    """A snapshot of the machine, or a backup of its disk, that was put back: its journal promises less than was said from it."""
+    with Cluster(bin_folder, 3) as c:
+        first, second, old = c.nodes
+        copy = c.folder / "copy"
+        apply(first, "web", 3)
+        apply(first, "gone", 3)
+        wait_for("three nodes keep it", lambda: kept_by_three(first), 60)
+        ready(c, first, 3)
+        forgotten = next(pid_of(x) for x in ready(c, first, 3, "gone").values() if node_of(x) == "n3")
+        old.terminate()
+        shutil.copytree(old.data, copy, ignore=shutil.ignore_patterns("*.sock", "lock"))
+        old.start().await_up()
+        first.ctl("delete", "deployment", "gone")
+        wait_for("it has ended", lambda: not alive(forgotten), 30)
+        for i in range(60):  # in all groups, or nearly
+            first.ctl("apply", "-f", "-", text_input=manifest(f"later-{i}", 0))
+        old.kill()
+        os.kill(old.supervisor_pid(), signal.SIGKILL)
+        shutil.rmtree(old.data)
+        shutil.copytree(copy, old.data)
+        old.start()
+        wait_for("it is told", lambda: "JournalDamaged" in old.ctl("describe", "node", "n3", check=False).stdout, 40)
+        wait_for("three keep it again", lambda: kept_by_three(first), 60)
+        wait_for("three keep what is new", lambda: all(kept_by_three(first, f"later-{i}") for i in range(0, 60, 7)), 60)
+        wait_for("nothing is promised of what was deleted", lambda: "gone-" not in second.ctl("get", "promises").stdout, 40)
+        here = [x for x in c.ready_pods(first).values() if node_of(x) == "n3"]
+        wait_for("nothing of it runs", lambda: sum(line.startswith("busybox httpd") for _, line in processes_in(old.data)) == len(here), 20)
+        first.kill()  # of the two that are left both must know all
+        def listed():
+            text = second.ctl("get", "deployments", "-o", "json", check=False).stdout
+            names = {x["metadata"]["name"] for x in json.loads(text)["items"]} if text else set()
+            return {f"later-{i}" for i in range(60)} <= names and "web" in names
+        wait_for("all is there without the first", listed, 40)
+        check("gone" not in second.ctl("get", "deployments").stdout, "what was deleted is back")
+        apply(second, "after", 1)
+        ready(c, second, 1, "after")
+
+
 tests = [two_of_three_lose_their_disks_and_the_third_raises_the_groups,
          old_members_that_return_together_stop_and_change_nothing,
          a_zone_that_lost_all_its_nodes_is_restored_from_a_backup,
-         a_damaged_journal_of_the_only_node_is_raised_from_its_promises]
+         a_damaged_journal_of_the_only_node_is_raised_from_its_promises,
+         a_node_whose_data_folder_is_an_old_copy_is_admitted_anew]

@@ -147,9 +147,22 @@ std::string cgroups::describe() const {
   return missing.empty() ? result : result + "; not enforced: " + missing;
 }
 
+/// Another supervisor of the same folder's name may have removed them at its end.
+void cgroups::make_again(const base& x) {
+  auto parent = x.folder.substr(0, x.folder.rfind('/'));
+  for (const auto& folder : {parent, x.folder}) {
+    make_folder(folder);
+    if (x.version == 2)
+      for (const auto& name : x.controllers)
+        write_file(folder + "/cgroup.subtree_control", "+" + name);
+  }
+}
+
 result<void> cgroups::make(const std::string& name, const limits& x) const {
   for (auto& base : bases_) {
     auto group = base.folder + "/" + name;
+    if (access(base.folder.c_str(), F_OK) != 0)
+      make_again(base);
     if (!make_folder(group))
       return fault{errc::disk, "mkdir " + group + ": " + std::strerror(errno)};
     for (auto& controller : base.controllers)

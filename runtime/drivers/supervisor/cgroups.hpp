@@ -45,6 +45,7 @@ private:
   };
 
   void try_hierarchy(const hierarchy& x, const std::string& below);
+  static void make_again(const base& x);
   std::string describe() const;
 
   std::vector<base> bases_;

@@ -151,6 +151,25 @@ std::string damage_mark(const std::string& folder) {
   return folder + "/journal.damaged";
 }
 
+result<void> mark_outdated(const std::string& folder, const std::string& why) {
+  auto place = marked_place(folder);
+  if (!place)
+    return place.why();
+  auto mark = damage_mark(folder);
+  std::ofstream{mark} << fs::path{*place}.filename().string() << "\n" << why << "\n";
+  if (!sync(mark) || !sync(folder))
+    return failed(mark);
+  return {};
+}
+
+std::string marked_reason(const std::string& folder) {
+  std::string place, why;
+  std::ifstream mark{damage_mark(folder)};
+  std::getline(mark, place);
+  std::getline(mark, why);
+  return why;
+}
+
 result<opened> set_aside(const std::string& folder, const carry_over& what) {
   auto place = marked_place(folder);
   if (!place)

@@ -33,4 +33,10 @@ result<opened> set_aside(const std::string& folder, const carry_over& what);
 /// The mark's file.
 std::string damage_mark(const std::string& folder);
 
+/// Makes the mark, so that the next `open` calls the journal damaged, and says why: its bytes are
+/// sound, but they are not all that there was.
+result<void> mark_outdated(const std::string& folder, const std::string& why);
+/// What the mark says, or nothing.
+std::string marked_reason(const std::string& folder);
+
 } // namespace legion::store::sqlite

@@ -168,8 +168,12 @@ private:
 } // namespace
 
 result<opened> open(const std::string& folder) {
-  if (std::filesystem::exists(damage_mark(folder)))
-    return fault{errc::damaged, folder + "/journal.db: was found damaged and is not set aside yet"};
+  if (std::filesystem::exists(damage_mark(folder))) {
+    auto why = marked_reason(folder);
+    return fault{errc::damaged,
+                 folder + "/journal.db: "
+                     + (why.empty() ? "was found damaged and is not set aside yet" : why)};
+  }
   auto file = journal_file::open(folder);
   if (!file)
     return file.why();

@@ -278,6 +278,10 @@ TEST_SUITE("consensus/changing") {
     REQUIRE(group.rules(leader).propose("more"));
     group.pass(milliseconds{200});
     CHECK(group[shorter].fenced);
+    group.pass(milliseconds{3000}); // it is told again and again, and says so once
+    CHECK(group[shorter].alarms.size() == 1);
+    for (const auto& x : group.rules(leader).describe(group.now()).followers)
+      CHECK_FALSE(x.heard); // one is down, and the other's word counts for nothing
     REQUIRE(group[leader].readmissions.size() == 1);
     CHECK(group[leader].readmissions[0].was == member(shorter));
     CHECK(group[leader].readmissions[0].now == member(shorter));

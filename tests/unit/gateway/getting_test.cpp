@@ -151,7 +151,8 @@ TEST_SUITE("gateway/getting") {
     it.start();
     group_reply no_leader;
     no_leader.mutable_refused()->set_code(refusal_elsewhere);
-    no_leader.mutable_refused()->set_detail("group 7 has no leader");
+    no_leader.mutable_refused()->set_detail(
+        "group " + std::to_string(value(group::group_of(web_name))) + " has no leader");
     for (auto rounds = 0; !it.ended() && rounds < 40; ++rounds) {
       for (const auto& x : it.asked())
         if (std::holds_alternative<group_request>(x.what))
@@ -165,11 +166,23 @@ TEST_SUITE("gateway/getting") {
     const auto& web = it.last_said().resources(0);
     CHECK(web.keeper_dead());
     CHECK(web.keeper_name().empty());
+    REQUIRE(it.last_said().notes_size() >= 2);
+    CHECK(it.last_said().notes(1).rfind("1 keeper group did not answer: no leader; their", 0) == 0);
     REQUIRE(web.members_size() == 3);
     std::string shown;
     for (const auto& x : web.members())
       shown += x.name() + (x.heard() ? " up " : " down ") + (x.leads() ? "leads " : "");
     CHECK(shown == "legion-1 up legion-2 down legion-3 down ");
+  }
+
+  TEST_CASE("groups with the same trouble have the same words for it") {
+    CHECK(without_number(7, "group 7 has no leader: wait") == "no leader: wait");
+    CHECK(without_number(7, "group 7 is not kept by n1 any more")
+          == "it is not kept by n1 any more");
+    CHECK(without_number(7, "its keeper is n1: group 7 has no leader")
+          == "its keeper is n1: no leader");
+    CHECK(without_number(7, "group 77 has no leader") == "group 77 has no leader");
+    CHECK(without_number(7, "").empty());
   }
 
   TEST_CASE("who is in a group: as the charter has it, though a wiped node says otherwise") {

@@ -86,6 +86,42 @@ TEST_SUITE("membership/swim_join") {
       CHECK(ask(a, x).has_accepted() == false);
     }
     CHECK_FALSE(a.reply.later());
+    CHECK_FALSE(a.reply.outdated());
+  }
+
+  TEST_CASE("a member whose journal is an old copy: of an earlier life, or of the last one before "
+            "its end") {
+    one_node a;
+    auto last = request('B', 5);
+    last.mutable_who()->set_version(7);
+    last.set_cluster(a.rules.cluster());
+    REQUIRE(ask(a, last).has_accepted());
+    struct row {
+      std::uint64_t start, version;
+      bool outdated;
+      const char* why;
+    };
+    for (auto x :
+         {row{4, 9, true,
+              "your start number is 4, but the zone has seen 5: your journal is an old copy"},
+          row{5, 6, true,
+              "your start number is 5, but the zone has seen 5 from a later time: your "
+              "journal is an old copy"},
+          row{5, 7, false, ""}, // the same life comes back
+          row{5, 8, false, ""}, row{6, 1, false, ""}}) {
+      CAPTURE(x.start);
+      CAPTURE(x.version);
+      auto asks = request('B', x.start);
+      asks.mutable_who()->set_version(x.version);
+      asks.set_cluster(a.rules.cluster());
+      auto reply = ask(a, asks);
+      CHECK(reply.outdated() == x.outdated);
+      CHECK(reply.refused() == x.why);
+      if (x.outdated) { // one that has lost its cluster, too, is not told so: its key may be all it has
+        asks.clear_cluster();
+        CHECK_FALSE(ask(a, asks).outdated());
+      }
+    }
   }
 
   TEST_CASE("a node that is in no cluster itself says: later") {

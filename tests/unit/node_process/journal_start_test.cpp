@@ -2,10 +2,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include <doctest/doctest.h>
 
 #include "actors/node/recovery.hpp"
+#include "messages/consensus.pb.h"
+#include "runtime/store/sqlite/salvage.hpp"
 #include "runtime/store/sqlite/sqlite_store.hpp"
 #include "tests/unit/node_process/scratch_folder.hpp"
 
@@ -17,6 +20,13 @@ namespace {
 
 const auto me = node_id::from_bytes(std::string(16, 'm'));
 const auto other = node_id::from_bytes(std::string(16, 'o'));
+
+struct first_told final : store::sink {
+  void written(std::uint64_t) override { said.set_value(true); }
+  void failed(std::uint64_t, fault) override { said.set_value(false); }
+  bool wait() { return said.get_future().get(); }
+  std::promise<bool> said;
+};
 
 result<journal_start> start(const scratch_folder& at, const node_id& who, std::int64_t now_ms) {
   auto journal = store::sqlite::open(at.path());
@@ -115,6 +125,48 @@ TEST_SUITE("node_process/journal_start") {
     CHECK(journal->id == old);
     CHECK(std::filesystem::exists(at.path()
                                   + "/journal.damaged-1/journal.db")); // its owner removes it
+  }
+
+  TEST_CASE("a journal that holds less than was acknowledged from it is set aside, too") {
+    scratch_folder at;
+    std::string old;
+    {
+      auto journal = open_journal(at.path(), 1'000);
+      old = journal->id;
+      first_told done;
+      auto writer = journal->start(done);
+      record_batch batch;
+      consensus_promised promised;
+      promised.set_fenced(true);
+      auto& x = *batch.add_records();
+      x.set_key("group/7/promised");
+      x.set_value(promised.SerializeAsString());
+      writer->append(1, std::move(batch));
+      REQUIRE(done.wait());
+    }
+    auto journal = open_journal(at.path(), 2'000);
+    REQUIRE(journal);
+    CHECK(journal->id != old);
+    auto damage = node::damage_in(journal->records);
+    REQUIRE(damage);
+    CHECK(damage->detail().find("it holds less of group/7 than was acknowledged from it")
+          != std::string::npos);
+    CHECK(std::filesystem::exists(at.path() + "/journal.damaged-1/journal.db"));
+    journal->start = {};
+    auto again = open_journal(at.path(), 3'000);
+    CHECK(again->id == journal->id); // once
+  }
+
+  TEST_CASE(
+      "a journal that the zone knows to be old is set aside at the next start, with its words") {
+    scratch_folder at;
+    std::string old = open_journal(at.path(), 1'000)->id;
+    REQUIRE(store::sqlite::mark_outdated(at.path(), "n1 says: your journal is an old copy"));
+    auto journal = open_journal(at.path(), 2'000);
+    REQUIRE(journal);
+    CHECK(journal->id != old);
+    CHECK(node::damage_in(journal->records)->detail().find("n1 says: your journal is an old copy")
+          != std::string::npos);
   }
 
 } // TEST_SUITE
