@@ -97,7 +97,7 @@ std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
                 + (voters.size() == 1 ? "its voter is " : "its voters are ") + list(names);
   if (!gone.empty())
     result += ", of which " + list(gone) + (gone.size() == 1 ? " is down" : " are down");
-  return result + "; new members wait, and all else goes on";
+  return result + "; new members and cordons wait, and what has a quorum of its own goes on";
 }
 
 } // namespace legion::charter

@@ -123,7 +123,8 @@ effects changing::begin(const surroundings& at) {
   for (std::size_t i = 0; i < names_.size(); ++i) {
     auto request = work_[i].request();
     request.mutable_put()->set_dry_run(true);
-    trial_.add(what_.request_id(), request.group(), std::move(request), shown(names_[i]));
+    auto group = request.group(); // before it is moved from
+    trial_.add(what_.request_id(), group, std::move(request), shown(names_[i]));
   }
   return end_if_over(trial_.advance(at), at);
 }

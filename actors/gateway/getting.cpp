@@ -135,6 +135,11 @@ effects getting::finish_round(const surroundings& at) {
     *reply.add_nodes() = std::move(x);
   for (auto& x : survey_->notes)
     reply.add_notes(std::move(x));
+  if (sort_ == sort::promises) // only who made them knows them
+    for (const auto& row : at.zone.rows())
+      if (row.state == member_dead)
+        reply.add_notes("what " + at.zone.with_state(row.id(), at.now)
+                        + ", has promised is missing: only it knows that");
   filter(reply);
   if (!what_.watch()) {
     refuse_missing(reply);
@@ -147,7 +152,6 @@ effects getting::finish_round(const surroundings& at) {
   if (changed)
     out.push_back(say{std::move(reply)});
   out.push_back(wake{ids_.next(), watch_pause});
-  (void)at;
   return out;
 }
 

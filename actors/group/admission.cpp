@@ -1,5 +1,6 @@
 #include "actors/group/admission.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <set>
 
@@ -86,6 +87,20 @@ resource held_back(resource what, const resource* before) {
   return what;
 }
 
+/// A Pod that names the node which it was given, as `get -o yaml` shows it, asks for no other one.
+void leave_node(const resource_state& there, resource& what) {
+  const auto& node = what.pod().node_name();
+  auto is_there = std::any_of(there.slots.begin(), there.slots.end(),
+                              [&](const auto& x) { return x.second.node_name == node; });
+  if (!what.has_pod() || node.empty() || !there.what.pod().node_name().empty() || !is_there)
+    return;
+  auto without = what;
+  without.mutable_pod()->clear_node_name();
+  without.set_document(there.what.document());
+  if (same_resource(there.what, without))
+    what = std::move(without);
+}
+
 admission admit_put(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
   auto key = key_of(x.put().what());
   auto* there = of.find(key);
@@ -109,6 +124,8 @@ admission admit_put(const state& of, const group_request& x, wall_ms now, seeded
                    text_of(key) + " has uid " + before->metadata().uid()
                        + ", the request expected uid " + uid
                        + ": it was deleted and created anew since");
+  if (there && before)
+    leave_node(*there, what);
   if (before && same_resource(*before, what))
     return done(x, result_of(*before, "unchanged"));
   auto bytes = of.bytes() + bytes_of(what);

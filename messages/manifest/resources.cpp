@@ -87,7 +87,6 @@ void read_common(const spot& document, resource& into, context& in) {
   read_metadata(document["metadata"], *into.mutable_metadata(), true, in);
   read_version(document["metadata"]["resourceVersion"], *into.mutable_metadata(), in);
   into.mutable_metadata()->set_uid(document["metadata"]["uid"].text());
-  check_owner(document["metadata"], in);
   into.set_document(kept_document(*document.what));
 }
 

@@ -86,6 +86,7 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const auto& address = addresses[i];
     auto is_last = i + 1 == addresses.size();
+    doubted_ = unknown;
     auto result =
         ask_one(address, what, heard, stream, is_last ? timeout_ : std::min(timeout_, patience));
     if (result.why.empty() && unknown && result.code != exit_done) {
@@ -170,7 +171,9 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
     answered = true;
     auto go_on = heard(*reply);
     if (reply->has_refused()) {
-      print_error(reply->refused().detail());
+      // Another node, which said nothing, may have done it: this one can't say that nobody did.
+      auto text = reply->refused().detail();
+      print_error(doubted_ ? text.substr(0, text.find("; nothing was changed")) : text);
       return {exit_code_of(reply->refused().code()), false, false, {}};
     }
     if (reply->last() || !go_on)

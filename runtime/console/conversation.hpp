@@ -55,6 +55,7 @@ private:
   std::chrono::milliseconds timeout_;
   terminal& with_;
   std::set<std::string> noted_;
+  bool doubted_ = false; // a node that was asked before said nothing, and may have done it
 };
 
 /// What a refusal means for the exit code.

@@ -222,7 +222,8 @@ json pod_object(const pod_view& x, const resource_view& of) {
     meta.clear_resource_version();
   }
   meta.set_name(x.slot().pod());
-  meta.set_uid(x.slot().uid());
+  if (what.has_deployment()) // a Pod of its own has its own
+    meta.set_uid(x.slot().uid());
   meta.set_created_ms(x.created_ms() ? x.created_ms() : x.assessment().started_ms());
   if (inner.is_object() && inner.contains("metadata"))
     result["metadata"] = inner["metadata"];

@@ -1,11 +1,13 @@
 #include "runtime/simulator/simulate.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <system_error>
 
 #include "messages/manifest/manifest.hpp"
 #include "runtime/simulator/cluster.hpp"
@@ -23,7 +25,7 @@ result<std::string> read_text(const std::string& name) {
     return std::string(std::istreambuf_iterator<char>(std::cin), {});
   std::ifstream in(name, std::ios::binary);
   if (!in)
-    return fault{errc::not_found, name + ": cannot be read"};
+    return fault{errc::not_found, name + ": " + std::generic_category().message(errno)};
   std::string text(std::istreambuf_iterator<char>(in), {});
   if (in.bad())
     return fault{errc::disk, name + ": cannot be read"};
@@ -210,7 +212,7 @@ int simulate(int argc, char** argv) {
   for (auto& name : options->files) {
     auto text = read_text(name);
     if (!text)
-      return complain(1, text.why().detail);
+      return complain(2, text.why().detail);
     files.push_back({name, std::move(*text)});
   }
   auto parsed = manifest::read(files);
@@ -222,10 +224,10 @@ int simulate(int argc, char** argv) {
   if (!options->faults.empty()) {
     auto text = read_text(options->faults);
     if (!text)
-      return complain(1, text.why().detail);
+      return complain(2, text.why().detail);
     auto read = read_disturbances(options->faults, *text, options->nodes);
     if (!read)
-      return complain(1, read.why().detail);
+      return complain(2, read.why().detail);
     faults = std::move(*read);
   }
   return simulation{*options, std::move(files), std::move(faults)}.run();

@@ -206,8 +206,10 @@ bool cgroups::remove(const std::string& name) const {
 }
 
 void cgroups::remove_all() const {
-  for (auto& x : bases_)
-    clear(x.folder);
+  for (auto& x : bases_) { // as far as nothing is in them: another supervisor may use them, too
+    rmdir(x.folder.c_str());
+    rmdir(x.folder.substr(0, x.folder.rfind('/')).c_str());
+  }
   unlink(memory_file_.c_str());
 }
 

@@ -116,7 +116,8 @@ TEST_SUITE("charter/admission") {
     std::vector<node_id> voters{key(0), key(1), key(2)};
     CHECK(no_quorum(&x.listed, voters, x.zone, "eu")
           == "the charter of zone 'eu' has no leader just now: its voters are legion-0, legion-1 "
-             "and legion-2; new members wait, and all else goes on");
+             "and legion-2; new members and cordons wait, and what has a quorum of its own "
+             "goes on");
     x.state(1, member_dead);
     x.state(2, member_dead);
     CHECK(no_quorum(&x.listed, voters, x.zone, "eu")

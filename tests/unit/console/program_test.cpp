@@ -169,6 +169,24 @@ TEST_SUITE("console/program") {
     CHECK(talk.ask(question, [](const api_reply&) { return true; }) == exit_done);
   }
 
+  TEST_CASE("after a silent node nobody says that nothing was changed") {
+    fake_node silent{[](const api_request&) { return std::vector<api_reply>{}; }};
+    fake_node other{[](const api_request&) {
+      return std::vector{
+          refused(refusal_unreachable, "web: no leader; nothing was changed: try again")};
+    }};
+    std::istringstream in;
+    std::ostringstream out, err;
+    terminal with{in, out, err, false, false, [] { return canned_now; }};
+    conversation talk{
+        {{silent.path(), other.path()}, "--target"}, std::chrono::milliseconds{80}, with};
+    api_request change;
+    change.mutable_scale()->set_replicas(3);
+    CHECK(talk.ask(change, [](const api_reply&) { return true; }) == exit_unknown);
+    CHECK(err.str().find("error: web: no leader\n") != std::string::npos);
+    CHECK(err.str().find("nothing was changed") == std::string::npos);
+  }
+
   TEST_CASE("a node that says nothing is passed over, with the same request id, and asked last") {
     std::vector<std::string> asked;
     fake_node silent{[&](const api_request& x) {

@@ -210,6 +210,13 @@ TEST_SUITE("gateway/changing") {
     play it{apply_of({pod_of("p") + pod_of("q")})};
     it.start();
     auto trials = it.asked();
+    REQUIRE(trials.size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      auto name = make_name("Pod", "default", i == 0 ? "p" : "q");
+      const auto& trial = std::get<group_request>(trials[i].what);
+      CHECK(trial.group() == value(group::group_of(name)));
+      CHECK(trial.put().what().metadata().name() == name.name());
+    }
     for (const auto& x : trials)
       it.answer(x, done_reply("created"));
     auto asks = it.asked();

@@ -273,6 +273,8 @@ TEST_SUITE("gateway/getting") {
       auto request = get_of("promises");
       request.mutable_get()->set_all_namespaces(all);
       play it{request};
+      it.set_member(5, member_dead);
+      it.now += seconds{12};
       it.start();
       for (const auto& x : it.asked())
         it.answer(x, holder(1, play::whom(x) == "legion-1" ? other : view_of("web", {1}), "p"));
@@ -281,6 +283,10 @@ TEST_SUITE("gateway/getting") {
       for (const auto& x : it.last_said().nodes())
         promises += x.assessments_size();
       CHECK(promises == (all ? 4 : 3));
+      REQUIRE(it.last_said().notes_size() == 1);
+      CHECK(it.last_said().notes(0)
+            == "what legion-5, which is down since 12 s, has promised is missing: only it knows "
+               "that");
     }
   }
 

@@ -84,6 +84,7 @@ struct fixture {
     *x.mutable_accepted()->mutable_of() = name_of(of);
     *x.mutable_accepted()->add_slots() = y;
     x.mutable_accepted()->set_node(std::string(16, 'n'));
+    x.mutable_accepted()->set_node_name("n2");
     x.mutable_accepted()->set_offer(7);
     x.mutable_accepted()->set_start(2);
     commit(x);
@@ -352,6 +353,26 @@ TEST_SUITE("group/admission") {
     CHECK(reply.refused().detail().find("expected uid of-before") != std::string::npos);
     another.mutable_metadata()->set_uid(uid);
     CHECK(f.ask(request("3", another)).done().action() == "unchanged");
+  }
+
+  TEST_CASE("a Pod that names the node which it was given is unchanged; another node is a change") {
+    resource pod;
+    pod.set_api_version("v1");
+    pod.set_kind("Pod");
+    pod.mutable_metadata()->set_name("p");
+    pod.mutable_metadata()->set_namespace_("default");
+    pod.mutable_pod()->add_containers()->set_name("c");
+    pod.set_document("{}");
+    fixture f{pod};
+    f.ask(request("1", pod));
+    auto one = f.named(pod, "a");
+    f.accepted(pod, one);
+    auto shown = pod;
+    shown.mutable_pod()->set_node_name("n2");
+    shown.set_document("{nodeName: n2}");
+    CHECK(f.ask(request("2", shown)).done().action() == "unchanged");
+    shown.mutable_pod()->set_node_name("n3");
+    CHECK(f.ask(request("3", shown)).done().action() == "configured");
   }
 
   TEST_CASE("a dry run says what would become of it, and is no entry") {
