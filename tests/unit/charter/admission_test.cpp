@@ -122,8 +122,8 @@ TEST_SUITE("charter/admission") {
     x.state(2, member_dead);
     CHECK(no_quorum(&x.listed, voters, x.zone, "eu")
           == "the charter of zone 'eu' has no quorum: its voters are legion-0, legion-1 and "
-             "legion-2, of which legion-1 and legion-2 are down; new members wait, and all else "
-             "goes on");
+             "legion-2, of which legion-1 and legion-2 are down; new members and cordons wait, and "
+             "what has a quorum of its own goes on");
     CHECK(no_quorum(nullptr, {}, x.zone, "eu")
           == "the charter of zone 'eu' is not known to this node yet: new members wait");
   }
