@@ -144,7 +144,10 @@ join_reply swim::refusal(const join_request& x, const std::string& why) {
   join_reply reply;
   reply.set_refused(why);
   reply.set_later(cluster_.empty());
-  reply.set_outdated(!cluster_.empty() && x.cluster() == cluster_ && is_outdated(x.who()));
+  // While the later life lives this is a second node with its key: to begin anew would oust the first.
+  auto* e = table_.find(node_id::from_bytes(x.who().id()));
+  auto over = e && e->id() != self_ && !e->living();
+  reply.set_outdated(over && x.cluster() == cluster_ && is_outdated(x.who()));
   return reply;
 }
 

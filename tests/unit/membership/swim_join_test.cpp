@@ -96,6 +96,17 @@ TEST_SUITE("membership/swim_join") {
     last.mutable_who()->set_version(7);
     last.set_cluster(a.rules.cluster());
     REQUIRE(ask(a, last).has_accepted());
+    auto copy = request('B', 4); // of a folder whose node runs on: it must not be ousted
+    copy.set_cluster(a.rules.cluster());
+    CHECK_FALSE(ask(a, copy).has_accepted());
+    CHECK_FALSE(ask(a, copy).outdated());
+    copy = request('A', 0);
+    copy.mutable_who()->set_start(1);
+    copy.set_cluster(a.rules.cluster());
+    CHECK_FALSE(ask(a, copy).outdated());
+    a.join('D');
+    a.hear('D', one_node::update('B', 5, 0, member_dead));
+    REQUIRE(a.seen('B').state == member_dead);
     struct row {
       std::uint64_t start, version;
       bool outdated;
