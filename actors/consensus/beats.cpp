@@ -50,6 +50,15 @@ std::vector<group_id> beats::shared_with(const peer& p) const {
   return result;
 }
 
+/// Where the peer is a member as far as this node knows, whether it has said so yet or not.
+std::vector<group_id> beats::held_with(const peer& p) const {
+  std::vector<group_id> result;
+  for (const auto& [group, x] : p.list)
+    if (x.item.standing != standing::gone && groups_.contains(group))
+      result.push_back(group);
+  return result;
+}
+
 void beats::tell_all(const node_id& who, peer& p, effects& out) {
   for (auto group : shared_with(p))
     out.push_back(tell_beat{group, {who, p.journal}, p.items[group]});
@@ -57,7 +66,7 @@ void beats::tell_all(const node_id& who, peer& p, effects& out) {
 
 /// Another start, or another journal: all that was heard of the earlier one is over.
 void beats::begin_life(const node_id& who, peer& p, const consensus_beat& x, effects& out) {
-  if (auto groups = shared_with(p); !groups.empty())
+  if (auto groups = held_with(p); p.start != 0 && !groups.empty())
     out.push_back(tell_refused{who, std::move(groups)});
   p.items.clear();
   p.version_heard = p.confirmed = 0;
@@ -133,7 +142,7 @@ beats::effects beats::on_refused(const node_id& who, time_point) {
     return {};
   i->second.hearing = false;
   effects out;
-  if (auto groups = shared_with(i->second); !groups.empty())
+  if (auto groups = held_with(i->second); !groups.empty())
     out.push_back(tell_refused{who, std::move(groups)});
   return out;
 }

@@ -69,7 +69,8 @@ public:
   effects on_beat(const node_id& from, const consensus_beat& x, time_point now);
   /// A connection closed: a beat goes out at once, and is refused where nobody lives any more.
   effects on_closed(const node_id& peer, time_point now);
-  /// A connection was reset and the next one refused: nobody listens there.
+  /// A connection was reset and the next one refused: nobody listens there. Groups hear of it that
+  /// this node shares with the peer by its own account: what the peer says may be half a second old.
   effects on_refused(const node_id& peer, time_point now);
   effects on_tick(time_point now);
   time_point wake_at() const;
@@ -105,6 +106,7 @@ private:
   void put(peer& p, group_id group, const beat_item& item);
   void tell_all(const node_id& who, peer& p, effects& out);
   std::vector<group_id> shared_with(const peer& p) const;
+  std::vector<group_id> held_with(const peer& p) const;
   void begin_life(const node_id& who, peer& p, const consensus_beat& x, effects& out);
   void take_items(const node_id& who, peer& p, const consensus_beat& x, effects& out);
   consensus_beat compose(const peer& p) const;

@@ -11,6 +11,7 @@
 #include "actors/census/census.hpp"
 #include "actors/consensus/beats.hpp"
 #include "actors/consensus/wire.hpp"
+#include "actors/membership/membership_actor.hpp"
 #include "actors/node/node_actor.hpp"
 
 namespace legion {
@@ -102,6 +103,14 @@ void on_mail(beats_pointer self, const consensus_batch& x) {
   }
 }
 
+/// Who beats lives: membership need not ping it.
+void tell_membership(beats_pointer self, const node_id& from) {
+  using who_probes = caf::typed_actor<caf::reacts_to<peer_heard>>;
+  const auto& context = *self->state.context;
+  if (auto to = context.directory->at<who_probes>(context.self.id, "membership"))
+    self->send(to, peer_heard{from});
+}
+
 void on_lost(beats_pointer self, const peer_lost& x) {
   auto& rules = *self->state.rules;
   perform(self,
@@ -121,7 +130,9 @@ beats_handle::behavior_type beats_actor(beats_pointer self, context_ptr context)
   return {
       [self](const consensus_batch& x) { on_mail(self, x); },
       [self](const consensus_beat& x) {
-        perform(self, self->state.rules->on_beat(node_id::from_bytes(x.from()), x, now(self)));
+        auto from = node_id::from_bytes(x.from());
+        tell_membership(self, from);
+        perform(self, self->state.rules->on_beat(from, x, now(self)));
       },
       [self](group_stands& x) {
         auto& who = self->state.groups[x.group];

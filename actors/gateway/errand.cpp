@@ -6,9 +6,10 @@ namespace legion::gateway {
 
 namespace {
 
-constexpr milliseconds change_try{2'000}, change_total{12'000};
-constexpr milliseconds read_try{1'500}, read_total{3'000};
+constexpr milliseconds try_total{1'500}; // by then a leader that stands still has been missed
+constexpr milliseconds change_total{12'000}, read_total{3'000};
 constexpr milliseconds pause{200};
+constexpr milliseconds rest_after_silence{1'000};
 
 } // namespace
 
@@ -34,6 +35,8 @@ effects errand::start(const surroundings& at) {
 
 effects errand::on_wake(const surroundings& at) {
   tried_.clear();
+  told_ = {};
+  answered_ = false;
   auto keepers = at.zone.keepers_of(group_id{what_.group()});
   if (keepers.empty())
     return finish(refusal_unreachable, subject_ + ": no member is alive that could keep it");
@@ -53,17 +56,23 @@ effects errand::on_wake(const surroundings& at) {
 
 /// The next member that was not asked in vain; after all of them a pause.
 effects errand::next(const surroundings& at) {
-  for (const auto& x : at.zone.keepers_of(group_id{what_.group()})) {
+  auto keepers = at.zone.keepers_of(group_id{what_.group()});
+  auto may_be_asked = [&](const node_id& x) {
     const auto* row = at.zone.find(x);
-    if (row && !row->down() && !tried_.contains(x))
+    return row && !row->down() && !tried_.contains(x);
+  };
+  for (const auto& x : keepers)
+    if (may_be_asked(x) && !silent_.contains(x))
       return attempt(x, at);
-  }
+  for (const auto& x : keepers)
+    if (may_be_asked(x) && (!answered_ || (x == told_ && at.now >= silent_[x])))
+      return attempt(x, at);
   return again_later(pause, at);
 }
 
 effects errand::attempt(const node_id& whom, const surroundings&) {
   keeper_ = whom;
-  return {ask{id_, whom, what_, changes() ? change_try : read_try}};
+  return {ask{id_, whom, what_, try_total}};
 }
 
 effects errand::again_later(milliseconds after, const surroundings& at) {
@@ -96,6 +105,8 @@ effects errand::on(const answer& what, const surroundings& at) {
     case errc::deadline:
       sent_in_vain_ = true;
       tried_.insert(keeper_);
+      if (failed->code == errc::deadline)
+        silent_[keeper_] = at.now + rest_after_silence;
       return at.now < until_ ? next(at) : give_up(at);
     default:
       return finish(refusal_unknown, subject_ + ": " + why_);
@@ -108,9 +119,13 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
     auto leader = node_id::from_bytes(refused.node());
     why_ = refused.detail();
     tried_.insert(keeper_);
+    answered_ = true;
+    if (!leader.null())
+      told_ = leader;
     if (at.now >= until_)
       return give_up(at);
-    return leader.null() || tried_.contains(leader) ? next(at) : attempt(leader, at);
+    bool in_vain = leader.null() || tried_.contains(leader) || silent_.contains(leader);
+    return in_vain ? next(at) : attempt(leader, at);
   }
   if (x.has_refused() && refused.code() == refusal_overloaded) {
     why_ = "its keeper " + at.zone.name_of(keeper_) + " is overloaded";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,9 +10,11 @@
 namespace legion::gateway {
 
 /// One request to the leader of one group: finds it, follows `elsewhere`, tries again what was not
-/// answered, under the same request id, with one of its members after the other.
+/// answered, under the same request id, with one of its members after the other. A member that was
+/// silent is asked again only when others go on for a second to say that it leads, or nobody says
+/// anything.
 ///
-/// Units:  a try takes at most 2 s for a change and 1.5 s for a read; all tries 12 s and 3 s.
+/// Units:  a try takes at most 1.5 s; all tries 12 s for a change and 3 s for a read.
 /// Errors: `refusal_unreachable` when nothing was sent, because nobody who could answer is up, or
 ///         no leader was found; `refusal_deadline` when something was sent and what became of it is
 ///         unknown.
@@ -51,6 +54,9 @@ private:
   time_point until_{};
   node_id keeper_;
   std::set<node_id> tried_;   // in vain, since the last pause
+  std::map<node_id, time_point> silent_; // did not answer in time; when it may be asked again
+  node_id told_;              // who leads, as somebody said since the last pause
+  bool answered_ = false;     // somebody said something since then
   bool sent_in_vain_ = false; // a try ended without an answer: what it did is unknown
   bool done_ = false;
   group_reply reply_;

@@ -317,6 +317,7 @@ inner_handle::behavior_type membership_actor(membership_pointer self, context_pt
         spdlog::debug("membership connection peer={} up={}", x.peer.short_text(), x.up);
         perform_all(self, self->state.rules->on_connection(x.peer, x.up, now(self)));
       },
+      [self](const peer_heard& x) { self->state.rules->on_heard(x.peer, now(self)); },
       [self](const admit_through& x) {
         self->state.charter = caf::actor_cast<charter_door>(x.charter);
       },

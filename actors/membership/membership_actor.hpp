@@ -56,6 +56,11 @@ struct connection_hint {
   bool up = false;
 };
 
+/// This peer was heard of by other means, just now: it need not be probed.
+struct peer_heard {
+  node_id peer;
+};
+
 /// From now on a node that joins is accepted only when the charter has admitted it.
 struct admit_through {
   caf::strong_actor_ptr charter; // accepts `charter_request`
@@ -74,6 +79,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::unfollow_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::members_known)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_self)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::connection_hint)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::peer_heard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::admit_through)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::leave_zone)
 
@@ -89,6 +95,7 @@ using membership_handle = caf::typed_actor<caf::reacts_to<swim_packet>,         
                                            caf::reacts_to<unfollow_members>,                     //
                                            caf::reacts_to<describe_self>,                        //
                                            caf::reacts_to<connection_hint>,                      //
+                                           caf::reacts_to<peer_heard>,                           //
                                            caf::reacts_to<admit_through>,                        //
                                            caf::reacts_to<leave_zone>>;
 

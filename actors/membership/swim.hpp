@@ -39,6 +39,8 @@ public:
   effects on_list(const node_id& from, const member_list& x, time_point now);
   effects on_join_reply(std::size_t contact, const join_reply& x, time_point now);
   effects on_join_failed(std::size_t contact, time_point now);
+  /// Something else than the protocol's own packets came from it: it lives, without a ping.
+  void on_heard(const node_id& from, time_point now);
   effects on_connection(const node_id& peer, bool up, time_point now);
   effects describe(const member& record, time_point now);
   effects leave(time_point now);
@@ -65,6 +67,10 @@ private:
     std::size_t asked = 0; // how many were asked, each owes an ack or a nack
     std::size_t nacks = 0;
   };
+  struct sign_of_life {
+    node_id from;
+    time_point when;
+  };
   struct relay {
     node_id requester;
     std::uint32_t their_sequence = 0;
@@ -90,6 +96,7 @@ private:
   std::uint32_t next_sequence();
   void begin_probe(const node_id& target, std::uint32_t round, time_point now);
   void begin_routine(time_point now);
+  bool need_not_probe(const entry& e) const;
   void begin_urgent(time_point now);
   void urge(const node_id& target);
   void run_probes(time_point now);
@@ -135,6 +142,7 @@ private:
   local_health health_;
   std::vector<probe> probes_;
   std::vector<relay> relays_;
+  std::vector<sign_of_life> heard_; // what is older than `heard_counts_for` goes at the next probe
   std::vector<node_id> urgent_; // the next one first
   std::uint32_t sequence_ = 0;
   std::size_t suspicions_ = 0;

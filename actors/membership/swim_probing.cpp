@@ -65,9 +65,25 @@ std::uint32_t swim::next_sequence() {
   return sequence_;
 }
 
+void swim::on_heard(const node_id& from, time_point now) {
+  auto known = std::find_if(heard_.begin(), heard_.end(), [&](auto& x) { return x.from == from; });
+  if (known != heard_.end())
+    known->when = now;
+  else if (heard_.size() < tuned_.known_limit)
+    heard_.push_back({from, now});
+}
+
+/// It was heard of a moment ago, and there is nothing that a ping would carry, or doubt.
+bool swim::need_not_probe(const entry& e) const {
+  return e.state == member_alive && news_.empty() && health_.score() == 0
+         && std::any_of(heard_.begin(), heard_.end(), [&](auto& x) { return x.from == e.id(); });
+}
+
+/// Whose turn it is; if it need not be probed, the next along the ring that must be; perhaps none.
 void swim::begin_routine(time_point now) {
+  std::erase_if(heard_, [&](auto& x) { return now - x.when > tuned_.heard_counts_for; });
   auto round = rota_.advance();
-  std::vector<node_id> ring;
+  std::vector<const entry*> ring;
   std::size_t here = 0;
   auto* mine = &me();
   ring.reserve(table_.all().size());
@@ -75,10 +91,16 @@ void swim::begin_routine(time_point now) {
     if (&e == mine)
       here = ring.size();
     if (e.living() || &e == mine)
-      ring.push_back(e.id());
+      ring.push_back(&e);
   }
-  if (ring.size() > 1)
-    begin_probe(ring[(here + rota::distance(round, ring.size() - 1)) % ring.size()], round, now);
+  if (ring.size() < 2)
+    return;
+  auto first = here + rota::distance(round, ring.size() - 1);
+  for (std::size_t i = 0; i < ring.size(); ++i) {
+    const auto& e = *ring[(first + i) % ring.size()];
+    if (&e != mine && !need_not_probe(e))
+      return begin_probe(node_id{e.id()}, round, now);
+  }
 }
 
 void swim::begin_probe(const node_id& target, std::uint32_t round, time_point now) {

@@ -164,6 +164,18 @@ TEST_SUITE("consensus/beats") {
     CHECK(two.beat().second.find("standing 3") != std::string::npos); // it was there after all
   }
 
+  TEST_CASE("a refused connection is told to groups of which the peer has not spoken yet") {
+    pair_of_nodes two;
+    two.share(2);
+    CHECK(told(two.b.heart.on_refused(two.a.who.node, two.now)) == "refused 2; ");
+    two.beat();
+    std::vector<node_id> both{two.a.who.node, two.b.who.node};
+    two.b.heart.describe(group_id{2}, {5, standing::alone}, both, two.now);
+    CHECK(told(two.b.heart.on_refused(two.a.who.node, two.now)) == "refused 3; ");
+    two.b.heart.forget(group_id{0}, two.now);
+    CHECK(told(two.b.heart.on_refused(two.a.who.node, two.now)) == "refused 2; ");
+  }
+
   TEST_CASE("a group that a node left is gone for the other") {
     pair_of_nodes two;
     two.share(2);

@@ -115,6 +115,43 @@ TEST_SUITE("gateway/changing") {
     CHECK(std::get<group_request>(other.one_ask().what).scale().expected_version() == 18);
   }
 
+  TEST_CASE("a leader that stands still is not waited for again once others answer") {
+    play it{scale_of(3)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    it.start();
+    auto to_leader = it.one_ask();
+    auto leader = play::whom(to_leader).back() - '0';
+    auto next_ask = [&] {
+      auto x = it.one_ask();
+      while (x.whom.null() && it.ring())
+        x = it.one_ask();
+      return x;
+    };
+    it.now += to_leader.timeout;
+    it.fail(to_leader, errc::deadline);
+    // The others still take it for the leader: it is asked again, when they have said so for 1 s.
+    for (int round = 0; round < 6; ++round)
+      for (int i = 0; i < 2; ++i) {
+        auto x = next_ask();
+        CHECK(x.whom != to_leader.whom);
+        it.answer(x, refused_reply(refusal_elsewhere, "another leads", leader));
+      }
+    auto again = next_ask();
+    CHECK(again.whom == to_leader.whom);
+    it.now += again.timeout;
+    it.fail(again, errc::deadline);
+    // They miss it: from now on only they are asked.
+    for (int i = 0; i < 8; ++i) {
+      auto x = next_ask();
+      CHECK_FALSE(x.whom.null());
+      CHECK(x.whom != to_leader.whom);
+      it.answer(x, refused_reply(refusal_elsewhere, "nobody leads now"));
+    }
+    it.answer(next_ask(), done_reply("scaled"));
+    CHECK(it.ended());
+  }
+
   TEST_CASE("one bad document, and nothing is sent") {
     play it{apply_of({web, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bad}\n"})};
     it.start();
@@ -322,7 +359,7 @@ TEST_SUITE("gateway/changing") {
       it.fail(x, errc::deadline);
       it.ring();
     }
-    CHECK(tries == 6);
+    CHECK(tries == 8);
     CHECK(it.last_said().refused().code() == refusal_deadline);
     CHECK(it.last_said().refused().detail().find("whether it was changed is unknown")
           != std::string::npos);

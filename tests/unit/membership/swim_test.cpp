@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <string_view>
+
 #include "tests/unit/membership/one_node.hpp"
 
 using namespace legion;
@@ -22,6 +24,21 @@ std::pair<char, std::uint32_t> probe_begins(one_node& a) {
         return {x->to.bytes()[0], x->what.ping().sequence()};
   }
   return {};
+}
+
+/// Lets time pass while these answer each ping at once; how often they were pinged.
+std::size_t pass_answered(one_node& a, milliseconds time, std::string_view who) {
+  std::size_t pings = 0;
+  for (auto end = a.now + time; a.now < end;) {
+    a.pass(milliseconds{50});
+    for (char c : who)
+      for (const auto& x : a.sent_to(c))
+        if (x.has_ping()) {
+          ++pings;
+          a.hear(c, ack(x.ping().sequence()));
+        }
+  }
+  return pings;
 }
 
 bool refutes(const swim_packet& x, std::uint32_t incarnation) {
@@ -91,6 +108,54 @@ TEST_SUITE("membership/swim") {
     CHECK(a.told_of(target) == std::vector{member_suspect});
     CHECK_FALSE(a.sent_to(target).empty()); // Lifeguard IV-C: who is accused hears it at once
     CHECK(a.sent_to(target)[0].updates(0).state() == member_suspect);
+  }
+
+  TEST_CASE("who is heard of by other means is not pinged; its silence is noticed as soon") {
+    one_node a;
+    for (char c : {'B', 'C'})
+      a.join(c);
+    for (int i = 0; i < 20; ++i)
+      pass_answered(a, milliseconds{500}, "BC"); // the news of them goes out
+    std::size_t pings = 0;
+    for (int i = 0; i < 20; ++i) {
+      for (char c : {'B', 'C'})
+        a.rules.on_heard(one_node::id(c), a.now);
+      pings += pass_answered(a, milliseconds{500}, "BC");
+    }
+    CHECK(pings == 0);
+    // Now nothing of C: every probe is its, whosever turn it is.
+    std::size_t of_b = 0;
+    for (int i = 0; i < 40; ++i) {
+      if (i % 10 == 0)
+        a.rules.on_heard(one_node::id('B'), a.now);
+      auto pings_now = pass_answered(a, milliseconds{50}, "B");
+      if (a.seen('C').state != member_alive)
+        break; // of which B is told at once
+      of_b += pings_now;
+    }
+    CHECK(of_b == 0);
+    CHECK(a.seen('C').state == member_suspect);
+    CHECK(a.seen('B').state == member_alive);
+  }
+
+  TEST_CASE("an accusation rides on pings to those who are heard of, too") {
+    one_node a;
+    for (char c : std::string_view{"BCDEFGH"})
+      a.join(c);
+    auto pings = [&](int steps) {
+      std::size_t found = 0;
+      for (int i = 0; i < steps; ++i) {
+        for (char c : std::string_view{"BCDEFGH"})
+          a.rules.on_heard(one_node::id(c), a.now);
+        found += pass_answered(a, milliseconds{400}, "BCEFGH");
+      }
+      return found;
+    };
+    pings(40);
+    CHECK(pings(10) == 0);
+    a.hear('C', one_node::update('D', 1, 0, member_suspect, 'C'));
+    REQUIRE(a.seen('D').state == member_suspect);
+    CHECK(pings(3) != 0);
   }
 
   TEST_CASE("an ack in time, by whatever way, ends the probe") {
