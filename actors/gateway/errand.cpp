@@ -8,8 +8,9 @@ namespace {
 
 constexpr milliseconds try_total{1'500}; // by then a leader that stands still has been missed
 constexpr milliseconds change_total{12'000}, read_total{3'000};
+constexpr milliseconds without_quorum_total{2'000};
 constexpr milliseconds pause{200};
-constexpr milliseconds rest_after_silence{1'000};
+constexpr milliseconds rest_after_silence{2'000};
 
 } // namespace
 
@@ -29,6 +30,7 @@ bool errand::unanswered() const {
 }
 
 effects errand::start(const surroundings& at) {
+  begun_ = at.now;
   until_ = at.now + (changes() ? change_total : read_total);
   return on_wake(at);
 }
@@ -51,7 +53,25 @@ effects errand::on_wake(const surroundings& at) {
     cure_ = keepers.size() == 1 ? "once it is back" : "once they are back";
     return give_up(at);
   }
+  if (at.now - begun_ >= without_quorum_total && !lost_quorum(at).empty())
+    return give_up(at);
   return next(at);
+}
+
+/// Why nobody can lead, if too many members are down for that.
+std::string errand::lost_quorum(const surroundings& at) const {
+  auto members = at.zone.members_of(group_id{what_.group()});
+  auto all = members.size();
+  std::erase_if(members, [&](const node_id& x) {
+    const auto* row = at.zone.find(x);
+    return row && !row->down();
+  });
+  if (all < 2 || 2 * (all - members.size()) > all)
+    return {};
+  auto up = all - members.size();
+  return (up == 0 ? "none" : "only " + std::to_string(up)) + " of the " + std::to_string(all)
+         + " nodes that keep it " + (up == 1 ? "is" : "are") + " up, which is no quorum; missing: "
+         + at.zone.with_states(members, at.now);
 }
 
 /// The next member that was not asked in vain; after all of them a pause.
@@ -143,6 +163,10 @@ effects errand::give_up(const surroundings& at) {
   if (at.cluster.empty()) {
     why_ = at.zone.name_of(at.self) + " has joined nobody yet: `legionctl get nodes` says why";
     cure_ = "once it has";
+  }
+  if (auto lost = lost_quorum(at); !lost.empty()) {
+    why_ = lost;
+    cure_ = "once most of them are up";
   }
   if (changes() && sent_in_vain_)
     return finish(refusal_deadline,

@@ -11,10 +11,11 @@ namespace legion::gateway {
 
 /// One request to the leader of one group: finds it, follows `elsewhere`, tries again what was not
 /// answered, under the same request id, with one of its members after the other. A member that was
-/// silent is asked again only when others go on for a second to say that it leads, or nobody says
+/// silent is asked again only when others go on for 2 s to say that it leads, or nobody says
 /// anything.
 ///
-/// Units:  a try takes at most 1.5 s; all tries 12 s for a change and 3 s for a read.
+/// Units:  a try takes at most 1.5 s; all tries 12 s for a change and 3 s for a read; 2 s while
+///         fewer members are up than a quorum takes.
 /// Errors: `refusal_unreachable` when nothing was sent, because nobody who could answer is up, or
 ///         no leader was found; `refusal_deadline` when something was sent and what became of it is
 ///         unknown.
@@ -47,10 +48,12 @@ private:
   effects finish(refusal_code code, std::string detail);
   effects on_reply(const group_reply& x, const surroundings& at);
   effects give_up(const surroundings& at);
+  std::string lost_quorum(const surroundings& at) const;
 
   std::uint64_t id_;
   group_request what_;
   std::string subject_;
+  time_point begun_{};
   time_point until_{};
   node_id keeper_;
   std::set<node_id> tried_;   // in vain, since the last pause

@@ -111,8 +111,13 @@ std::uint32_t ledger::how_many(const need& each, std::uint32_t count, shortage& 
                     memory_text(total_.memory_bytes()));
   });
   limit(each.ports, left.ports(), decline_ports, [&] {
+    auto strangers = foreign_ports();
     return sentence("ports", std::to_string(each.ports), std::to_string(left.ports()),
-                    std::to_string(total_.ports()));
+                    std::to_string(total_.ports()))
+           + (strangers == 0 ? ""
+                             : ", " + std::to_string(strangers)
+                                   + " used by processes that are not of this cluster: looked at "
+                                     "again within a minute");
   });
   limit(each.pods, left.pods(), decline_pods, [&] {
     return sentence("pods", std::to_string(each.pods), std::to_string(left.pods()),

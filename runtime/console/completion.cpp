@@ -61,7 +61,8 @@ $FLAGS
     backup|restore) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 $WORDS
     scale) kinds=deployment ;;
-    get|describe|delete) ;;
+    delete) kinds="deployments pods" ;;
+    get|describe) ;;
     *) return ;;
   esac
   if [ -z "$kind" ]; then
@@ -83,8 +84,9 @@ end
 set -l verbs $VERBS
 complete -c legionctl -f
 complete -c legionctl -n "not __fish_seen_subcommand_from $verbs" -a "$verbs"
-complete -c legionctl -n "__fish_seen_subcommand_from get describe delete" \
+complete -c legionctl -n "__fish_seen_subcommand_from get describe" \
   -a "nodes deployments pods promises"
+complete -c legionctl -n "__fish_seen_subcommand_from delete" -a "deployments pods"
 complete -c legionctl -n "__fish_seen_subcommand_from scale" -a deployment
 for kind in nodes deployments pods promises
   complete -c legionctl -n "__fish_seen_subcommand_from get describe delete; \

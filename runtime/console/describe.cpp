@@ -312,7 +312,10 @@ std::string describe_pod(const pod_view& x, const resource_view& of, wall_ms now
   if (!seen.reason().empty() || !seen.message().empty())
     to.line("Reason", seen.reason() + (seen.message().empty() ? "" : ": " + seen.message()));
   to.line("Created", with_age(x.created_ms(), now));
-  to.line("Promise", x.state() + ", order " + order_text(x.slot().order()) + ", "
+  if (x.state() == "missing")
+    to.line("Promise", "none yet");
+  else
+    to.line("Promise", x.state() + ", order " + order_text(x.slot().order()) + ", "
                          + verdict_word(seen.verdict())
                          + (seen.withdrawn() ? ", withdrawn by its node" : ""));
   to.line("Keeper", keeper_text(of));

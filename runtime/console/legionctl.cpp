@@ -9,6 +9,7 @@
 
 #include "runtime/console/command_line.hpp"
 #include "runtime/console/completion.hpp"
+#include "runtime/console/strange_flag.hpp"
 #include "runtime/console/words.hpp"
 
 namespace legion::console {
@@ -35,8 +36,9 @@ std::string first_command(const std::vector<std::string>& words) {
 }
 
 /// Says what is wrong with the words, and where it says how it is right.
-int usage_error(const CLI::App& app, const CLI::ParseError& why, const std::string& command,
-                terminal& with) {
+int usage_error(const CLI::App& app, const CLI::ParseError& why,
+                const std::vector<std::string>& words, terminal& with) {
+  auto command = first_command(words);
   auto all = app.get_subcommands([](const CLI::App*) { return true; });
   auto known =
       std::any_of(all.begin(), all.end(), [&](auto* x) { return x->get_name() == command; });
@@ -49,6 +51,8 @@ int usage_error(const CLI::App& app, const CLI::ParseError& why, const std::stri
     for (const auto& x : names)
       text += (x == names.front() ? "" : ", ") + x;
     with.err << (with.err_is_tty ? folded(text) : text) << '\n';
+  } else if (auto strange = strange_flag(app, words); !strange.empty()) {
+    with.err << "error: " << strange << '\n';
   } else {
     with.err << "error: " << plain(why.what()) << '\n';
   }
@@ -167,7 +171,7 @@ int run(const std::vector<std::string>& words, terminal& with) {
     app.parse(reversed);
   } catch (const CLI::ParseError& why) {
     if (why.get_exit_code() != static_cast<int>(CLI::ExitCodes::Success))
-      return usage_error(app, why, first_command(words), with);
+      return usage_error(app, why, words, with);
     app.exit(why, with.out, with.err);
     return exit_done;
   }

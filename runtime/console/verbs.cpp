@@ -80,17 +80,19 @@ std::string kind_word(std::string_view word) {
   return {};
 }
 
-result<std::vector<named_things>> read_names(const std::vector<std::string>& words) {
-  auto no_kind = [](const std::string& word) {
+result<std::vector<named_things>> read_names(const std::vector<std::string>& words, naming why) {
+  std::string kinds =
+      why == naming::to_delete ? "deployments or pods" : "nodes, deployments, pods or promises";
+  auto no_kind = [&](const std::string& word) {
+    std::vector<std::string> known{"deployments", "deployment", "pods", "pod"};
+    if (why != naming::to_delete)
+      known.insert(known.end(), {"nodes", "node", "promises", "promise"});
     return fault{errc::invalid,
-                 "there is no kind '" + word + "'"
-                     + did_you_mean(word, {"nodes", "node", "deployments", "deployment", "pods",
-                                           "pod", "promises", "promise"})
-                     + ": nodes, deployments, pods or promises"};
+                 "there is no kind '" + word + "'" + did_you_mean(word, known) + ": " + kinds};
   };
   std::vector<named_things> result;
   if (words.empty())
-    return fault{errc::invalid, "name a kind: nodes, deployments, pods or promises"};
+    return fault{errc::invalid, "name a kind: " + kinds};
   if (words.front().find('/') == std::string::npos) {
     std::string_view rest = words.front();
     while (!rest.empty()) {
@@ -245,7 +247,7 @@ int remove(conversation& with, const std::vector<std::string>& words,
     return exit_usage;
   }
   if (!words.empty()) {
-    auto things = read_names(words);
+    auto things = read_names(words, naming::to_delete);
     if (!things || things->front().names.empty()) {
       with.print_error(things ? "name what to delete: legionctl delete deployment NAME"
                               : things.why().detail);

@@ -83,8 +83,10 @@ struct named_things {
   std::string kind;
   std::vector<std::string> names;
 };
+enum class naming { to_look, to_delete }; // a node or a promise is not deleted
 /// Errors: `invalid`, with what is allowed.
-result<std::vector<named_things>> read_names(const std::vector<std::string>& words);
+result<std::vector<named_things>> read_names(const std::vector<std::string>& words,
+                                             naming why = naming::to_look);
 
 /// A file, the files of a folder that end in .yaml, .yml or .json, or standard input for "-".
 result<std::vector<source_file>> read_files(const std::vector<std::string>& names,

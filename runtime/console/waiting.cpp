@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -33,11 +34,17 @@ std::string reason_of(const pod_view& x) {
   return text;
 }
 
+/// Of a replica that is to be ready; of one on a dead node only if there is no other.
 std::string reason_of(const resource_view& x) {
-  for (const auto& pod : x.pods())
-    if (!pod.assessment().ready() && pod.state() != "ending" && pod.state() != "gone")
+  const pod_view* lost = nullptr;
+  for (const auto& pod : x.pods()) {
+    if (pod.assessment().ready() || pod.state() == "ending" || pod.state() == "gone")
+      continue;
+    if (!pod.node_dead())
       return " (" + reason_of(pod) + ")";
-  return {};
+    lost = &pod;
+  }
+  return lost ? " (" + reason_of(*lost) + ")" : "";
 }
 
 class progress {
@@ -50,10 +57,9 @@ public:
       constexpr std::size_t columns = 79; // one more, and the line would wrap and stay
       to_.err << "\r\x1b[K" << safe.substr(0, columns) << std::flush;
       open_ = true;
-    } else if (safe != last_) {
+    } else if (told_.insert(safe).second) { // a log is told each thing once
       to_.err << safe << '\n' << std::flush;
     }
-    last_ = std::move(safe);
   }
   void end() {
     if (std::exchange(open_, false))
@@ -62,7 +68,7 @@ public:
 
 private:
   terminal& to_;
-  std::string last_;
+  std::set<std::string> told_;
   bool open_ = false;
 };
 

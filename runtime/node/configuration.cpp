@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <yaml-cpp/yaml.h>
 
+#include "runtime/console/strange_flag.hpp"
 #include "runtime/node/texts.hpp"
 
 namespace legion::node_process {
@@ -203,6 +204,10 @@ result<configuration> check(const raw& x) {
                    "--taint: found \"" + text + "\", allowed: " + parsed.why().detail};
     result.taints.push_back(*parsed);
   }
+  for (const auto& text : x.join)
+    if (auto parsed = join_string_of(text); !parsed)
+      return fault{errc::invalid,
+                   "--join: found \"" + text + "\", allowed: " + parsed.why().detail};
   if (!x.log_level.empty())
     result.log_level = x.log_level;
   auto levels = {"debug", "info", "warn", "error"};
@@ -232,8 +237,13 @@ command_line read_command_line(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     std::ostringstream out, err;
-    auto code = app.exit(e, out, err);
-    return {std::nullopt, out.str() + err.str(), code == 0 ? 0 : 2};
+    if (app.exit(e, out, err) == 0)
+      return {std::nullopt, out.str(), 0};
+    auto strange = console::strange_flag(app, {argv + 1, argv + argc});
+    return {std::nullopt,
+            "legion-node: " + (strange.empty() ? std::string{e.what()} : strange)
+                + "\nsee: legion-node --help\n",
+            2};
   }
   if (x.version)
     return {std::nullopt, "legion-node " LEGION_VERSION "\n", 0};

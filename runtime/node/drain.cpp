@@ -143,10 +143,16 @@ result<void> drain_through_supervisor(const configuration& settings) {
 int drain_node(const configuration& settings) {
   if (!std::filesystem::is_directory(settings.data))
     return say("data folder " + settings.data + ": there is none, and so nothing to drain", 1);
-  if (auto pid = data_folder::holder_of(settings.data); pid > 0)
+  auto pid = data_folder::holder_of(settings.data);
+  if (pid > 0)
     if (auto code = drain_through_node(settings, pid); code != 0)
       return code;
   tell_note(settings);
+  if (pid <= 0)
+    std::printf("legion-node: note: no node runs on %s: only workloads that it left running are "
+                "ended; its zone counts it as a node that is down, and replaces it in what it "
+                "keeps after 5 minutes\n",
+                settings.data.c_str());
   // The node is gone, asked or killed: its supervisor may still run workloads.
   auto folder = data_folder::open(settings.data);
   if (!folder)

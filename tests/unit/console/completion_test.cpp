@@ -86,6 +86,7 @@ TEST_SUITE("console/completion") {
     CHECK(offered(at, "completion z") == "zsh\n");
     CHECK(offered(at, "version ''") == "\n");
     CHECK(offered(at, "scale de") == "deployment\n");
+    CHECK(offered(at, "delete ''") == "deployments pods\n");
     CHECK(offered(at, "keepers re") == "rebuild\n");
     CHECK(offered(at, "keepers rebuild ''") == "\n");
     CHECK(offered(at, "restore completion.z") == "completion.zsh\n");

@@ -92,6 +92,12 @@ TEST_SUITE("console/program") {
              "version, completion\nsee: legionctl --help\n");
     CHECK(run_words({"scale", "deployment", "web"}).err
           == "error: --replicas is required\nsee: legionctl scale --help\n");
+    CHECK(run_words({"get", "pods", "--outptu", "json"}).err
+          == "error: there is no flag '--outptu', did you mean '--output'?\nsee: legionctl get --help\n");
+    CHECK(run_words({"delete", "service", "web"}).err
+          == "error: there is no kind 'service': deployments or pods\n");
+    CHECK(run_words({"get", "pods", "--colours=no"}).err
+          == "error: there is no flag '--colours'\nsee: legionctl get --help\n");
     CHECK(run_words({"--version"}).out == "legionctl " LEGION_VERSION "\n");
     CHECK(run_words({"completion", "bash"}).out.find("complete -F _legionctl legionctl")
           != std::string::npos);

@@ -130,8 +130,8 @@ TEST_SUITE("gateway/changing") {
     };
     it.now += to_leader.timeout;
     it.fail(to_leader, errc::deadline);
-    // The others still take it for the leader: it is asked again, when they have said so for 1 s.
-    for (int round = 0; round < 6; ++round)
+    // The others still take it for the leader: it is asked again, when they have said so for 2 s.
+    for (int round = 0; round < 11; ++round)
       for (int i = 0; i < 2; ++i) {
         auto x = next_ask();
         CHECK(x.whom != to_leader.whom);
@@ -330,6 +330,28 @@ TEST_SUITE("gateway/changing") {
     CHECK(hops == 2 * (pauses + 1));
     CHECK(it.last_said().refused().code() == refusal_unreachable);
     CHECK(it.last_said().refused().detail().find("nothing was changed") != std::string::npos);
+  }
+
+  TEST_CASE("most keepers are down: refused after 2 s, and they are named") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    for (int node : {2, 3})
+      it.keeps(node, web_name, member_dead);
+    auto begun = it.now;
+    it.start();
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& x : it.asked())
+        it.answer(x, refused_reply(refusal_elsewhere, "group 7 has no leader"));
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.now - begun <= milliseconds{2'200});
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(it.last_said().refused().detail()
+          == "deployment default/web: only 1 of the 3 nodes that keep it is up, which is no quorum; "
+             "missing: legion-2, which is down since 2 s, and legion-3, which is down since 2 s; "
+             "nothing was changed: try again once most of them are up");
   }
 
   TEST_CASE("a keeper that is down: refused at once, and nothing was changed") {
