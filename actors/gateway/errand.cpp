@@ -70,8 +70,8 @@ std::string errand::lost_quorum(const surroundings& at) const {
     return {};
   auto up = all - members.size();
   return (up == 0 ? "none" : "only " + std::to_string(up)) + " of the " + std::to_string(all)
-         + " nodes that keep it " + (up == 1 ? "is" : "are") + " up, which is no quorum; missing: "
-         + at.zone.with_states(members, at.now);
+         + " nodes that keep it " + (up == 1 ? "is" : "are")
+         + " up, which is no quorum; missing: " + at.zone.with_states(members, at.now);
 }
 
 /// The next member that was not asked in vain; after all of them a pause.

@@ -15,7 +15,7 @@ struct parameters {
   milliseconds probe_timeout{700};  // then the target is suspected; not above the interval
   std::size_t indirect_probes = 3;
   milliseconds heard_counts_for{700}; // who was heard of in that time need not be probed
-  std::size_t urgent_at_once = 8; // re-probes under way besides the routine one
+  std::size_t urgent_at_once = 8;     // re-probes under way besides the routine one
 
   // Suspicion (Lifeguard IV-B): from `max` down to `min` as accusers come in.
   milliseconds suspicion_min{1300};

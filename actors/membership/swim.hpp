@@ -143,7 +143,7 @@ private:
   std::vector<probe> probes_;
   std::vector<relay> relays_;
   std::vector<sign_of_life> heard_; // what is older than `heard_counts_for` goes at the next probe
-  std::vector<node_id> urgent_; // the next one first
+  std::vector<node_id> urgent_;     // the next one first
   std::uint32_t sequence_ = 0;
   std::size_t suspicions_ = 0;
   bool superseded_ = false;

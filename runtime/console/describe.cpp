@@ -316,8 +316,8 @@ std::string describe_pod(const pod_view& x, const resource_view& of, wall_ms now
     to.line("Promise", "none yet");
   else
     to.line("Promise", x.state() + ", order " + order_text(x.slot().order()) + ", "
-                         + verdict_word(seen.verdict())
-                         + (seen.withdrawn() ? ", withdrawn by its node" : ""));
+                           + verdict_word(seen.verdict())
+                           + (seen.withdrawn() ? ", withdrawn by its node" : ""));
   to.line("Keeper", keeper_text(of));
   to.line("Driver", or_none(seen.driver()));
   to.line("Ports", or_none(ports(seen)));

@@ -93,7 +93,8 @@ TEST_SUITE("console/program") {
     CHECK(run_words({"scale", "deployment", "web"}).err
           == "error: --replicas is required\nsee: legionctl scale --help\n");
     CHECK(run_words({"get", "pods", "--outptu", "json"}).err
-          == "error: there is no flag '--outptu', did you mean '--output'?\nsee: legionctl get --help\n");
+          == "error: there is no flag '--outptu', did you mean '--output'?\nsee: legionctl get "
+             "--help\n");
     CHECK(run_words({"delete", "service", "web"}).err
           == "error: there is no kind 'service': deployments or pods\n");
     CHECK(run_words({"get", "pods", "--colours=no"}).err

@@ -348,10 +348,11 @@ TEST_SUITE("gateway/changing") {
     REQUIRE(it.ended());
     CHECK(it.now - begun <= milliseconds{2'200});
     CHECK(it.last_said().refused().code() == refusal_unreachable);
-    CHECK(it.last_said().refused().detail()
-          == "deployment default/web: only 1 of the 3 nodes that keep it is up, which is no quorum; "
-             "missing: legion-2, which is down since 2 s, and legion-3, which is down since 2 s; "
-             "nothing was changed: try again once most of them are up");
+    CHECK(
+        it.last_said().refused().detail()
+        == "deployment default/web: only 1 of the 3 nodes that keep it is up, which is no quorum; "
+           "missing: legion-2, which is down since 2 s, and legion-3, which is down since 2 s; "
+           "nothing was changed: try again once most of them are up");
   }
 
   TEST_CASE("a keeper that is down: refused at once, and nothing was changed") {

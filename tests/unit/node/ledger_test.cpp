@@ -199,9 +199,10 @@ TEST_SUITE("node/ledger") {
     REQUIRE(why);
     CHECK(why->reason == decline_ports);
     CHECK(why->detail == "ports: hostPort 20001 is used by a process that is not of this cluster");
-    CHECK(x.hold_some(3, needing(0, 0, 4), 1, start + 9s, start + 15s)->detail
-          == "ports: needs 4, free 3 of 4, 1 used by processes that are not of this cluster: looked "
-             "at again within a minute");
+    CHECK(
+        x.hold_some(3, needing(0, 0, 4), 1, start + 9s, start + 15s)->detail
+        == "ports: needs 4, free 3 of 4, 1 used by processes that are not of this cluster: looked "
+           "at again within a minute");
     CHECK(!x.hold_some(4, named, 1, start + 10s, start + 15s));
     CHECK(x.free().ports() == 3);
   }
