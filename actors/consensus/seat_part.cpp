@@ -15,11 +15,13 @@ namespace {
 constexpr milliseconds first_write_pause{50};
 constexpr milliseconds write_pause{1000};
 /// Entries between two snapshots, at random, so that not all members of a group take theirs while
-/// one entry waits for them; and those kept below one for slow followers. A large state also waits
-/// for so many of `share` times its own bytes to be logged (5.1): 1.5 to 2.5 times.
-constexpr log_index least_snapshot_interval = 192;
-constexpr log_index snapshot_interval_spread = 128;
-constexpr log_index share = 128;
+/// one entry waits for them; or the bytes of as many entries of this size. A large state waits for
+/// so many of `share` times its own bytes to be logged (5.1): 1.5 to 2.5 times.
+constexpr log_index least_snapshot_interval = 576;
+constexpr log_index snapshot_interval_spread = 384;
+constexpr std::size_t entry_bytes = 1024;
+constexpr log_index share = 384;
+/// Kept below a snapshot for slow followers.
 constexpr log_index entries_kept = 128;
 /// With what goes around it, an entry must fit into a frame.
 constexpr std::size_t most_entry_bytes = transport::max_frame_bytes - 64 * 1024;
@@ -191,8 +193,9 @@ void seat::apply(const entry_refs& entries) {
   core_->on_applied(applied_);
   for (const auto& x : entries)
     bytes_since_ += cost(*x);
-  if (applied_ - snapshot_at_ >= snapshot_after_
-      && bytes_since_ * share >= snapshot_bytes_ * snapshot_after_)
+  auto logged_enough =
+      applied_ - snapshot_at_ >= snapshot_after_ || bytes_since_ >= snapshot_after_ * entry_bytes;
+  if (logged_enough && bytes_since_ * share >= snapshot_bytes_ * snapshot_after_)
     take_snapshot();
 }
 

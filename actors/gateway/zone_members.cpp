@@ -146,7 +146,7 @@ std::string zone_members::with_state(const node_id& who, time_point now) const {
   auto since = std::chrono::duration_cast<milliseconds>(now - x->since);
   switch (x->state) {
     case member_dead:
-      return name_of(who) + ", which is down since " + ago(since);
+      return name_of(who) + ", down for " + ago(since);
     case member_left:
       return name_of(who) + ", which left " + ago(since) + " ago";
     case member_suspect:

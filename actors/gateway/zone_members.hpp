@@ -51,9 +51,9 @@ public:
   std::vector<group_id> kept_groups() const;
   /// For messages: its name, else the first digits of its id.
   std::string name_of(const node_id& who) const;
-  /// For messages: "legion-1, and legion-2, which is down since 12 s".
+  /// For messages: "legion-1, and legion-2, down for 12 s".
   std::string with_states(const std::vector<node_id>& who, time_point now) const;
-  /// For messages: "legion-2, which is down since 12 s".
+  /// For messages: "legion-2, down for 12 s".
   std::string with_state(const node_id& who, time_point now) const;
 
 private:

@@ -38,11 +38,14 @@ std::string reason_of(const pod_view& x) {
 std::string reason_of(const resource_view& x) {
   const pod_view* lost = nullptr;
   for (const auto& pod : x.pods()) {
+    if (pod.state() == "ending" && !pod.note().empty())
+      lost = &pod; // what is to come waits for its end
     if (pod.assessment().ready() || pod.state() == "ending" || pod.state() == "gone")
       continue;
     if (!pod.node_dead())
       return " (" + reason_of(pod) + ")";
-    lost = &pod;
+    if (lost == nullptr)
+      lost = &pod;
   }
   return lost ? " (" + reason_of(*lost) + ")" : "";
 }

@@ -25,12 +25,12 @@
 #include "runtime/api/socket_server.hpp"
 #include "runtime/drivers/boot_clock.hpp"
 #include "runtime/drivers/process/process_driver.hpp"
-#include "runtime/drivers/supervisor/startup_pages.hpp"
 #include "runtime/node/data_folder.hpp"
 #include "runtime/node/journal_start.hpp"
 #include "runtime/node/machine.hpp"
 #include "runtime/node/scheduler.hpp"
 #include "runtime/node/signals.hpp"
+#include "runtime/node/spare_memory.hpp"
 #include "runtime/node/texts.hpp"
 #include "runtime/store/sqlite/salvage.hpp"
 #include "runtime/transport/zeromq/identify.hpp"
@@ -171,15 +171,20 @@ void greet(const configuration& settings, const node_context& context) {
   std::fflush(stdout);
 }
 
-/// What starting, joining and settling needed, and a node at rest does not, goes back meanwhile.
+/// What starting, joining and settling needed, and a node at rest does not, goes back meanwhile; so
+/// does what a burst of work needed.
 int wait_for_signal(signals& asked) {
+  spare_memory spare;
   for (auto pause : {std::chrono::seconds{10}, std::chrono::seconds{60}}) {
     if (auto number = asked.wait(pause); number != 0)
       return number;
-    drivers::shed_startup_pages();
-    malloc_trim(0);
+    spare.give_back();
   }
-  return asked.wait();
+  for (;;) {
+    if (auto number = asked.wait(spare_memory::pause); number != 0)
+      return number;
+    spare.look();
+  }
 }
 
 /// For the `--drain` that waits for this process to end; without it, for the log alone.

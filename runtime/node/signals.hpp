@@ -18,12 +18,6 @@ public:
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
   }
 
-  int wait() {
-    int number = 0;
-    sigwait(&set_, &number);
-    return number;
-  }
-
   /// 0: none came in this time.
   int wait(std::chrono::seconds most) {
     timespec limit{most.count(), 0};

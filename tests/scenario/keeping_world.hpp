@@ -159,6 +159,7 @@ inline membership_handle::behavior_type membership_actor(membership_handle::poin
       [](const unfollow_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
+      [](const peer_heard&) {},
       [](const admit_through&) {},
       [](const leave_zone&) {},
   };

@@ -64,6 +64,7 @@ membership_handle::behavior_type wire_actor(membership_handle::pointer self, pla
       [](const unfollow_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
+      [](const peer_heard&) {},
       [](const admit_through&) {},
       [](const leave_zone&) {},
   };

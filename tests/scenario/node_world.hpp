@@ -102,6 +102,7 @@ inline membership_handle::behavior_type zone_actor(membership_handle::pointer,
       [](const unfollow_members&) {},
       [](const describe_self&) {},
       [](const connection_hint&) {},
+      [](const peer_heard&) {},
       [](const admit_through&) {},
       [](const leave_zone&) {},
   };

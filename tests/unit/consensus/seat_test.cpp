@@ -174,11 +174,11 @@ struct one_seat {
   }
 
   /// As the only voter: how many entries go by until its next snapshot.
-  log_index entries_to_a_snapshot() {
+  log_index entries_to_a_snapshot(std::size_t bytes = 1000) {
     auto before = actor.snapshots;
     for (log_index i = 1; i <= 10'000; ++i) {
       actor.state.clear(); // each entry replaces what was
-      it->hear([](core& x) { REQUIRE(x.propose(std::string(1000, 'x'))); });
+      it->hear([&](core& x) { REQUIRE(x.propose(std::string(bytes, 'x'))); });
       settle();
       if (actor.snapshots != before)
         return i;
@@ -324,9 +324,13 @@ TEST_SUITE("consensus/seat") {
     REQUIRE(s.actor.leads_now);
     for (int i = 0; i < 5; ++i) {
       auto count = s.entries_to_a_snapshot();
-      CHECK(count >= 192);
-      CHECK(count < 320);
+      CHECK(count >= 540); // as many bytes as 576 to 960 entries of 1 KiB
+      CHECK(count < 960);
     }
+    CHECK(s.entries_to_a_snapshot(4000) < 250);
+    auto small = s.entries_to_a_snapshot(10);
+    CHECK(small >= 576);
+    CHECK(small < 960);
     s.actor.pads_snapshot = 2'000'000;
     s.entries_to_a_snapshot();
     auto count = s.entries_to_a_snapshot(); // of about 1 KB each

@@ -463,6 +463,8 @@ TEST_SUITE("console/program") {
     applied.set_generation(2);
     auto web = canned_web();
     CHECK(still_missing(web, applied) == "1 of 3 ready (web-6d5f9c7b8d-x2k42 CrashLoopBackOff)");
+    web.mutable_pods(1)->set_node_dead(true); // the other is more of a reason
+    CHECK(still_missing(web, applied).rfind("1 of 3 ready (web-6d5f9c7b8d-x2k43 Pending", 0) == 0);
     web.mutable_pods()->DeleteSubrange(1, 1);
     CHECK(still_missing(web, applied)
           == "1 of 3 ready (web-6d5f9c7b8d-x2k43 Pending: cpu: needs 250m, the most free is "
@@ -487,6 +489,24 @@ TEST_SUITE("console/program") {
     CHECK(still_missing(web, applied) == "1 old replica is ending");
     applied.set_generation(3);
     CHECK(still_missing(web, applied) == "the change is not seen yet");
+  }
+
+  TEST_CASE("what waits for the end of an exclusive replica says so") {
+    auto web = canned_web();
+    put_result applied;
+    web.clear_pods();
+    web.set_wanted(1);
+    web.set_updated(1);
+    web.set_available(0);
+    auto& old = *web.add_pods();
+    old.mutable_slot()->set_pod("web-1");
+    old.set_state("ending");
+    CHECK(still_missing(web, applied) == "0 of 1 ready");
+    old.set_node_dead(true);
+    old.set_note("may run until its last lease is over, in 9 s; no other one starts before");
+    CHECK(still_missing(web, applied)
+          == "0 of 1 ready (web-1 Unknown: may run until its last lease is over, in 9 s; no other "
+             "one starts before)");
   }
 
 } // TEST_SUITE

@@ -128,10 +128,9 @@ TEST_SUITE("gateway/backing_up") {
       it.answer(x, piece(1, 0, 0, ""));
     REQUIRE(it.ended());
     CHECK(it.last_said().refused().code() == refusal_unreachable);
-    CHECK(
-        it.last_said().refused().detail()
-        == "keeper groups 3 and 5 do not answer: its keeper is legion-2, which is down since 0 s. "
-           "Nothing was backed up");
+    CHECK(it.last_said().refused().detail()
+          == "keeper groups 3 and 5 do not answer: its keeper is legion-2, down for 0 s. "
+             "Nothing was backed up");
   }
 
   TEST_CASE("what makes no sense is refused") {

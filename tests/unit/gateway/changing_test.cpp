@@ -284,7 +284,7 @@ TEST_SUITE("gateway/changing") {
     REQUIRE(it.ended());
     REQUIRE(it.last_said().notes_size() == 1);
     CHECK(it.last_said().notes(0)
-          == "deployment default/web: what may still run of it on legion-4, which is down since "
+          == "deployment default/web: what may still run of it on legion-4, down for "
              "12 s, ends once that is back");
   }
 
@@ -351,7 +351,7 @@ TEST_SUITE("gateway/changing") {
     CHECK(
         it.last_said().refused().detail()
         == "deployment default/web: only 1 of the 3 nodes that keep it is up, which is no quorum; "
-           "missing: legion-2, which is down since 2 s, and legion-3, which is down since 2 s; "
+           "missing: legion-2, down for 2 s, and legion-3, down for 2 s; "
            "nothing was changed: try again once most of them are up");
   }
 
@@ -365,7 +365,7 @@ TEST_SUITE("gateway/changing") {
     REQUIRE(it.ended());
     CHECK(it.last_said().refused().code() == refusal_unreachable);
     CHECK(it.last_said().refused().detail()
-          == "deployment default/web: its keeper is legion-2, which is down since 12 s; nothing "
+          == "deployment default/web: its keeper is legion-2, down for 12 s; nothing "
              "was changed: try again once it is back");
   }
 

@@ -133,10 +133,10 @@ TEST_SUITE("gateway/getting") {
     CHECK(web.wanted() == 2);
     REQUIRE(said.notes_size() == 3);
     CHECK(said.notes(0)
-          == "web: its keeper is legion-2, which is down since 12 s: what runs goes on, and is not "
+          == "web: its keeper is legion-2, down for 12 s: what runs goes on, and is not "
              "repaired until that ends; how many are wanted is as of its promises");
-    CHECK(said.notes(1).rfind("1 keeper group did not answer: its keeper is legion-2, which is "
-                              "down since 12 s; their resources are shown",
+    CHECK(said.notes(1).rfind("1 keeper group did not answer: its keeper is legion-2, down "
+                              "for 12 s; their resources are shown",
                               0)
           == 0);
     CHECK(said.notes(2) == "legion-4 did not answer in time: what it would say is missing");
@@ -288,7 +288,7 @@ TEST_SUITE("gateway/getting") {
       CHECK(promises == (all ? 4 : 3));
       REQUIRE(it.last_said().notes_size() == 1);
       CHECK(it.last_said().notes(0)
-            == "what legion-5, which is down since 12 s, has promised is missing: only it knows "
+            == "what legion-5, down for 12 s, has promised is missing: only it knows "
                "that");
     }
   }
