@@ -65,6 +65,7 @@ void seat::begin() {
     return;
   }
   applied_ = snapshot_at_ = kept->head.index;
+  draw_snapshot_interval();
   core_.emplace(make_member(std::move(*kept)));
   holder_->seated();
   pump();
@@ -140,6 +141,10 @@ void seat::enqueue(pending x) {
     start_write();
 }
 
+void seat::draw_snapshot_interval() {
+  snapshot_after_ = least_snapshot_interval + random_() % snapshot_interval_spread;
+}
+
 void seat::take_snapshot() {
   pending x;
   auto keep_from = applied_ > entries_kept ? applied_ - entries_kept : 1;
@@ -149,7 +154,7 @@ void seat::take_snapshot() {
   x.compact_to = keep_from - 1;
   snapshot_at_ = applied_;
   bytes_since_ = 0;
-  snapshot_after_ = least_snapshot_interval + random_() % snapshot_interval_spread;
+  draw_snapshot_interval();
   enqueue(std::move(x));
 }
 

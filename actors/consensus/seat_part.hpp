@@ -161,6 +161,7 @@ private:
   void start_write();
   void write_next();
   void enqueue(pending x);
+  void draw_snapshot_interval();
   void take_snapshot();
   void send_all(const std::vector<message>& messages);
   void restore(const snapshot& x);
@@ -188,7 +189,7 @@ private:
   std::uint64_t generation_ = 0;
   log_index applied_ = 0;
   log_index snapshot_at_ = 0;
-  log_index snapshot_after_ = 256; // entries
+  log_index snapshot_after_ = 0;   // entries
   std::size_t snapshot_bytes_ = 0; // of the newest, as far as known
   std::size_t bytes_since_ = 0;    // of the entries applied since
   log_index ready_at_ = 0;         // what must be applied before it leads; 0: it does not
