@@ -77,8 +77,12 @@ charter_core::behavior_type charter_actor(charter_pointer self, context_ptr cont
       },
       [self](const stand_back& x) {
         self->state.standing_back = x.back;
+        self->state.drains = x.back ? self->current_sender() : nullptr;
         stand_aside(self);
+        try_to_leave(self);
       },
+      [self](const group_request& x) { return on_leave_request(self, x); },
+      [self](leave_charter) { try_to_leave(self); },
       [self](group_mail& x) {
         take_seat(self); // a learner's, if it has none yet
         self->state.seat->on_mail(std::move(x.messages));

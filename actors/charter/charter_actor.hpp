@@ -42,8 +42,10 @@ namespace legion {
 
 /// Path "charter": the zone's roster on this node, and its place in the charter if it has one. Any
 /// node answers: what it cannot do itself it passes on to the charter's leader. A `roster_state` is
-/// answered with what is known then.
+/// answered with what is known then. A `group_request` to leave is answered by the leader; who is
+/// told to `stand_back` answers its sender with `group_let_go`.
 using charter_handle = caf::typed_actor<caf::replies_to<charter_request>::with<charter_reply>, //
+                                        caf::replies_to<group_request>::with<group_reply>,     //
                                         caf::replies_to<roster_ask>::with<roster_state>,       //
                                         caf::replies_to<roster_state>::with<roster_ask>,       //
                                         caf::reacts_to<subscribe_roster>,                      //

@@ -95,25 +95,50 @@ void gather(charter_pointer self, charter_answer answer) {
   heard();
 }
 
-/// Most of the voters are up, or may come back: they would have a leader by themselves.
-std::string who_may_decide(const charter_shell& s, time_point now) {
-  auto voters = voters_known(s);
+/// Its journal is gone or set aside: it is no more the voter that it was.
+bool lost_its_vote(const charter_shell& s, const consensus::member_id& who) {
+  if (who.node == s.context->self.id)
+    return !s.core() || s.seat->fenced() || who != s.core()->self();
+  auto i = s.residents.find(who.node);
+  return i != s.residents.end() && !i->second.journal.null() && !who.journal.null()
+         && i->second.journal != who.journal;
+}
+
+/// Most of these voters are up, or may come back: their names; else nothing.
+std::string who_may_decide(const charter_shell& s, const std::vector<consensus::member_id>& voters,
+                           time_point now) {
   std::string names;
   std::size_t count = 0;
   for (const auto& x : voters) {
-    auto i = s.zone.find(x);
-    auto here = x == s.context->self.id;
-    if (!here && i == s.zone.end())
-      continue; // the zone has forgotten it
+    auto i = s.zone.find(x.node);
+    auto here = x.node == s.context->self.id;
+    if (lost_its_vote(s, x) || (!here && i == s.zone.end()))
+      continue; // or the zone has forgotten it
     auto down = !here && (i->second.state == member_dead || i->second.state == member_left);
     if (down && now - i->second.since >= group::member_rules::patience)
       continue;
     ++count;
     names += (names.empty() ? "" : ", ")
-             + charter::name_of(s.known ? *s.known : charter::roster{}, s.zone, x)
+             + charter::name_of(s.known ? *s.known : charter::roster{}, s.zone, x.node)
              + (down ? " (down for less than 5 minutes, as far as this node has seen)" : " (up)");
   }
   return count * 2 > voters.size() ? names : std::string{};
+}
+
+/// Who would have a leader by themselves. While voters change, both sets must agree.
+std::string who_may_decide(const charter_shell& s, time_point now) {
+  std::vector<consensus::member_id> voters;
+  const auto* core = s.core();
+  if (core && core->members().has(core->self())) {
+    const auto& members = core->members();
+    if (members.joint() && who_may_decide(s, members.outgoing, now).empty())
+      return {};
+    voters = members.voters;
+  } else {
+    for (const auto& x : voters_known(s))
+      voters.push_back({x, {}}); // a hint does not say their journals
+  }
+  return who_may_decide(s, voters, now);
 }
 
 } // namespace

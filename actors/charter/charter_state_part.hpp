@@ -32,6 +32,8 @@ struct push_roster {};
 struct pull_roster {};
 /// The roster known here is written.
 struct write_roster {};
+/// A voter that drains asks whether it may go.
+struct leave_charter {};
 /// What the groups here told goes to the charter's leader.
 struct pass_hints {};
 /// The charter could not be raised yet: a write was under way.
@@ -45,6 +47,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::review_charter)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::push_roster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::pull_roster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::write_roster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::leave_charter)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::pass_hints)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::raise_again)
 
@@ -54,7 +57,8 @@ using charter_core =
     charter_handle::extend<caf::reacts_to<seat_tick>, caf::reacts_to<write_again>,      //
                            caf::reacts_to<review_charter>, caf::reacts_to<push_roster>, //
                            caf::reacts_to<pull_roster>, caf::reacts_to<write_roster>,   //
-                           caf::reacts_to<raise_again>, caf::reacts_to<pass_hints>>;
+                           caf::reacts_to<raise_again>, caf::reacts_to<pass_hints>,     //
+                           caf::reacts_to<leave_charter>>;
 
 using charter_answer = std::function<void(charter_reply)>;
 
@@ -86,6 +90,8 @@ struct charter_shell {
   bool leads = false;
   bool full = false;          // the disk
   bool standing_back = false; // the node drains
+  caf::strong_actor_ptr drains; // who waits until the charter lets it go
+  std::optional<time_point> leaderless_since; // meanwhile
   consensus::lean_queue<charter_errand> desk;
   std::optional<open_entry> committing; // one at a time
   std::optional<time_point> review_at;
@@ -131,6 +137,14 @@ void stand_aside(charter_pointer self);
 void review(charter_pointer self, const review_charter& x);
 void review_soon(charter_pointer self, time_point::duration after);
 void on_member(charter_pointer self, const member_change& x);
+/// The zone as the choice of voters sees it.
+std::vector<group::resident> residents_of(const charter_shell& state);
+
+// charter_leaving_part.cpp: a node that drains
+
+/// Goes on until the node may go, and says so to who asked.
+void try_to_leave(charter_pointer self);
+group_reply on_leave_request(charter_pointer self, const group_request& x);
 
 // charter_desk_part.cpp: what the charter's leader is asked for, and commits
 

@@ -252,6 +252,15 @@ void review_soon(charter_pointer self, time_point::duration after) {
   self->delayed_send(self, after, review_charter{++s.review_generation});
 }
 
+std::vector<group::resident> residents_of(const charter_shell& state) {
+  std::vector<group::resident> result;
+  for (const auto& [id, resident] : state.residents) {
+    result.push_back(resident);
+    result.back().admitted = state.fold.find(id) != nullptr;
+  }
+  return result;
+}
+
 void review(charter_pointer self, const review_charter& x) {
   auto& s = self->state;
   if (x.generation != s.review_generation)
@@ -267,12 +276,7 @@ void review(charter_pointer self, const review_charter& x) {
   }
   auto status = s.core()->describe(now(self));
   hint_itself(self, status);
-  std::vector<group::resident> residents;
-  for (const auto& [id, resident] : s.residents) {
-    residents.push_back(resident);
-    residents.back().admitted = s.fold.find(id) != nullptr;
-  }
-  auto plan = s.choice->plan(status, residents, may_move, now(self));
+  auto plan = s.choice->plan(status, residents_of(s), may_move, now(self));
   if (plan.change) {
     propose(self, *plan.change);
   } else if (plan.lead) {

@@ -20,12 +20,20 @@ const resident* find(const std::vector<resident>& zone, const node_id& x) {
   return i == zone.end() ? nullptr : &*i;
 }
 
-/// Then it is the network that failed, or the whole place: nobody is to be replaced.
-bool mass_failure(const std::vector<resident>& zone) {
+/// Of those who died at another time, or are not on the roster any more, it tells nothing.
+bool died_with(const resident& x, const resident& one) {
+  auto apart = x.since > one.since ? x.since - one.since : one.since - x.since;
+  return &x == &one || (x.admitted && apart < member_rules::patience);
+}
+
+/// Then it is the network that failed, or the whole place: nobody is to be replaced who died with it.
+bool mass_failure(const std::vector<resident>& zone, const resident& one) {
   std::size_t dead = 0;
   std::size_t all = 0;
   for (const auto& x : zone) {
-    all += x.state != member_left;
+    if (x.state == member_left || (x.state == member_dead && !died_with(x, one)))
+      continue;
+    ++all;
     dead += x.state == member_dead;
   }
   return dead * 3 > all;
@@ -66,7 +74,7 @@ bool member_rules::stays(const member_id& who, const std::vector<resident>& zone
     return true;
   if (!x->journal.null() && x->journal != who.journal)
     return false; // its journal is gone, and with it what it promised
-  return here(*x) || now - x->since < patience || mass_failure(zone);
+  return here(*x) || now - x->since < patience || mass_failure(zone, *x);
 }
 
 std::vector<member_id> member_rules::wanted(const configuration& of,
@@ -115,8 +123,12 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
       || newcomers.empty() || !may_move)
     return result;
   // All is well: the one that ranks lowest makes room for one that ranks higher.
+  auto votes = [&](const resident& x) {
+    return std::any_of(result.begin(), result.end(), [&](const auto& y) { return y.node == x.id; });
+  };
   auto calm = std::all_of(zone.begin(), zone.end(), [&](const resident& x) {
-    return x.state == member_left || (here(x) && now - x.since >= steady);
+    auto gone = x.state == member_dead && now - x.since >= patience && !votes(x);
+    return x.state == member_left || gone || (here(x) && now - x.since >= steady);
   });
   auto last = std::max_element(result.begin(), result.end(), [&](const auto& a, const auto& b) {
     return ranks_before(group_, a.node, b.node);

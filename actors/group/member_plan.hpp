@@ -42,8 +42,8 @@ struct member_plan {
 ///
 /// Shape:  new voters are learners first. A group never shrinks by itself: a voter that nobody can
 ///         replace stays. But where so many have left, or ask to, that those who stay have no
-///         quorum, it shrinks to one of them. Nothing is replaced while over a third of the zone
-///         seems dead.
+///         quorum, it shrinks to one of them. Nobody is replaced who seems to have died together with
+///         over a third of the zone, within `patience`.
 /// Units:  `may_move`: this look may move what is healthy; the owner draws it seldom, so that of a
 ///         zone's groups a few move at a time.
 /// Source: docs/consensus.md; Thaler and Ravishankar 1998 for the hashing.

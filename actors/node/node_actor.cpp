@@ -116,8 +116,6 @@ caf::typed_response_promise<drained> on_drain(node_pointer self) {
   s.self.describes.draining = true;
   spdlog::info("node drains promises={}", s.promises.all().size());
   hand_over_groups(self);
-  if (s.partners.charter)
-    self->send(s.partners.charter, stand_back{});
   std::vector<std::string> uids;
   for (const auto& [uid, x] : s.promises.all())
     uids.push_back(uid);

@@ -206,6 +206,10 @@ void hand_over_groups(node_pointer self) {
       s.handing_over.insert(id);
       self->send(here.group, stand_back{});
     }
+  if (s.partners.charter) {
+    s.handing_over.insert(value(charter_group));
+    self->send(s.partners.charter, stand_back{});
+  }
   if (!s.handing_over.empty())
     self->delayed_send(self, hand_over_time, hand_over_ends{});
 }
@@ -214,12 +218,16 @@ void on_let_go(node_pointer self, const group_let_go& x) {
   auto& s = self->state;
   if (s.handing_over.erase(value(x.group)) == 0)
     return;
-  s.stuck_groups += x.stuck ? 1 : 0;
+  if (x.group == charter_group)
+    s.charter_stuck = x.stuck;
+  else
+    s.stuck_groups += x.stuck ? 1 : 0;
   answer_drains(self);
 }
 
 void on_hand_over_ends(node_pointer self) {
   auto& s = self->state;
+  s.charter_stuck = s.handing_over.erase(value(charter_group)) != 0 || s.charter_stuck;
   s.stuck_groups += s.handing_over.size();
   s.handing_over.clear();
   answer_drains(self);

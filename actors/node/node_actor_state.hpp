@@ -121,8 +121,9 @@ struct node_state {
   std::map<std::string, node::restart_budget> restarts; // of promise actors that failed, by uid
   std::map<std::string, std::vector<std::shared_ptr<open_accept>>> waiting; // by uid
   std::vector<caf::typed_response_promise<drained>> draining;
-  std::set<std::uint32_t> handing_over; // groups that a drain waits for
+  std::set<std::uint32_t> handing_over; // groups, and the charter, that a drain waits for
   std::size_t stuck_groups = 0;         // that nobody takes over
+  bool charter_stuck = false;           // nor this node's vote in the charter
   bool leaves = false;                  // the zone was told
 
   std::optional<time_point> remember_members_at;

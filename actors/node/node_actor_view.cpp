@@ -36,8 +36,8 @@ node_condition journal_damaged(const damage_record& x) {
   result.set_status(true);
   result.set_reason("JournalReplaced");
   result.set_message(x.detail()
-                     + "; what runs here goes on; its keeper groups took this node out, and take "
-                       "it back as a new member. The damaged files are in "
+                     + "; what runs here goes on; keeper groups that have a quorum without this "
+                       "node take it back as a new member. The damaged files are in "
                      + x.aside()
                      + ". Once no keeper group lacks an answer, a start with --accept-loss takes "
                        "this note away");

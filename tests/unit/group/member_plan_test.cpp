@@ -237,6 +237,43 @@ TEST_SUITE("group/member_plan") {
     REQUIRE(x.plan().change);
   }
 
+  TEST_CASE("who died at another time, or is not on the roster any more, is no mass failure") {
+    played x(6, {who(0), who(1), who(2)});
+    for (auto& y : x.zone)
+      y.since = x.now - std::chrono::hours{1};
+    auto dies = [&](int n, seconds ago) {
+      x.zone[static_cast<std::size_t>(n)].state = member_dead;
+      x.zone[static_cast<std::size_t>(n)].since = x.now - ago;
+    };
+    dies(1, seconds{360});
+    dies(3, seconds{400});
+    dies(4, seconds{420});
+    CHECK(!x.plan().change); // three of six at once
+    x.zone[3].admitted = x.zone[4].admitted = false; // others have their names now
+    CHECK(x.plan().change == configuration{x.status.members.voters, {}, {who(5)}});
+    x.zone[3].admitted = x.zone[4].admitted = true;
+    dies(3, seconds{1000});
+    dies(4, seconds{1400});
+    CHECK(x.plan().change == configuration{x.status.members.voters, {}, {who(5)}});
+  }
+
+  TEST_CASE("a node that is dead for long and has no part in it does not stop what moves") {
+    played x(9, {who(0), who(1), who(2)});
+    auto votes = [&](int n) { return x.status.members.votes(who(n)); };
+    auto moves = [&] { return x.plan(true).change.has_value(); };
+    REQUIRE(moves());
+    auto outside = votes(3) ? 4 : 3;
+    x.zone[static_cast<std::size_t>(outside)].state = member_dead;
+    x.zone[static_cast<std::size_t>(outside)].since = x.now - seconds{200};
+    CHECK_FALSE(moves());
+    x.zone[static_cast<std::size_t>(outside)].since = x.now - seconds{301};
+    auto still = x.plan(true);
+    played without(9, {who(0), who(1), who(2)});
+    without.zone[static_cast<std::size_t>(outside)].state = member_left;
+    CHECK(still.change == without.plan(true).change);
+    CHECK((still.change || still.lead));
+  }
+
   TEST_CASE("a node with another journal is another member: it is readmitted as a learner") {
     played x{3, {who(0), who(1), who(2)}};
     x.zone[1].journal = journal('n');
