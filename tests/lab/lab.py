@@ -544,15 +544,23 @@ def who_drains_hands_over_what_it_keeps_and_says_so_where_nobody_can_take_it(bin
         one, two, three = c.nodes
         for node in (one, two):
             check("note:" not in drained(c, node), f"{node.name} left the others without a quorum")
+        three.ctl("cordon", three.name)  # the charter was handed over, too
+        three.ctl("uncordon", three.name)
         three.ctl("scale", "deployment", "web", "--replicas", "2")
         wait_for("2 ready on the last", lambda: exactly(c.ready_pods(three), 2), 20)
     with Cluster(bin_folder, 3) as c:
         applied(c, 1)
         wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
         one, two, three = c.nodes
+        wait_for("three vote in the charter", lambda: "3 of 3" in one.ctl("charter").stdout, 60)
         two.kill()
         wait_for("its death is seen", lambda: "NotReady" in one.ctl("get", "nodes").stdout, 20)
-        check("note: what 64 keeper groups keep" in drained(c, three), "nothing is said of what is out of reach")
+        said = drained(c, three)
+        check("note: what 64 keeper groups keep" in said, "nothing is said of what is out of reach")
+        check("no node can join" in said, "nothing is said of the charter")
+        gone = subprocess.run([str(c.bin / "legion-node"), "--drain", "--data", str(two.data)], capture_output=True,
+                              text=True, timeout=60)
+        check("note: no node runs on" in gone.stdout, "a drain of a killed node says only " + gone.stdout)
 
 
 @test
