@@ -88,9 +88,9 @@ struct charter_shell {
   charter::roster fold; // of the log
   std::optional<group::member_rules> choice;
   bool leads = false;
-  bool full = false;          // the disk
-  bool standing_back = false; // the node drains
-  caf::strong_actor_ptr drains; // who waits until the charter lets it go
+  bool full = false;                          // the disk
+  bool standing_back = false;                 // the node drains
+  caf::strong_actor_ptr drains;               // who waits until the charter lets it go
   std::optional<time_point> leaderless_since; // meanwhile
   consensus::lean_queue<charter_errand> desk;
   std::optional<open_entry> committing; // one at a time

@@ -149,9 +149,10 @@ void on_zone_told(node_pointer self) {
                 + " is not repaired or changed until this node, or another that keeps it, is back: "
                   "nobody was there to hand it over to";
   if (s.charter_stuck)
-    what.note += std::string{what.note.empty() ? "" : ". "}
-                 + "The zone's charter needs this node, or other voters that are down: until they are "
-                   "back no node can join";
+    what.note +=
+        std::string{what.note.empty() ? "" : ". "}
+        + "The zone's charter needs this node, or other voters that are down: until they are "
+          "back no node can join";
   for (auto& x : s.draining)
     x.deliver(what);
   s.draining.clear();

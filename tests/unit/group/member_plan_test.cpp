@@ -248,7 +248,7 @@ TEST_SUITE("group/member_plan") {
     dies(1, seconds{360});
     dies(3, seconds{400});
     dies(4, seconds{420});
-    CHECK(!x.plan().change); // three of six at once
+    CHECK(!x.plan().change);                         // three of six at once
     x.zone[3].admitted = x.zone[4].admitted = false; // others have their names now
     CHECK(x.plan().change == configuration{x.status.members.voters, {}, {who(5)}});
     x.zone[3].admitted = x.zone[4].admitted = true;
