@@ -113,9 +113,11 @@ std::string swim::objection(const join_request& x, time_point now) const {
       return "your start number is " + std::to_string(who.start()) + ", but the zone has seen "
              + std::to_string(value(e->start))
              + (start_number{who.start()} == e->start ? " from a later time" : "")
-             + (x.cluster().empty() ? ": your journal was lost or is old. Restore journal.db, or "
-                                      "remove node.key too: then it begins as a new node"
-                                    : ": your journal is an old copy");
+             + (x.cluster().empty()
+                    ? ": your journal was lost or is old, or your clock is. Restore "
+                      "journal.db, or remove node.key too: then it begins as a "
+                      "new node"
+                    : ": your journal is an old copy");
     if (start_number{who.start()} == e->start && e->state == member_left)
       return "this life of the node has left the zone: start it again";
   }

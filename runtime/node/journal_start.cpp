@@ -1,5 +1,6 @@
 #include "runtime/node/journal_start.hpp"
 
+#include <algorithm>
 #include <future>
 
 #include <sodium.h>
@@ -55,14 +56,13 @@ std::string lost_journal(bool founds) {
   return std::string{
              "journal.db is new, but node.key is not: the journal that belonged to it is "
              "lost. This node adopts nothing: workloads of before are ended, and the groups "
-             "that it kept begin empty. "}
+             "that it kept take it in anew. "}
          + (founds ? "Without --join it founds a cluster of its own"
-                   : "Its zone may refuse its start number; then remove node.key too: it begins as "
-                     "a new node");
+                   : "Should its zone refuse it, remove node.key too: it begins as a new node");
 }
 
-result<journal_start> begin_start(store::opened& journal, const node_id& self, bool founds,
-                                  std::int64_t now_ms, bool accepts_loss) {
+result<journal_start> begin_start(store::opened& journal, const node_id& self,
+                                  const circumstances& how) {
   journal_start result;
   start_record last;
   known_members known;
@@ -86,19 +86,20 @@ result<journal_start> begin_start(store::opened& journal, const node_id& self, b
   }
   // It meant to found a cluster, but never ran: a port was taken, or --join forgotten.
   auto never_ran = journal.records.size() == 1 && last.start() > 0;
-  if (!founds && never_ran)
+  if (!how.founds && never_ran)
     last.clear_cluster();
   result.cluster = last.cluster().empty() ? known.cluster() : last.cluster();
-  if (founds && result.cluster.empty() && result.contacts.empty()) {
+  if (how.founds && result.cluster.empty() && result.contacts.empty()) {
     result.cluster.resize(16);
     randombytes_buf(result.cluster.data(), result.cluster.size());
     last.set_cluster(result.cluster);
   }
+  auto count_is_lost = last.start() == 0 && !how.key_is_new;
   if (last.start() == 0)
-    last.set_first_ms(now_ms);
+    last.set_first_ms(how.now);
   result.first_ms = last.first_ms();
   last.set_node(self.bytes());
-  last.set_start(last.start() + 1);
+  last.set_start(std::max<std::uint64_t>(last.start() + 1, count_is_lost ? how.now / 1000 : 0));
   last.set_binary_version(LEGION_VERSION);
   result.start = start_number{last.start()};
 
@@ -108,7 +109,7 @@ result<journal_start> begin_start(store::opened& journal, const node_id& self, b
   mine.set_key("start");
   mine.set_value(last.SerializeAsString());
   auto damage = node::damage_in(journal.records);
-  if (accepts_loss && damage) {
+  if (how.accepts_loss && damage) {
     spdlog::warn("node loss_accepted what=\"{}\" aside={}: its groups are fenced no more",
                  damage->detail(), damage->aside());
     batch.add_records()->set_key(node::damage_key);
@@ -118,7 +119,7 @@ result<journal_start> begin_start(store::opened& journal, const node_id& self, b
   writer->append(1, std::move(batch));
   if (auto written = done.wait(); !written)
     return written.why();
-  if (accepts_loss)
+  if (how.accepts_loss)
     std::erase_if(journal.records, [](const record& x) { return x.key() == node::damage_key; });
   return result;
 }

@@ -25,14 +25,22 @@ struct journal_start {
   bool journal_is_new = false;           // nothing was ever written to it
 };
 
-/// Counts this start and syncs it, so that no two lives of a node share a number. A node that
+/// How a node is started.
+struct circumstances {
+  bool founds = false; // nobody is named to be joined
+  wall_ms now{};
+  bool accepts_loss = false; // of an earlier damage: the note of it is taken away
+  bool key_is_new = true;    // else the node has started before, whatever the journal says
+};
+
+/// Counts this start and syncs it, so that no two lives of a node share a number. Where the count is
+/// lost, it goes on from the clock's seconds, of which no node starts as many times. A node that
 /// founds a cluster makes its id here, in the same write: a founder that dies at once is the
 /// founder of the same cluster when it returns.
 ///
-/// With `accepts_loss` the same write takes the note of an earlier damage away, also from `journal`.
 /// Errors: those of the store; `conflict` if the journal is another node's.
-result<journal_start> begin_start(store::opened& journal, const node_id& self, bool founds,
-                                  std::int64_t now_ms, bool accepts_loss = false);
+result<journal_start> begin_start(store::opened& journal, const node_id& self,
+                                  const circumstances& how);
 
 /// What is to be said when a node that has started before finds an empty journal.
 std::string lost_journal(bool founds);

@@ -116,7 +116,11 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   node_context result;
   result.self.id = identify(keys.public_key);
   auto founds = settings.join.empty();
-  auto begun = begin_start(journal, result.self.id, founds, now_ms(), settings.accept_loss);
+  auto begun = begin_start(journal, result.self.id,
+                           {.founds = founds,
+                            .now = now_ms(),
+                            .accepts_loss = settings.accept_loss,
+                            .key_is_new = keys.made});
   if (!begun)
     return begun.why();
   auto contacts = contacts_of(settings);

@@ -360,23 +360,24 @@ def a_lost_journal_or_key_is_said_plainly(bin_folder):
         check("journal.db is new, but node.key is not" in node.log.read_text(), "a new journal is not said")
         check("journal.db is new" in folded(node.ctl("describe", "node", node.name).stdout), "describe node is silent")
         wait_for("what no promise is known of has ended", lambda: not alive(pod), 20)
-    with Cluster(bin_folder, 2) as c:
-        node = c.nodes[1]
-        node.terminate()
-        node.start().await_up()
-        wait_for("2 Ready", lambda: c.ready(c.nodes[0]) == 2)
-        node.terminate()
-        for file in node.data.glob("journal.db*"):
-            file.unlink()
-        node.start().await_up()
-        wait_for("its zone's refusal, with the cure",
-                 lambda: "refuses: " in (text := node.ctl("get", "nodes").stderr) and "remove node.key too" in text)
-        node.terminate()
-        (node.data / "node.key").unlink()
-        for file in node.data.glob("journal.db*"):
-            file.unlink()
-        node.start()
-        wait_for("2 Ready again", lambda: c.ready(c.nodes[0]) == 2)
+    with Cluster(bin_folder) as c:
+        applied(c, 3)
+        wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        node = c.nodes[2]
+
+        def lose(pattern):
+            node.terminate()
+            for file in node.data.glob(pattern):
+                file.unlink()
+            node.start().await_up()
+            wait_for("3 Ready, for its zone takes it in anew", lambda: c.ready(c.nodes[0]) == 3)
+            wait_for("3 running replicas", lambda: exactly(c.ready_pods(), 3), 30)
+
+        lose("journal.*")
+        check("journal.db is new" in folded(node.ctl("describe", "node", node.name).stdout), "describe node is silent")
+        wait_for("its groups take it in anew, too", lambda: kept_by_three(c), 60)
+        lose("[jn]*.*")
+        check("journal.db is new" not in folded(node.ctl("describe", "node", node.name).stdout), "it is no new node")
 
 
 @test
@@ -589,6 +590,7 @@ def main():
     parser.add_argument("names", nargs="*")
     given = parser.parse_args()
     passed = failed = skipped = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is open is cleaned up then, too
     before = cgroups()
     for function in tests + exclusive.tests + cut_links.tests + recovery.tests + charter.tests:
         if given.names and function.__name__ not in given.names:

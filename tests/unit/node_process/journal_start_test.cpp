@@ -31,7 +31,7 @@ struct first_told final : store::sink {
 result<journal_start> start(const scratch_folder& at, const node_id& who, std::int64_t now_ms) {
   auto journal = store::sqlite::open(at.path());
   REQUIRE(journal);
-  return begin_start(*journal, who, true, now_ms);
+  return begin_start(*journal, who, {.founds = true, .now = now_ms});
 }
 
 } // namespace
@@ -54,13 +54,34 @@ TEST_SUITE("node_process/journal_start") {
     CHECK(second->first_ms == 1000);
   }
 
+  TEST_CASE("where the count of starts is lost it goes on from the clock, and never backwards") {
+    scratch_folder at;
+    const wall_ms now = 1'800'000'000'000;
+    auto begin = [&](wall_ms when, bool key_is_new) {
+      auto journal = open_journal(at.path(), when);
+      REQUIRE(journal);
+      auto begun = begin_start(*journal, me, {.now = when, .key_is_new = key_is_new});
+      REQUIRE(begun);
+      return value(begun->start);
+    };
+    CHECK(begin(now, true) == 1);
+    CHECK(begin(now, false) == 2); // nothing is lost
+    for (const auto& file : std::filesystem::directory_iterator{at.path()})
+      std::filesystem::remove(file);
+    CHECK(begin(now, false) == 1'800'000'000);
+    CHECK(begin(now + 5000, false) == 1'800'000'001); // it is counted on
+    REQUIRE(store::sqlite::mark_outdated(at.path(), "n1 says: your journal is an old copy"));
+    CHECK(begin(now + 60'000, false) == 1'800'000'061); // the copy's count is not the last one
+    CHECK(begin(now - 60'000, false) == 1'800'000'062);
+  }
+
   TEST_CASE(
       "a founder whose first start failed, and which kept nothing, may join another cluster") {
     scratch_folder at;
     REQUIRE(start(at, me, 1000)->cluster.size() == 16);
     auto journal = store::sqlite::open(at.path());
     REQUIRE(journal);
-    auto joins = begin_start(*journal, me, false, 2000);
+    auto joins = begin_start(*journal, me, {.now = 2000});
     REQUIRE(joins);
     CHECK(joins->cluster.empty());
     CHECK(value(joins->start) == 2);
@@ -72,7 +93,7 @@ TEST_SUITE("node_process/journal_start") {
     auto journal = store::sqlite::open(at.path());
     REQUIRE(journal);
     journal->records.emplace_back().set_key("group/1/ballot");
-    auto joins = begin_start(*journal, me, false, 2000);
+    auto joins = begin_start(*journal, me, {.now = 2000});
     REQUIRE(joins);
     CHECK(joins->cluster == cluster);
   }
@@ -95,7 +116,7 @@ TEST_SUITE("node_process/journal_start") {
     std::string old;
     {
       auto journal = open_journal(at.path(), 1'000);
-      REQUIRE(begin_start(*journal, me, true, 1000));
+      REQUIRE(begin_start(*journal, me, {.founds = true, .now = 1000}));
       old = journal->id;
     }
     std::ofstream{at.path() + "/journal.db"} << std::string(8192, 'z');
@@ -109,7 +130,7 @@ TEST_SUITE("node_process/journal_start") {
       auto damage = node::damage_in(journal->records);
       REQUIRE(damage);
       CHECK(damage->time_ms() == now);
-      auto begun = begin_start(*journal, me, true, 1000);
+      auto begun = begin_start(*journal, me, {.founds = true, .now = 1000});
       REQUIRE(begun);
       CHECK(value(begun->start) == now / 1000 + 1); // above any that may be lost
       old = journal->id;
@@ -117,7 +138,7 @@ TEST_SUITE("node_process/journal_start") {
     {
       auto journal = open_journal(at.path(), now);
       CHECK(node::damage_in(journal->records)); // a restart lifts nothing
-      REQUIRE(begin_start(*journal, me, true, 1000, true));
+      REQUIRE(begin_start(*journal, me, {.founds = true, .now = 1000, .accepts_loss = true}));
       CHECK_FALSE(node::damage_in(journal->records));
     }
     auto journal = open_journal(at.path(), now);
