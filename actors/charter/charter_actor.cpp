@@ -112,7 +112,10 @@ charter_core::behavior_type charter_actor(charter_pointer self, context_ptr cont
       [self](pull_roster) { pull_now_and_then(self); },
       [self](write_roster) { write_known(self); },
       [](const raise_again& x) { x.what(); },
-      [self](pass_hints) { pass_on_hints(self); },
+      [self](const pass_hints& x) {
+        if (x.number == self->state.hints_number)
+          pass_on_hints(self);
+      },
   };
 }
 

@@ -16,6 +16,7 @@ constexpr auto voter_time = milliseconds{800};
 constexpr auto cordon_time = seconds{5}; // its node is told meanwhile
 constexpr auto list_time = seconds{1};
 constexpr auto hints_pause = milliseconds{500};
+constexpr auto hints_rest = seconds{2}; // between newer and newer ones
 constexpr auto hints_again = seconds{15};
 
 using charter_door = caf::typed_actor<caf::replies_to<charter_request>::with<charter_reply>>;
@@ -214,6 +215,19 @@ caf::typed_response_promise<charter_reply> on_request(charter_pointer self, char
   return reply;
 }
 
+namespace {
+
+void pass_hints_after(charter_pointer self, time_point::duration after) {
+  auto& s = self->state;
+  auto due = now(self) + after;
+  if (s.hints_due && *s.hints_due <= due)
+    return;
+  s.hints_due = due;
+  self->delayed_send(self, after, pass_hints{++s.hints_number});
+}
+
+} // namespace
+
 void on_hint(charter_pointer self, const group_members_are& x) {
   auto& s = self->state;
   if (!charter::acceptable(x.hint))
@@ -223,15 +237,16 @@ void on_hint(charter_pointer self, const group_members_are& x) {
   if (told && number(*told) >= number(x.hint))
     return;
   s.hints[x.hint.group()] = x.hint;
-  if (!std::exchange(s.hints_due, true))
-    self->delayed_send(self, hints_pause, pass_hints{});
+  auto pause = std::max<time_point::duration>(hints_pause, s.hints_passed + hints_rest - now(self));
+  pass_hints_after(self, pause);
 }
 
 void pass_on_hints(charter_pointer self) {
   auto& s = self->state;
-  s.hints_due = false;
+  s.hints_due.reset();
   if (s.hints.empty())
     return;
+  s.hints_passed = now(self);
   charter_request what;
   for (const auto& [group, x] : s.hints)
     *what.mutable_hints()->add_hints() = x;
@@ -242,8 +257,7 @@ void pass_on_hints(charter_pointer self) {
   } else {
     run_errand(self, std::move(what), [](const charter_reply&) {});
   }
-  s.hints_due = true; // until the roster has them
-  self->delayed_send(self, hints_again, pass_hints{});
+  pass_hints_after(self, hints_again); // unless the roster has them by then
 }
 
 } // namespace legion

@@ -35,7 +35,9 @@ struct write_roster {};
 /// A voter that drains asks whether it may go.
 struct leave_charter {};
 /// What the groups here told goes to the charter's leader.
-struct pass_hints {};
+struct pass_hints {
+  std::uint64_t number = 0; // of the timer: an earlier one is over
+};
 /// The charter could not be raised yet: a write was under way.
 struct raise_again {
   std::function<void()> what;
@@ -88,9 +90,9 @@ struct charter_shell {
   charter::roster fold; // of the log
   std::optional<group::member_rules> choice;
   bool leads = false;
-  bool full = false;                          // the disk
-  bool standing_back = false;                 // the node drains
-  caf::strong_actor_ptr drains;               // who waits until the charter lets it go
+  bool full = false;            // the disk
+  bool standing_back = false;   // the node drains
+  caf::strong_actor_ptr drains; // who waits until the charter lets it go
   std::optional<time_point> leaderless_since; // meanwhile
   consensus::lean_queue<charter_errand> desk;
   std::optional<open_entry> committing; // one at a time
@@ -116,7 +118,9 @@ struct charter_shell {
   std::uint64_t pulls = 0;
   bool pulling = false;
   std::map<std::uint32_t, group_hint> hints; // that the roster lacks
-  bool hints_due = false;
+  std::optional<time_point> hints_due;       // when they are passed on
+  time_point hints_passed{};
+  std::uint64_t hints_number = 0;
 
   /// Null until there is a seat, and its journal is read.
   consensus::core* core() const { return seat ? seat->member() : nullptr; }

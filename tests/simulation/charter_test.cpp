@@ -161,6 +161,18 @@ TEST_SUITE("simulation/charter") {
     }
   }
 
+  TEST_CASE("who keeps what is on every roster some seconds after it has changed") {
+    zone it{3};
+    for (std::uint32_t i = 0; i < 3; ++i)
+      it.all.start(i);
+    it.all.run_for(seconds{8});
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      REQUIRE(it.rosters[i].hints_size() == 64);
+      for (const auto& x : it.rosters[i].hints())
+        CHECK(x.voters_size() == 3);
+    }
+  }
+
   TEST_CASE("nodes join while voters crash, and two never believe different rosters") {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
       CAPTURE(seed);
