@@ -15,30 +15,16 @@ namespace {
 
 constexpr auto answer_time = seconds{2};
 constexpr auto ask_pause = milliseconds{250};
-/// An election takes less; a charter without a quorum does not get a leader.
-constexpr auto leader_patience = seconds{4};
 
 using leave_door = caf::typed_actor<caf::replies_to<group_request>::with<group_reply>>;
 using drain_door = caf::typed_actor<caf::reacts_to<group_let_go>>;
 
-void settle(charter_pointer self, bool stuck) {
+void go(charter_pointer self, bool stuck) {
   auto& s = self->state;
   if (stuck)
     spdlog::warn("charter nobody_takes_over");
   self->send(caf::actor_cast<drain_door>(std::exchange(s.drains, {})),
              group_let_go{charter_group, stuck});
-}
-
-void ask_again(charter_pointer self) {
-  self->delayed_send(self, ask_pause, leave_charter{});
-}
-
-void on_departure(charter_pointer self, departure what) {
-  self->state.leaderless_since.reset();
-  if (what == departure_free || what == departure_stuck)
-    settle(self, what == departure_stuck);
-  else
-    ask_again(self);
 }
 
 departure let_go(charter_pointer self, const consensus::member_id& who) {
@@ -55,57 +41,42 @@ bool is_alone(const charter_shell& s) {
   });
 }
 
-void ask_leader(charter_pointer self, const node_id& leader) {
+void take(charter_pointer self, group::leaving::step what) {
+  using step = group::leaving::step;
   auto& s = self->state;
-  group_request x;
-  x.set_group(value(charter_group));
-  x.mutable_leave()->set_node(s.context->self.id.bytes());
-  x.mutable_leave()->set_journal(s.context->journal_id);
-  self->request(s.context->directory->at<leave_door>(leader, "charter"), answer_time, std::move(x))
-      .then(
-          [self](const group_reply& answer) {
-            on_departure(self, answer.what_case() == group_reply::kLeaving
-                                   ? answer.leaving()
-                                   : departure_under_way); // it leads no more
-          },
-          [self](const caf::error&) { ask_again(self); });
-}
-
-void wait_for_leader(charter_pointer self) {
-  auto& since = self->state.leaderless_since;
-  if (!since)
-    since = now(self);
-  if (now(self) - *since > leader_patience)
-    settle(self, true);
-  else
-    ask_again(self);
+  switch (what) {
+    case step::go:
+    case step::stuck:
+      return go(self, what == step::stuck);
+    case step::judge:
+      return take(self, s.leaving.on(let_go(self, s.core()->self())));
+    case step::again:
+      self->delayed_send(self, ask_pause, leave_charter{});
+      return;
+    case step::ask:
+      self->request(s.context->directory->at<leave_door>(s.core()->leader().node, "charter"),
+                    answer_time, group::leave_request(charter_group, s.core()->self()))
+          .then([self](const group_reply& x) { take(self, self->state.leaving.on(x)); },
+                [self](const caf::error&) { take(self, step::again); });
+  }
 }
 
 } // namespace
 
 void try_to_leave(charter_pointer self) {
   auto& s = self->state;
-  if (!s.drains)
-    return;
-  auto* core = s.core();
-  if (!core || s.seat->fenced() || !core->members().has(core->self()))
-    return settle(self, false);
-  if (!s.zone_known)
-    return ask_again(self);
-  if (is_alone(s))
-    return settle(self, false);
-  if (s.leads)
-    return on_departure(self, let_go(self, core->self()));
-  auto leader = core->leader().node;
-  if (leader.null() || leader == s.context->self.id)
-    return wait_for_leader(self);
-  ask_leader(self, leader);
+  if (s.drains)
+    take(self, s.leaving.next({.core = s.core(),
+                               .fenced = s.core() && s.seat->fenced(),
+                               .zone_known = s.zone_known,
+                               .alone = is_alone(s),
+                               .leads = s.leads},
+                              now(self)));
 }
 
 group_reply on_leave_request(charter_pointer self, const group_request& x) {
   auto& s = self->state;
-  consensus::member_id who{node_id::from_bytes(x.leave().node()),
-                           consensus::journal_id::from_bytes(x.leave().journal())};
+  auto who = group::who_leaves(x);
   if (x.group() != value(charter_group) || !x.has_leave() || who.node.null() || who.journal.null())
     return group::refused(x, refusal_invalid, "the charter is asked only to let a voter go");
   if (!s.leads || !s.zone_known)

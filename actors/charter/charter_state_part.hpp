@@ -15,6 +15,7 @@
 #include "actors/charter/charter_actor.hpp"
 #include "actors/consensus/lean_queue.hpp"
 #include "actors/consensus/seat_part.hpp"
+#include "actors/group/leaving.hpp"
 #include "actors/group/member_plan.hpp"
 #include "messages/random.hpp"
 
@@ -93,7 +94,7 @@ struct charter_shell {
   bool full = false;            // the disk
   bool standing_back = false;   // the node drains
   caf::strong_actor_ptr drains; // who waits until the charter lets it go
-  std::optional<time_point> leaderless_since; // meanwhile
+  group::leaving leaving;       // meanwhile
   consensus::lean_queue<charter_errand> desk;
   std::optional<open_entry> committing; // one at a time
   std::optional<time_point> review_at;

@@ -11,18 +11,12 @@ namespace {
 
 constexpr auto answer_time = seconds{2};
 constexpr auto ask_pause = milliseconds{250};
-/// An election takes less; a group without a quorum does not get a leader.
-constexpr auto leader_patience = seconds{4};
 
-void settle(group_pointer self, bool stuck) {
+void go(group_pointer self, bool stuck) {
   auto& s = self->state;
   if (stuck)
     spdlog::warn("group nobody_takes_over group={}", value(s.group));
   self->send(s.partners.node, group_let_go{s.group, stuck});
-}
-
-void ask_again(group_pointer self) {
-  self->delayed_send(self, ask_pause, ask_to_leave{});
 }
 
 /// Nobody else is there: what is kept here stays here, as it does when the node stops.
@@ -34,14 +28,6 @@ bool is_alone(const group_shell& state) {
   });
 }
 
-void on_departure(group_pointer self, departure what) {
-  self->state.leaderless_since.reset();
-  if (what == departure_free || what == departure_stuck)
-    settle(self, what == departure_stuck);
-  else
-    ask_again(self);
-}
-
 departure let_go(group_pointer self, const consensus::member_id& who) {
   auto& s = self->state;
   s.choice->let_go(who);
@@ -50,30 +36,24 @@ departure let_go(group_pointer self, const consensus::member_id& who) {
                            now(self));
 }
 
-void ask_leader(group_pointer self, const node_id& leader) {
+void take(group_pointer self, group::leaving::step what) {
+  using step = group::leaving::step;
   auto& s = self->state;
-  group_request x;
-  x.set_group(value(s.group));
-  x.mutable_leave()->set_node(s.context->self.id.bytes());
-  x.mutable_leave()->set_journal(s.context->journal_id);
-  self->request(s.context->directory->at<node_handle>(leader, "node"), answer_time, std::move(x))
-      .then(
-          [self](const group_reply& answer) {
-            on_departure(self, answer.what_case() == group_reply::kLeaving
-                                   ? answer.leaving()
-                                   : departure_under_way); // it leads no more
-          },
-          [self](const caf::error&) { ask_again(self); });
-}
-
-void wait_for_leader(group_pointer self) {
-  auto& since = self->state.leaderless_since;
-  if (!since)
-    since = now(self);
-  if (now(self) - *since > leader_patience)
-    settle(self, true);
-  else
-    ask_again(self);
+  switch (what) {
+    case step::go:
+    case step::stuck:
+      return go(self, what == step::stuck);
+    case step::judge:
+      return take(self, s.leaving.on(let_go(self, s.core()->self())));
+    case step::again:
+      self->delayed_send(self, ask_pause, ask_to_leave{});
+      return;
+    case step::ask:
+      self->request(s.context->directory->at<node_handle>(s.core()->leader().node, "node"),
+                    answer_time, group::leave_request(s.group, s.core()->self()))
+          .then([self](const group_reply& x) { take(self, self->state.leaving.on(x)); },
+                [self](const caf::error&) { take(self, step::again); });
+  }
 }
 
 } // namespace
@@ -85,24 +65,17 @@ void try_to_leave(group_pointer self) {
       forget_zone(self);
     return;
   }
-  if (!s.core() || s.seat->fenced() || !s.core()->members().has(s.core()->self()))
-    return settle(self, false);
-  follow_zone(self);
-  if (!s.zone_known)
-    return ask_again(self);
-  if (is_alone(s))
-    return settle(self, false);
-  if (s.keeps)
-    return on_departure(self, let_go(self, s.core()->self()));
-  auto leader = s.core()->leader().node;
-  if (leader.null() || leader == s.context->self.id)
-    return wait_for_leader(self);
-  ask_leader(self, leader);
+  group::leaving::look look{.core = s.core(), .fenced = s.core() && s.seat->fenced()};
+  if (look.core != nullptr && !look.fenced)
+    follow_zone(self);
+  look.zone_known = s.zone_known;
+  look.alone = is_alone(s);
+  look.leads = s.keeps;
+  take(self, s.leaving.next(look, now(self)));
 }
 
 group_reply on_leave_request(group_pointer self, const group_request& x) {
-  consensus::member_id who{node_id::from_bytes(x.leave().node()),
-                           consensus::journal_id::from_bytes(x.leave().journal())};
+  auto who = group::who_leaves(x);
   if (who.node.null() || who.journal.null())
     return group::refused(x, refusal_invalid, "it does not say who leaves");
   group_reply reply;

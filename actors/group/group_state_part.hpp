@@ -15,6 +15,7 @@
 #include "actors/group/gathering.hpp"
 #include "actors/group/group_actor.hpp"
 #include "actors/group/group_lease_part.hpp"
+#include "actors/group/leaving.hpp"
 #include "actors/group/member_plan.hpp"
 #include "actors/group/state.hpp"
 #include "actors/group/zone_table.hpp"
@@ -115,12 +116,12 @@ struct group_shell {
   std::unique_ptr<consensus::seat> seat;
   std::optional<group::state> rules;
   seeded_random random;
-  bool keeps = false;                         // it leads, and its keepers live
-  bool claimed = false;                       // the node was told that it is in the group
-  bool full = false;                          // the disk
-  consensus::log_index hinted = 0;            // the configuration that the charter was told of
-  bool standing_back = false;                 // the node drains
-  std::optional<time_point> leaderless_since; // while it does
+  bool keeps = false;              // it leads, and its keepers live
+  bool claimed = false;            // the node was told that it is in the group
+  bool full = false;               // the disk
+  consensus::log_index hinted = 0; // the configuration that the charter was told of
+  bool standing_back = false;      // the node drains
+  group::leaving leaving;          // while it does
 
   consensus::lean_queue<group_author> authors;       // waiting for their turn, or for a leader
   consensus::lean_optional<group_author> committing; // one author's request at a time

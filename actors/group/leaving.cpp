@@ -1,0 +1,50 @@
+#include "actors/group/leaving.hpp"
+
+namespace legion::group {
+
+namespace {
+
+constexpr auto leader_patience = seconds{4};
+
+} // namespace
+
+leaving::step leaving::next(const look& x, time_point now) {
+  if (x.core == nullptr || x.fenced || !x.core->members().has(x.core->self()))
+    return step::go;
+  if (!x.zone_known)
+    return step::again;
+  if (x.alone)
+    return step::go;
+  if (x.leads)
+    return step::judge;
+  auto leader = x.core->leader().node;
+  if (!leader.null() && leader != x.core->self().node)
+    return step::ask;
+  if (!leaderless_since_)
+    leaderless_since_ = now;
+  return now - *leaderless_since_ > leader_patience ? step::stuck : step::again;
+}
+
+leaving::step leaving::on(departure x) {
+  leaderless_since_.reset();
+  return x == departure_free ? step::go : x == departure_stuck ? step::stuck : step::again;
+}
+
+leaving::step leaving::on(const group_reply& x) {
+  return on(x.what_case() == group_reply::kLeaving ? x.leaving() : departure_under_way);
+}
+
+group_request leave_request(group_id group, const consensus::member_id& who) {
+  group_request result;
+  result.set_group(value(group));
+  result.mutable_leave()->set_node(who.node.bytes());
+  result.mutable_leave()->set_journal(who.journal.bytes());
+  return result;
+}
+
+consensus::member_id who_leaves(const group_request& x) {
+  return {node_id::from_bytes(x.leave().node()),
+          consensus::journal_id::from_bytes(x.leave().journal())};
+}
+
+} // namespace legion::group
