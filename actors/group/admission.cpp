@@ -146,8 +146,12 @@ admission tried(const group_request& x, admission what) {
 admission admit_scale(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
   auto key = key_of(x.scale().name());
   auto* there = of.find(key);
-  if (!there || there->deleting)
+  if (!there)
     return refused(x, refusal_not_found, text_of(key) + " does not exist");
+  if (there->deleting)
+    return refused(x, refusal_not_found,
+                   text_of(key)
+                       + " was deleted, its replicas are ending: apply it anew to have it");
   if (!there->what.has_deployment())
     return refused(x, refusal_unsupported, text_of(key) + " cannot be scaled");
   if (x.scale().replicas() < 0)

@@ -10,10 +10,13 @@ namespace {
 void put(resource_state& to, const group_entry& x) {
   to.what = x.put().what();
   to.what.mutable_metadata()->set_resource_version(x.index());
+  to.what.mutable_metadata()->clear_deleted_ms();
   to.deleting = false; // a name that is taken anew: what was promised before still has to end
 }
 
-void end_all(resource_state& of) {
+void end_all(resource_state& of, std::int64_t time_ms) {
+  if (!of.deleting)
+    of.what.mutable_metadata()->set_deleted_ms(time_ms);
   of.deleting = true;
   std::erase_if(of.slots, [](const auto& x) { return x.second.phase == slot_phase::missing; });
   for (auto& [uid, x] : of.slots)
@@ -267,7 +270,7 @@ void apply(resource_state& to, const group_entry& x, bool gathering) {
     case group_entry::kPut:
       return put(to, x);
     case group_entry::kRemove:
-      return end_all(to);
+      return end_all(to, x.time_ms());
     case group_entry::kNamed:
       return name(to, x);
     case group_entry::kAccepted:

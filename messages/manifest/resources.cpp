@@ -50,9 +50,9 @@ void read_version(const spot& from, metadata& into, context& in) {
 
 /// What the cluster sets, or the request names; what `get -o yaml` adds is no other document.
 bool not_the_authors(const node& key) {
-  constexpr std::array<std::string_view, 7> names{
-      "namespace",     "uid",      "generation",     "creationTimestamp",
-      "managedFields", "selfLink", "resourceVersion"};
+  constexpr std::array<std::string_view, 8> names{
+      "namespace",     "uid",      "generation",      "creationTimestamp",
+      "managedFields", "selfLink", "resourceVersion", "deletionTimestamp"};
   return std::find(names.begin(), names.end(), key.text) != names.end();
 }
 

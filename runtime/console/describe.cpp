@@ -274,7 +274,9 @@ std::string describe_deployment(const resource_view& x, wall_ms now) {
   if (!x.members().empty())
     to.line("Kept by", quorum_text(x.members()));
   if (x.deleting())
-    to.line("Deleting", "yes: its replicas are ending");
+    to.line("Deleted", (what.metadata().deleted_ms() ? with_age(what.metadata().deleted_ms(), now)
+                                                     : std::string{"yes"})
+                           + ": its replicas are ending");
   to.heading("Containers");
   for (const auto& y : spec.template_().spec().containers())
     add_container(to, y);

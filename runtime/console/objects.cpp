@@ -105,6 +105,8 @@ void fill_metadata(json& object, const metadata& from) {
   if (from.generation())
     to["generation"] = from.generation();
   set_text(to, "creationTimestamp", rfc3339(from.created_ms()));
+  if (from.deleted_ms())
+    to["deletionTimestamp"] = rfc3339(from.deleted_ms());
 }
 
 json state_object(const container_status& x) {

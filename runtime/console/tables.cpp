@@ -129,7 +129,8 @@ table deployment_table(const api_reply& x, const look& how) {
       images.push_back(or_none(container.image()));
     }
     add(result, what.metadata().namespace_(),
-        {what.metadata().name(), count(view.ready()) + "/" + count(view.wanted()),
+        {what.metadata().name(),
+         view.deleting() ? "Deleting" : count(view.ready()) + "/" + count(view.wanted()),
          count(view.updated()), count(view.available()),
          age(what.metadata().created_ms(), how.now)},
         {keeper_cell(view), joined(names), joined(images),

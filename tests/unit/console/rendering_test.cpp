@@ -46,6 +46,9 @@ TEST_SUITE("console/rendering") {
     CHECK(deployment_table(canned_resources(), narrow).text()
           == "NAME   READY   UP-TO-DATE   AVAILABLE   AGE\n"
              "web    1/3     3            1           60m\n");
+    auto deleted = canned_resources();
+    deleted.mutable_resources(0)->set_deleting(true);
+    CHECK(deployment_table(deleted, narrow).text().find("web    Deleting   ") != std::string::npos);
     auto down = canned_resources();
     down.mutable_resources(0)->set_keeper_dead(true);
     CHECK(deployment_table(down, wide).text()
@@ -93,6 +96,11 @@ TEST_SUITE("console/rendering") {
     CHECK(x["metadata"]["resourceVersion"] == "9");
     CHECK(x["status"]["readyReplicas"] == 1);
     CHECK(x["status"]["unavailableReplicas"] == 2);
+    CHECK(!x["metadata"].contains("deletionTimestamp"));
+    auto deleted = canned_web();
+    deleted.mutable_what()->mutable_metadata()->set_deleted_ms(
+        deleted.what().metadata().created_ms());
+    CHECK(deployment_object(deleted)["metadata"]["deletionTimestamp"] == "2027-01-15T08:00:00Z");
     auto without = canned_web();
     without.mutable_what()->clear_document();
     auto made = deployment_object(without);

@@ -161,6 +161,12 @@ TEST_SUITE("group/state") {
     REQUIRE(there);
     CHECK(there->deleting);
     CHECK(there->slots.size() == 1);
+    auto deleted_ms = there->what.metadata().deleted_ms();
+    CHECK(deleted_ms > 0);
+    CHECK(f.ask(scale(web, 3)).refused().detail().find("was deleted, its replicas are ending")
+          != std::string::npos);
+    CHECK(f.ask(removal(web)).done().action() == "deleted"); // once more does no harm
+    CHECK(f.rules.find(key_of(web))->what.metadata().deleted_ms() == deleted_ms);
     f.named(web, "late");
     CHECK(f.rules.find(key_of(web))->slots.size() == 1);
     f.about(web, held, gone);
@@ -178,6 +184,7 @@ TEST_SUITE("group/state") {
     CHECK(f.ask(request("2", web)).done().action() == "created");
     auto* there = f.rules.find(key_of(web));
     CHECK(!there->deleting);
+    CHECK(there->what.metadata().deleted_ms() == 0);
     CHECK(there->what.metadata().uid() != uid);
     CHECK(there->slots.at("u").phase == slot_phase::ending);
   }

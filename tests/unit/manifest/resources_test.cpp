@@ -112,7 +112,8 @@ TEST_SUITE("manifest/resources") {
                       "spec: {containers: [{name: a, command: [a]}]}\n");
     std::string printed = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: default, "
                           "uid: \"1-2\", generation: 3, creationTimestamp: "
-                          "\"2026-11-26T18:01:08Z\", managedFields: [{manager: m}]}\n"
+                          "\"2026-11-26T18:01:08Z\", deletionTimestamp: "
+                          "\"2026-11-26T18:02:08Z\", managedFields: [{manager: m}]}\n"
                           "spec: {containers: [{name: a, command: [a]}]}\n"
                           "status: {phase: Running, legion.dev/keeper: n1}\n";
     CHECK(told(printed).empty());
