@@ -11,6 +11,9 @@ constexpr milliseconds change_total{12'000}, read_total{3'000};
 constexpr milliseconds without_quorum_total{2'000};
 constexpr milliseconds pause{200};
 constexpr milliseconds rest_after_silence{2'000};
+constexpr const char* rebuild_hint =
+    ". If the journals of most are lost, legionctl keepers rebuild begins its group anew with the "
+    "promises that nodes hold";
 
 } // namespace
 
@@ -36,6 +39,8 @@ effects errand::start(const surroundings& at) {
 }
 
 effects errand::on_wake(const surroundings& at) {
+  if (at.now - begun_ >= without_quorum_total && !lost_quorum(at).empty())
+    return give_up(at);
   tried_.clear();
   told_ = {};
   answered_ = false;
@@ -53,25 +58,42 @@ effects errand::on_wake(const surroundings& at) {
     cure_ = keepers.size() == 1 ? "once it is back" : "once they are back";
     return give_up(at);
   }
-  if (at.now - begun_ >= without_quorum_total && !lost_quorum(at).empty())
-    return give_up(at);
   return next(at);
 }
 
-/// Why nobody can lead, if too many members are down for that.
+/// Why nobody can lead, or commit a change, if too many members cannot take part.
 std::string errand::lost_quorum(const surroundings& at) const {
   auto members = at.zone.members_of(group_id{what_.group()});
   auto all = members.size();
+  auto full = false, without = false;
   std::erase_if(members, [&](const node_id& x) {
     const auto* row = at.zone.find(x);
-    return row && !row->down();
+    auto up = row && !row->down();
+    auto cannot_write = up && changes() && row->who.disk_full();
+    full = full || cannot_write;
+    without = without || (up && without_.contains(x));
+    return up && !cannot_write && !without_.contains(x);
   });
-  if (all < 2 || 2 * (all - members.size()) > all)
+  if ((all < 2 && !without) || 2 * (all - members.size()) > all)
     return {};
-  auto up = all - members.size();
-  return (up == 0 ? "none" : "only " + std::to_string(up)) + " of the " + std::to_string(all)
-         + " nodes that keep it " + (up == 1 ? "is" : "are")
-         + " up, which is no quorum; missing: " + at.zone.with_states(members, at.now);
+  auto able = all - members.size();
+  auto result = (able == 0 ? "none" : "only " + std::to_string(able)) + " of the "
+                + std::to_string(all) + " nodes that keep it "
+                + (full        ? "can write"
+                   : without   ? "has it still"
+                   : able == 1 ? "is up"
+                               : "are up")
+                + ", which is no quorum; missing: ";
+  if (all == 1)
+    result = "the node that keeps it is ";
+  for (const auto& x : members)
+    result += (x == members.front() ? "" : ", and ") + at.zone.with_state(x, at.now)
+              + (without_.contains(x) ? ", which has nothing of it any more" : "");
+  if (!without)
+    return result;
+  auto cure =
+      why_.find("keepers rebuild") != std::string::npos; // what was damaged, and where it is
+  return result + (cure ? ": " + why_ : rebuild_hint);
 }
 
 /// The next member that was not asked in vain; after all of them a pause.
@@ -140,6 +162,10 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
     why_ = refused.detail();
     tried_.insert(keeper_);
     answered_ = true;
+    if (refused.absent())
+      without_.insert(keeper_);
+    else
+      without_.erase(keeper_);
     if (!leader.null())
       told_ = leader;
     if (at.now >= until_)
@@ -152,6 +178,7 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
     if (at.now + pause < until_)
       return {wake{id_, pause}};
   }
+  without_.erase(keeper_);
   if (!x.has_refused())
     at.zone.learn_leader(keeper_, group_id{what_.group()});
   done_ = true;
@@ -165,8 +192,10 @@ effects errand::give_up(const surroundings& at) {
     cure_ = "once it has";
   }
   if (auto lost = lost_quorum(at); !lost.empty()) {
-    why_ = lost;
-    cure_ = "once most of them are up";
+    cure_ = lost.find("keepers rebuild") != std::string::npos ? "then"
+            : lost.find("can write") != std::string::npos     ? "once there is space on their disks"
+                                                              : "once most of them are up";
+    why_ = std::move(lost);
   }
   if (changes() && sent_in_vain_)
     return finish(refusal_deadline,

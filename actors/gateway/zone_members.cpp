@@ -152,7 +152,7 @@ std::string zone_members::with_state(const node_id& who, time_point now) const {
     case member_suspect:
       return name_of(who) + ", which is suspected to be down";
     default:
-      return name_of(who);
+      return name_of(who) + (x->who.disk_full() ? ", whose disk is full" : "");
   }
 }
 

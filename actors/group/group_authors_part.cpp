@@ -35,6 +35,7 @@ group_reply elsewhere(const group_shell& state, const group_request& x) {
                                  : " is not kept by " + state.context->self.name));
   if (!leader.null())
     reply.mutable_refused()->set_node(leader.bytes());
+  reply.mutable_refused()->set_absent(leader.null() && !in && !leads(state));
   return reply;
 }
 

@@ -28,6 +28,7 @@ public:
   const std::string& name() const { return get().name(); }
   const std::string& endpoint() const { return get().endpoint(); }
   const std::string& public_key() const { return get().public_key(); }
+  bool disk_full() const { return get().disk_full(); }
   std::uint64_t keeps() const { return get().keeps(); }
   const std::string& journal() const { return get().journal(); }
 

@@ -52,6 +52,7 @@ member description(node_pointer self) {
   result.set_keeps(s.keeps);
   result.set_binary_version(LEGION_VERSION);
   result.set_journal(context.journal_id);
+  result.set_disk_full(s.journal.full);
   return result;
 }
 
@@ -129,10 +130,13 @@ caf::typed_response_promise<drained> on_drain(node_pointer self) {
 
 void on_health(node_pointer self, const store::health& now) {
   auto& s = self->state;
-  if (s.journal.full != now.full)
+  auto turned = s.journal.full != now.full;
+  if (turned)
     s.journal_changed_ms = s.context->wall_clock();
   s.journal = now;
   s.self.disk_full = now.full;
+  if (turned)
+    describe(self); // who is told that a change has no quorum is told why
   for (auto& [id, here] : s.groups)
     if (here.group)
       self->send(here.group, now);

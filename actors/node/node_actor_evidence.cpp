@@ -147,7 +147,7 @@ void on_zone_told(node_pointer self) {
     what.note = "what " + std::to_string(s.stuck_groups)
                 + (s.stuck_groups == 1 ? " keeper group keeps" : " keeper groups keep")
                 + " is not repaired or changed until this node, or another that keeps it, is back: "
-                  "nobody was there to hand it over to";
+                  "nobody that is up can take it over";
   if (s.charter_stuck)
     what.note +=
         std::string{what.note.empty() ? "" : ". "}

@@ -145,8 +145,11 @@ caf::result<group_reply> on_group_request(node_pointer self, const group_request
     spawn_here(self, x.group(), new_journal_copy(self));
     here = s.groups.find(x.group());
   }
-  if (here == s.groups.end())
-    return group::refused(x, refusal_elsewhere, why_absent(s, x.group()));
+  if (here == s.groups.end()) {
+    auto reply = group::refused(x, refusal_elsewhere, why_absent(s, x.group()));
+    reply.mutable_refused()->set_absent(true);
+    return reply;
+  }
   if (!here->second.group)
     return group::refused(x, refusal_unreachable,
                           "group " + std::to_string(x.group()) + " has failed on "

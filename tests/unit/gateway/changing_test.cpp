@@ -355,6 +355,62 @@ TEST_SUITE("gateway/changing") {
            "nothing was changed: try again once most of them are up");
   }
 
+  TEST_CASE("most keepers' disks are full: their leader's silence is explained, after 2 s") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4}) {
+      it.keeps(node, web_name);
+      auto keeps = it.zone.find(node_id::from_bytes(id_of(node)))->who.keeps();
+      it.set_member(node, member_alive, keeps, node != 2);
+    }
+    auto begun = it.now;
+    it.start();
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& x : it.asked())
+        if (play::whom(x) == "legion-2") {
+          it.now += x.timeout;
+          it.fail(x, errc::deadline);
+        } else {
+          it.answer(x, refused_reply(refusal_elsewhere, "group 7 is led by legion-2", 2));
+        }
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.now - begun <= milliseconds{2'400});
+    CHECK(it.last_said().refused().code() == refusal_deadline);
+    CHECK(it.last_said().refused().detail().starts_with(
+        "deployment default/web: only 1 of the 3 nodes that keep it can write, which is no quorum; "
+        "missing: legion-3, whose disk is full, and legion-4, whose disk is full; whether it was "
+        "changed is unknown"));
+  }
+
+  TEST_CASE("a group that none of its nodes has any more: said after 2 s, with the cure") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    it.keeps(4, web_name, member_dead);
+    auto begun = it.now;
+    it.start();
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& x : it.asked()) {
+        auto reply = refused_reply(refusal_elsewhere, "group 7 is not kept by " + play::whom(x));
+        reply.mutable_refused()->set_absent(true);
+        it.answer(x, reply);
+      }
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.now - begun <= milliseconds{2'200});
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(
+        it.last_said().refused().detail()
+        == "deployment default/web: none of the 3 nodes that keep it has it still, which is no "
+           "quorum; missing: legion-2, which has nothing of it any more, and legion-3, which has "
+           "nothing of it any more, and legion-4, down for 2 s. If the journals of most are lost, "
+           "legionctl keepers "
+           "rebuild begins its group anew with the promises that nodes hold; nothing was changed: "
+           "try again then");
+  }
+
   TEST_CASE("a keeper that is down: refused at once, and nothing was changed") {
     play it{scale_of(5)};
     it.keeps(2, web_name);

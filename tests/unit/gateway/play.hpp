@@ -21,12 +21,13 @@ struct play {
     rules = make_inquiry(what);
   }
 
-  void set_member(int node, member_state state, std::uint64_t keeps = 0) {
+  void set_member(int node, member_state state, std::uint64_t keeps = 0, bool disk_full = false) {
     member x;
     x.set_id(id_of(node));
     x.set_start(1);
     x.set_name("legion-" + std::to_string(node));
     x.set_keeps(keeps);
+    x.set_disk_full(disk_full);
     zone.on(x, state, now);
   }
   /// Node `node` says that it keeps this resource's group.
