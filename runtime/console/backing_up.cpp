@@ -254,7 +254,7 @@ int verify_backup(terminal& with, const backup_options& how) {
     with.err << "error: " << plain(how.file == "-" ? "standard input" : how.file) << ": "
              << plain(why.detail) << '\n'
              << std::flush;
-    return static_cast<int>(exit_refused);
+    return static_cast<int>(why.code == errc::not_found ? exit_usage : exit_refused);
   };
   std::ifstream file;
   if (how.file != "-") {

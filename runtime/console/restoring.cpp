@@ -218,7 +218,7 @@ private:
 
   int refuse(const fault& why) {
     with_.print_error((how_.file == "-" ? "standard input" : how_.file) + ": " + why.detail);
-    return exit_refused;
+    return why.code == errc::not_found ? exit_usage : exit_refused;
   }
 
   conversation& with_;

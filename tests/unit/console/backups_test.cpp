@@ -202,8 +202,12 @@ TEST_SUITE("console/backups") {
         CHECK(x.err.find(why) != std::string::npos);
       }
     }
-    CHECK(run_words({"--target", node.path(), "restore", at.file("none")}).err
-          == "error: " + at.file("none") + ": No such file or directory\n");
+    for (const auto& words : {std::vector<std::string>{"backup", "--verify", at.file("none")},
+                              {"--target", node.path(), "restore", at.file("none")}}) {
+      auto x = run_words(words);
+      CHECK(x.code == exit_usage);
+      CHECK(x.err == "error: " + at.file("none") + ": No such file or directory\n");
+    }
     CHECK(!asked);
   }
 
