@@ -45,7 +45,8 @@ class Network:
             raise Skip(f"this machine makes no network namespaces: {why}") from None
         try:
             self.open(self.hub)
-            ip("link", "add", "zone", "type", "bridge", inside=self.hub)
+            # An address of its own: else a bridge has the lowest of its ports', and another one when that port is taken away.
+            ip("link", "add", "zone", "address", "02:4c:00:00:00:fe", "type", "bridge", inside=self.hub)
             self.join(self.hub, "zone", "127.77.0.254")
             for i, space in enumerate(self.spaces):
                 ip("netns", "add", space)
