@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <iterator>
 #include <thread>
 #include <utility>
@@ -9,8 +10,6 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <sodium.h>
-#include <spdlog/details/null_mutex.h>
-#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
 #include "actors/census/census.hpp"
@@ -34,20 +33,16 @@ constexpr microseconds longest_turn = seconds{1};
 constexpr std::uint32_t no_zone = ~std::uint32_t{0};
 thread_local std::uint32_t running_zone = no_zone;
 
-/// Hands what actors log to the event log; virtual time replaces the real one.
-class log_sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+/// Until its end this thread runs a zone's world.
+class in_zone {
 public:
-  using receiver = std::function<void(int level, std::string_view text)>;
-  explicit log_sink(receiver x) : receiver_(std::move(x)) {}
-
-protected:
-  void sink_it_(const spdlog::details::log_msg& x) override {
-    receiver_(x.level, {x.payload.data(), x.payload.size()});
-  }
-  void flush_() override {}
+  explicit in_zone(std::uint32_t zone) : before_(std::exchange(running_zone, zone)) {}
+  ~in_zone() { running_zone = before_; }
+  in_zone(const in_zone&) = delete;
+  in_zone& operator=(const in_zone&) = delete;
 
 private:
-  receiver receiver_;
+  std::uint32_t before_;
 };
 
 std::string bytes_of(std::uint64_t seed, std::string_view what, std::uint32_t number,
@@ -67,7 +62,21 @@ node_id id_of(const std::string& public_key) {
   return node_id::from_bytes({reinterpret_cast<const char*>(hash), node_id::size});
 }
 
+/// A zone's chance is its own, whichever zones live beside it.
+std::uint64_t seed_of(std::uint64_t seed, std::uint32_t zone) {
+  if (zone == 0) // a simulation of one zone is what its seed says
+    return seed;
+  std::uint64_t result = 0;
+  auto bytes = bytes_of(seed, "zone", zone, sizeof(result));
+  std::memcpy(&result, bytes.data(), sizeof(result));
+  return result;
+}
+
 } // namespace
+
+std::uint32_t zones_of(const cluster_options& x) {
+  return (x.nodes + x.zone_size - 1) / x.zone_size;
+}
 
 event_log& cluster::log_of(world& x) {
   if (zones() == 1)
@@ -76,22 +85,40 @@ event_log& cluster::log_of(world& x) {
   return x.log;
 }
 
-cluster::world::world(std::uint64_t system_seed, std::uint64_t network_seed)
-    : system(system_seed), random(system_seed ^ network_seed),
-      network(network_seed, system.time().as_run_later()),
+cluster::world::world(std::uint64_t seed)
+    : random(seed), system(random()), network(random(), system.time().as_run_later()),
       records(std::make_shared<membership::record_pool>()),
       rows(std::make_shared<charter::row_pool>()), shelf(std::make_shared<record_shelf>()) {}
 
-cluster::cluster(cluster_options options) : options_(options), random_(options.seed) {
+cluster::cluster(cluster_options options)
+    : options_(options),
+      actor_log_(options.log_debug    ? spdlog::level::debug
+                 : options.log_actors ? spdlog::level::info
+                                      : spdlog::level::warn,
+                 [this](int level, std::string_view text) { on_actor_log(level, text); }) {
   LEGION_CHECK(options_.nodes > 0 && options_.zone_size > 0);
-  take_logger();
-  for (std::uint32_t first = 0; first < options_.nodes; first += options_.zone_size) {
-    auto system_seed = random_();
-    worlds_.push_back(std::make_unique<world>(system_seed, random_()));
-    watch_network(*worlds_.back());
-  }
-  for (std::uint32_t i = 0; i < options_.nodes; ++i)
-    make_node(i);
+  LEGION_CHECK(options_.first_zone < zones_of(options_));
+  auto rest = zones_of(options_) - options_.first_zone;
+  auto count = options_.zones == 0 ? rest : std::min(options_.zones, rest);
+  for (std::uint32_t zone = 0; zone < count; ++zone)
+    make_zone(zone);
+}
+
+void cluster::make_zone(std::uint32_t zone) {
+  auto number = options_.first_zone + zone;
+  worlds_.push_back(std::make_unique<world>(seed_of(options_.seed, number)));
+  clusters_.push_back(bytes_of(options_.seed, "cluster", number, 16));
+  watch_network(*worlds_.back());
+  for (std::uint32_t i = 0; i < size_of(zone); ++i)
+    make_node(first_of(zone) + i);
+}
+
+std::uint32_t cluster::size_of(std::uint32_t zone) const {
+  return std::min(options_.nodes - number_of(first_of(zone)), options_.zone_size);
+}
+
+std::uint32_t cluster::number_of(std::uint32_t index) const {
+  return options_.first_zone * options_.zone_size + index;
 }
 
 void cluster::watch_network(world& x) {
@@ -120,18 +147,6 @@ cluster::~cluster() {
   for (std::uint32_t i = 0; i < size(); ++i)
     crash(i);
   gather_logs();
-  spdlog::set_default_logger(logger_before_);
-}
-
-void cluster::take_logger() {
-  logger_before_ = spdlog::default_logger();
-  auto sink = std::make_shared<log_sink>(
-      [this](int level, std::string_view text) { on_actor_log(level, text); });
-  auto logger = std::make_shared<spdlog::logger>("simulation", std::move(sink));
-  logger->set_level(options_.log_debug    ? spdlog::level::debug
-                    : options_.log_actors ? spdlog::level::info
-                                          : spdlog::level::warn);
-  spdlog::set_default_logger(std::move(logger));
 }
 
 void cluster::on_actor_log(int level, std::string_view text) {
@@ -159,9 +174,10 @@ wall_ms cluster::wall_clock() const {
 
 std::int64_t cluster::boot_clock(std::uint32_t index) const {
   constexpr std::int64_t apart_ms = 1'000'000; // machines did not boot at once
-  auto rate = 1 + options_.clock_error * (static_cast<double>(index % 3) - 1);
+  auto number = number_of(index);
+  auto rate = 1 + options_.clock_error * (static_cast<double>(number % 3) - 1);
   return static_cast<std::int64_t>(static_cast<double>(now().count()) / 1000 * rate)
-         + (index + 1) * apart_ms;
+         + (number + 1) * apart_ms;
 }
 
 std::uint32_t cluster::zones() const {
@@ -170,16 +186,14 @@ std::uint32_t cluster::zones() const {
 
 void cluster::make_node(std::uint32_t index) {
   auto& x = nodes_.emplace_back();
-  auto number = index + 1;
+  auto number = number_of(index) + 1;
   x.zone = index / options_.zone_size;
-  if (clusters_.size() <= x.zone * 16)
-    clusters_ += bytes_of(options_.seed, "cluster", x.zone, 16);
   x.self.public_key = bytes_of(options_.seed, "key", number, 32);
   x.self.id = id_of(x.self.public_key);
   numbers_[x.self.id] = index;
   x.self.name = "node-" + std::to_string(number);
   x.self.zone =
-      options_.nodes > options_.zone_size ? "zone-" + std::to_string(x.zone + 1) : "local";
+      zones_of(options_) > 1 ? "zone-" + std::to_string(options_.first_zone + x.zone + 1) : "local";
   x.self.endpoint = "10." + std::to_string(number >> 16) + "." + std::to_string(number >> 8 & 255)
                     + "." + std::to_string(number & 255) + ":7710";
   x.has.set_cpu_millis(options_.cpu_millis);
@@ -192,12 +206,13 @@ void cluster::make_node(std::uint32_t index) {
   hostname.set_key("kubernetes.io/hostname");
   hostname.set_value(x.self.name);
   auto& home = world_of(index);
-  x.disk = std::make_unique<store::memory::disk>(random_(), home.system.time().as_run_later(),
+  x.disk = std::make_unique<store::memory::disk>(home.random(), home.system.time().as_run_later(),
                                                  home.shelf);
   x.machine = std::make_unique<drivers::fake::machine>(
-      random_(), drivers::fake::surroundings{
-                     home.system.time().as_run_later(), [this] { return now(); },
-                     [this] { return wall_clock(); }, [this, index] { return boot_clock(index); }});
+      home.random(),
+      drivers::fake::surroundings{home.system.time().as_run_later(), [this] { return now(); },
+                                  [this] { return wall_clock(); },
+                                  [this, index] { return boot_clock(index); }});
   x.machine->set_habits(options_.habits);
   x.disk->set_watcher([this, index](const record_batch& batch) {
     if (watcher_.durable)
@@ -220,8 +235,8 @@ std::optional<std::uint32_t> cluster::index_of(const node_id& id) const {
 }
 
 std::vector<transport::peer> cluster::contacts_of(std::uint32_t index) {
-  auto first = nodes_[index].zone * options_.zone_size;
-  auto count = std::min(size(), first + options_.zone_size) - first;
+  auto first = first_of(nodes_[index].zone);
+  auto count = size_of(nodes_[index].zone);
   std::vector<transport::peer> result;
   auto add = [&](std::uint32_t i) {
     auto& x = nodes_[i].self;
@@ -234,7 +249,7 @@ std::vector<transport::peer> cluster::contacts_of(std::uint32_t index) {
       add(first);
     return result;
   }
-  auto& random = zones() == 1 ? random_ : world_of(index).random;
+  auto& random = world_of(index).random;
   for (int i = 0; i < 3; ++i)
     add(first + static_cast<std::uint32_t>(random() % count));
   add(first);
@@ -243,25 +258,29 @@ std::vector<transport::peer> cluster::contacts_of(std::uint32_t index) {
 }
 
 void cluster::start_all(microseconds spread) {
-  for (std::uint32_t zone = 0; zone < zones(); ++zone)
-    start(zone * options_.zone_size);
-  for (std::uint32_t i = 0; i < size(); ++i)
-    if (i % options_.zone_size != 0)
-      world_of(i).system.time().later(
-          milliseconds{10} + microseconds{random_() % std::max<std::uint64_t>(1, spread.count())},
-          [this, i] { start(i); });
+  auto within = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(spread.count()));
+  for (std::uint32_t i = 0; i < size(); ++i) {
+    if (i == first_of(nodes_[i].zone)) {
+      start(i);
+      continue;
+    }
+    auto& home = world_of(i);
+    home.system.time().later(milliseconds{10} + microseconds{home.random() % within},
+                             [this, i] { start(i); });
+  }
 }
 
 void cluster::start(std::uint32_t index) {
   auto& x = nodes_[index];
   if (x.actors)
     return;
+  in_zone here{x.zone};
   x.self.start = start_number{value(x.self.start) + 1};
   auto& home = world_of(index);
   node_context context;
   context.self = x.self;
   context.offers = x.offers;
-  context.seed = zones() == 1 ? random_() : home.random();
+  context.seed = home.random();
   context.wall_clock = [this] { return wall_clock(); };
   context.boot_clock = [this, index] { return boot_clock(index); };
   context.records = home.records;
@@ -270,7 +289,7 @@ void cluster::start(std::uint32_t index) {
   context.broken = options_.broken;
   context.join = contacts_of(index);
   if (x.joined || context.join.empty())
-    context.cluster = clusters_.substr(x.zone * 16, 16);
+    context.cluster = clusters_[x.zone];
   auto journal = x.disk->open();
   context.journal_id = std::move(journal.id);
   context.replayed = std::move(journal.records);
@@ -292,6 +311,7 @@ void cluster::crash(std::uint32_t index) {
   auto& x = nodes_[index];
   if (!x.actors)
     return;
+  in_zone here{x.zone};
   note(index, "crash");
   x.paused = false;
   world_of(index).network.crash(x.self.id);
@@ -311,6 +331,7 @@ void cluster::stop(std::uint32_t index) {
   auto& x = nodes_[index];
   if (!x.actors)
     return;
+  in_zone here{x.zone};
   resume(index);
   note(index, "stop");
   auto& system = world_of(index).system;
@@ -344,9 +365,7 @@ void cluster::run_for(microseconds time) {
   if (zones() == 1)
     return worlds_[0]->system.run_until(end);
   do {
-    auto turn = std::min({end, now() + longest_turn, agenda_.next().value_or(end)});
-    run_worlds(turn);
-    agenda_.run_until(turn);
+    run_worlds(std::min(end, now() + longest_turn));
   } while (now() < end);
 }
 
@@ -354,11 +373,11 @@ void cluster::run_for(microseconds time) {
 void cluster::run_worlds(microseconds until) {
   std::atomic<std::uint32_t> next = 0;
   auto work = [&] {
+    actor_log_.listen();
     for (auto zone = next++; zone < zones(); zone = next++) {
-      running_zone = zone;
+      in_zone here{zone};
       worlds_[zone]->system.run_until(until);
     }
-    running_zone = no_zone;
   };
   auto watched =
       watcher_.sent || watcher_.delivered || watcher_.durable || watcher_.down || watcher_.launched;

@@ -13,22 +13,21 @@
 
 #include "actors/node/cluster_node.hpp"
 #include "runtime/drivers/fake/machine.hpp"
+#include "runtime/simulator/actor_log.hpp"
 #include "runtime/simulator/disturbance.hpp"
 #include "runtime/simulator/event_log.hpp"
 #include "runtime/simulator/virtual_system.hpp"
 #include "runtime/store/memory/disk.hpp"
 #include "runtime/transport/simulated/network.hpp"
 
-namespace spdlog {
-class logger;
-}
-
 namespace legion::simulator {
 
 struct cluster_options {
   std::uint64_t seed = 1;
-  std::uint32_t nodes = 3;
+  std::uint32_t nodes = 3;       // of the whole simulation
   std::uint32_t zone_size = 125; // more nodes make more zones, independent of each other
+  std::uint32_t first_zone = 0;  // of the whole, that lives in this cluster
+  std::uint32_t zones = 0;       // so many live in it; 0: all from the first one on
   std::int64_t cpu_millis = 4000;
   std::int64_t memory_bytes = 8ll << 30;
   int ports = 1000;
@@ -40,6 +39,9 @@ struct cluster_options {
   bool log_debug = false;  // what actors log at level debug, too
   bool log_actors = true;  // what actors log at level info, else warnings and errors only
 };
+
+/// Of the whole simulation.
+std::uint32_t zones_of(const cluster_options& x);
 
 /// What a watcher of a cluster sees. Nodes by index.
 struct watch_cluster {
@@ -54,9 +56,9 @@ struct watch_cluster {
 /// One simulated node: what of it outlives its process, and its actors while it runs.
 struct virtual_node {
   identity self;
-  offering offers; // what it says that it has
-  capacity has;    // what it really has
-  std::uint32_t zone = 0;
+  offering offers;        // what it says that it has
+  capacity has;           // what it really has
+  std::uint32_t zone = 0; // of those in its cluster
   std::unique_ptr<store::memory::disk> disk;
   std::unique_ptr<drivers::fake::machine> machine;
   std::optional<cluster_node> actors; // while its process runs
@@ -66,25 +68,30 @@ struct virtual_node {
 
 /// Whole nodes in one process, under virtual time, with a simulated network, disks and machines.
 ///
-/// Zones cannot hear each other: each is a world of its own, with its own actors, network and time.
-/// They run in turns of at most a second, on as many threads as there are cores. So a zone is in the
-/// processor's cache while it runs, and a node costs the same with one zone and with eighty.
+/// Zones cannot hear each other: each is a world of its own, with its own actors, network, time and
+/// source of chance. They run in turns of at most a second, on as many threads as there are cores. So
+/// a zone is in the processor's cache while it runs, and a node costs the same with one zone and with
+/// eighty.
 ///
-/// Shape:     same options, same calls: same event log. Nodes are named by their index from 0;
-///            their names count from 1. Between two calls all zones are at the same time.
+/// Shape:     same options, same calls: same event log. A zone's nodes, and what happens to them, are
+///            the same in whichever stretch of the simulation's zones it lives. Nodes are named by
+///            their index in the cluster, from 0; in disturbances by that in the whole simulation;
+///            their names count from 1, in the whole. Between two calls all zones are at the same
+///            time.
 /// Errors:    `start` reports what `start_node` reports.
 /// Threading: one thread, and its own for zones; watchers of several zones are called from one at a
-///            time. One cluster at a time: it takes spdlog's default logger for itself.
+///            time. Several clusters at once need a thread each.
 class cluster {
 public:
   explicit cluster(cluster_options options);
   ~cluster();
 
+  /// Of the nodes that live here.
   std::uint32_t size() const { return static_cast<std::uint32_t>(nodes_.size()); }
   const virtual_node& node(std::uint32_t index) const { return nodes_[index]; }
   virtual_node& node(std::uint32_t index) { return nodes_[index]; }
   std::optional<std::uint32_t> index_of(const node_id& id) const;
-  std::uint32_t zones() const;
+  std::uint32_t zones() const; // that live here
 
   virtual_system& system(std::uint32_t zone = 0) { return worlds_[zone]->system; }
   transport::simulated::network& network(std::uint32_t zone = 0) { return worlds_[zone]->network; }
@@ -103,6 +110,7 @@ public:
   void crash(std::uint32_t index);
   /// As SIGTERM: actors are told to end; workloads stay.
   void stop(std::uint32_t index);
+  /// What concerns these zones: nodes of others are left out.
   void apply(const disturbance& x);
   /// All of them at their times, counted from now.
   void schedule(const std::vector<disturbance>& all);
@@ -126,10 +134,10 @@ public:
 private:
   /// One zone's actors, what carries their messages, and what they hold in common.
   struct world {
-    world(std::uint64_t system_seed, std::uint64_t network_seed);
+    explicit world(std::uint64_t seed);
 
-    virtual_system system;
     std::mt19937_64 random;
+    virtual_system system;
     event_log log; // while there are several
     std::vector<std::string> errors;
     transport::simulated::network network;
@@ -138,15 +146,21 @@ private:
     record_shelf_ptr shelf;
   };
 
+  std::uint32_t first_of(std::uint32_t zone) const { return zone * options_.zone_size; }
+  std::uint32_t size_of(std::uint32_t zone) const;
+  /// Of a node in the whole simulation, from 0.
+  std::uint32_t number_of(std::uint32_t index) const;
+  void make_zone(std::uint32_t zone);
   void make_node(std::uint32_t index);
   void watch_network(world& x);
   world& world_of(std::uint32_t index) { return *worlds_[nodes_[index].zone]; }
   event_log& log_of(world& x);
   void run_worlds(std::chrono::microseconds until);
   void gather_logs();
-  void partition(const std::vector<std::vector<std::uint32_t>>& sides);
+  void apply_in(std::uint32_t zone, const disturbance& part);
+  void partition(std::uint32_t zone, const std::vector<std::vector<std::uint32_t>>& sides);
+  std::optional<disturbance> part_in(std::uint32_t zone, const disturbance& x) const;
   void note(std::uint32_t index, const std::string& event);
-  void take_logger();
   void on_actor_log(int level, std::string_view text);
   virtual_system::owner owner_of(std::uint32_t index) const { return index + 1; }
   std::vector<transport::peer> contacts_of(std::uint32_t index);
@@ -158,16 +172,14 @@ private:
                                          std::chrono::microseconds patience);
 
   cluster_options options_;
-  std::mt19937_64 random_;
   watch_cluster watcher_;
   event_log log_;
   std::vector<std::unique_ptr<world>> worlds_; // by zone
-  timeline agenda_;                            // what is to happen to several zones
-  std::string clusters_;                       // 16 bytes a zone
+  std::vector<std::string> clusters_;          // ids, by zone
   std::deque<virtual_node> nodes_;
   std::map<node_id, std::uint32_t> numbers_;
   std::vector<std::string> errors_;
-  std::shared_ptr<spdlog::logger> logger_before_;
+  actor_log actor_log_; // the last: worlds that end tell nobody
 };
 
 } // namespace legion::simulator

@@ -165,6 +165,19 @@ std::string text_of(const disturbance& x) {
   return result;
 }
 
+std::optional<disturbance> part_of(const disturbance& x, std::uint32_t first, std::uint32_t count) {
+  auto elsewhere = [=](std::uint32_t node) { return node < first || node - first >= count; };
+  auto result = x;
+  std::erase_if(result.nodes, elsewhere);
+  std::erase_if(result.sides, [=](std::vector<std::uint32_t>& side) {
+    return std::erase_if(side, elsewhere) > 0 && side.empty();
+  });
+  auto lost = x.nodes.size() - result.nodes.size();
+  if (lost > 0 && (result.nodes.empty() || x.what == disturbance::kind::cut))
+    return std::nullopt;
+  return result;
+}
+
 std::vector<disturbance> draw_disturbances(std::uint64_t seed, const roughness& how) {
   return drawer{seed, how}.draw();
 }

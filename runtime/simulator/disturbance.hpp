@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,10 @@ const char* to_string(disturbance::kind x);
 
 /// In one line, as the event log shows it.
 std::string text_of(const disturbance& x);
+
+/// What of it concerns the nodes from `first` on, `count` of them, named as before; nothing if it names
+/// nodes, but none of these, or a cut of which one end is not among them.
+std::optional<disturbance> part_of(const disturbance& x, std::uint32_t first, std::uint32_t count);
 
 /// How rough a seed may be.
 struct roughness {

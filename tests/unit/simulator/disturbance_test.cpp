@@ -84,6 +84,34 @@ TEST_SUITE("simulator/disturbance") {
                                kind::delay, kind::disk_free, kind::resume, kind::restart});
     CHECK(all.back().nodes.size() == 5);
   }
+
+  TEST_CASE("a part of the nodes is concerned by what names them, and by what names nobody") {
+    auto part = [](disturbance x) {
+      auto y = part_of(x, 3, 3);
+      return y ? text_of(*y) : "nothing";
+    };
+    using kind = disturbance::kind;
+    auto of = [](kind what, std::vector<std::uint32_t> nodes) {
+      disturbance x;
+      x.what = what;
+      x.nodes = std::move(nodes);
+      return x;
+    };
+    auto split = [&](std::vector<std::vector<std::uint32_t>> sides) {
+      auto x = of(kind::partition, {});
+      x.sides = std::move(sides);
+      return x;
+    };
+    CHECK(part(of(kind::crash, {2, 3, 5, 6})) == "crash nodes=node-4,node-6");
+    CHECK(part(of(kind::crash, {0, 2, 6})) == "nothing");
+    CHECK(part(of(kind::cut, {3, 5})) == "cut nodes=node-4,node-6");
+    CHECK(part(of(kind::cut, {2, 3})) == "nothing");
+    CHECK(part(of(kind::cut, {5, 6})) == "nothing");
+    CHECK(part(of(kind::heal, {})) == "heal");
+    CHECK(part(of(kind::loss, {})) == "loss permille=0");
+    CHECK(part(split({{0}, {1}})) == "partition");
+    CHECK(part(split({{0, 3}, {1}, {4}})) == "partition side=node-4 side=node-5");
+  }
 }
 
 } // namespace
