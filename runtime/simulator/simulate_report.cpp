@@ -85,7 +85,7 @@ std::string table_of(const simulated& all) {
     auto per_node = std::to_string(fewest);
     if (fewest != most)
       per_node += "-" + std::to_string(most);
-    auto time = tenths(static_cast<double>(x.ready_at - all.applied_at) / 1000) + "s";
+    auto time = tenths(seconds_of(x.ready_in)) + "s";
     result += row({std::to_string(x.zone), x.kind + "/" + x.name, std::to_string(x.wanted),
                    std::to_string(x.ready), x.ready >= x.wanted && x.wanted > 0 ? time : "-",
                    std::to_string(x.nodes.size()), x.nodes.empty() ? "-" : per_node});
@@ -145,7 +145,7 @@ std::string text_of(const simulated& x) {
       "Formed after " + tenths(seconds_of(x.formed)) + " s.\n\n" + table_of(x) + placement_of(x);
   auto count = std::to_string(x.faults) + " fault" + plural(x.faults) + ", the last at "
                + tenths(seconds_of(x.last_fault)) + " s";
-  auto after = tenths(seconds_of(x.ended - x.formed)) + " s after apply";
+  auto after = tenths(seconds_of(x.ended)) + " s after apply";
   if (x.faults > 0)
     result += "\n" + count
               + (x.ready ? "; all was ready again at " + after + ".\n"
@@ -168,7 +168,7 @@ std::string json_of(const simulated& x) {
         << ", \"name\": " << json_text(y.name) << ", \"replicas\": " << y.wanted
         << ", \"readyReplicas\": " << y.ready;
     if (y.ready >= y.wanted && y.wanted > 0)
-      out << ", \"secondsToReady\": " << static_cast<double>(y.ready_at - x.applied_at) / 1000;
+      out << ", \"secondsToReady\": " << seconds_of(y.ready_in);
     out << ", \"fewestPerNode\": " << spread_of(y).first
         << ", \"mostPerNode\": " << spread_of(y).second << ", \"placement\": {";
     bool first_node = true;

@@ -19,21 +19,21 @@ struct placed {
   std::string name;
   std::int32_t wanted = 0;
   std::int32_t ready = 0;
-  wall_ms ready_at = 0;             // of its last replica
+  milliseconds ready_in{0};         // from apply to its last replica
   std::map<std::string, int> nodes; // ready replicas
   std::string waits;                // why one that is not ready waits
 };
 
-/// What came of it all. `last_fault` counts from apply, the others from the start.
+/// What came of it all. `last_fault` and `ended` count from apply, which is each zone's own; of several
+/// zones it is the latest.
 struct simulated {
   std::uint32_t nodes = 0;
   std::uint32_t zones = 0;
   std::uint64_t seed = 0;
   std::size_t faults = 0;
   std::chrono::microseconds last_fault{0};
-  std::chrono::microseconds formed{0};
+  std::chrono::microseconds formed{0}; // from the start
   std::chrono::microseconds ended{0};
-  wall_ms applied_at = 0;
   std::chrono::seconds patience{0};
   bool ready = false;
   std::vector<simulator::placed> placed;

@@ -1,0 +1,192 @@
+#include "runtime/simulator/simulation.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "runtime/simulator/zone_by_zone.hpp"
+
+namespace legion::simulator {
+
+namespace {
+
+using std::chrono::microseconds;
+
+cluster_options only(cluster_options x, std::uint32_t zone) {
+  x.first_zone = zone;
+  x.zones = 1;
+  return x;
+}
+
+class zone_life {
+public:
+  zone_life(const simulation& what, std::uint32_t zone)
+      : what_(what), zone_(zone), cluster_(only(what.options, zone)) {
+    cluster_.log().write_to(what.log);
+    if (zones_of(what.options) > 1)
+      cluster_.log().add(cluster_.now(), "",
+                         "zone number=" + std::to_string(zone + 1)
+                             + " first=" + cluster_.node(0).self.name
+                             + " nodes=" + std::to_string(cluster_.size()));
+  }
+
+  /// What ends with it did not go wrong: it is no line in the log.
+  ~zone_life() { cluster_.log().write_to(nullptr); }
+  zone_life(const zone_life&) = delete;
+  zone_life& operator=(const zone_life&) = delete;
+
+  zone_outcome live() {
+    zone_outcome result;
+    auto spread = std::chrono::milliseconds{20} * cluster_.size();
+    cluster_.start_all(spread);
+    cluster_.run_for(spread);
+    cluster_.run_until([this] { return formed(); }, seconds{120}, milliseconds{500});
+    result.formed = cluster_.now();
+    applied_at_ = cluster_.wall_clock();
+    result.refused = apply();
+    if (!result.refused.empty())
+      return result;
+    cluster_.schedule(what_.faults);
+    auto last = what_.faults.empty() ? microseconds{0} : what_.faults.back().at;
+    cluster_.run_for(last);
+    result.ready = cluster_.run_until([this] { return look(); }, microseconds{what_.patience},
+                                      milliseconds{250});
+    result.ended = cluster_.now() - result.formed;
+    result.placed = std::move(placed_);
+    return result;
+  }
+
+private:
+  bool knows_its_zone(std::uint32_t index) {
+    auto known = cluster_.members(index);
+    return known && known->members.size() >= cluster_.size();
+  }
+
+  // Who knew everybody a moment ago still does: asks on where it stopped.
+  bool formed() {
+    while (informed_ < cluster_.size() && knows_its_zone(informed_))
+      ++informed_;
+    return informed_ == cluster_.size();
+  }
+
+  // Why it was refused; empty if it was not.
+  std::string apply() {
+    api_request request;
+    request.set_version(1);
+    for (auto& x : what_.files) {
+      auto* file = request.mutable_apply()->add_files();
+      file->set_name(x.name);
+      file->set_text(x.text);
+    }
+    request.mutable_apply()->set_namespace_("default");
+    auto answer = cluster_.ask(0, std::move(request));
+    if (!answer || answer->has_refused() || answer->results_size() == 0)
+      return !answer                      ? answer.why().detail
+             : answer->has_refused()      ? answer->refused().detail()
+             : answer->diagnostics_size() ? answer->diagnostics(0).text()
+                                          : "nothing was applied";
+    for (auto& x : answer->results())
+      kinds_.insert(x.name().kind());
+    return {};
+  }
+
+  std::uint32_t any_up() const {
+    for (std::uint32_t i = 0; i < cluster_.size(); ++i)
+      if (cluster_.node(i).actors && !cluster_.node(i).paused)
+        return i;
+    return 0;
+  }
+
+  // Asks what became of the resources; true if all are ready.
+  bool look() {
+    placed_.clear();
+    bool all = true;
+    for (auto& kind : kinds_) {
+      api_request request;
+      request.set_version(1);
+      request.mutable_get()->set_kind(kind == "Pod" ? "pods" : "deployments");
+      request.mutable_get()->set_all_namespaces(true);
+      auto answer = cluster_.ask(any_up(), std::move(request));
+      if (!answer || answer->has_refused())
+        return false;
+      for (auto& x : answer->resources())
+        if (x.what().kind() == kind)
+          all = note(x) && all;
+    }
+    return all && !placed_.empty();
+  }
+
+  bool note(const resource_view& x) {
+    placed result;
+    result.zone = zone_ + 1;
+    result.kind = x.what().kind();
+    result.name = x.what().metadata().name();
+    result.wanted = x.what().has_pod() ? 1 : x.what().deployment().replicas();
+    for (auto& pod : x.pods()) {
+      if (pod.state() == "ending" || pod.state() == "replaced" || pod.node_dead())
+        continue;
+      if (!pod.assessment().ready()) {
+        result.waits = pod.note().empty() ? pod.assessment().message() : pod.note();
+        continue;
+      }
+      ++result.ready;
+      ++result.nodes[pod.node_name()];
+      result.ready_in =
+          std::max(result.ready_in, milliseconds{pod.assessment().ready_since_ms() - applied_at_});
+    }
+    bool ready = result.ready >= result.wanted;
+    placed_.push_back(std::move(result));
+    return ready;
+  }
+
+  const simulation& what_;
+  std::uint32_t zone_;
+  cluster cluster_;
+  std::set<std::string> kinds_;
+  std::vector<placed> placed_;
+  wall_ms applied_at_ = 0;
+  std::uint32_t informed_ = 0; // so many nodes know their whole zone
+};
+
+} // namespace
+
+zone_outcome live(const simulation& what, std::uint32_t zone) {
+  return zone_life{what, zone}.live();
+}
+
+result<simulated> run(const simulation& what, std::uint32_t at_once,
+                      const std::function<void(std::uint32_t zone)>& begins) {
+  std::vector<zone_outcome> zones(zones_of(what.options));
+  std::mutex one_begins;
+  auto count = static_cast<std::uint32_t>(zones.size());
+  zone_by_zone(count, what.log ? 1 : at_once, [&](std::uint32_t zone) {
+    if (begins) {
+      std::lock_guard guard{one_begins};
+      begins(zone);
+    }
+    zones[zone] = live(what, zone);
+    return zones[zone].refused.empty();
+  });
+  simulated all;
+  all.nodes = what.options.nodes;
+  all.zones = count;
+  all.seed = what.options.seed;
+  all.faults = what.faults.size();
+  all.last_fault = what.faults.empty() ? microseconds{0} : what.faults.back().at;
+  all.patience = what.patience;
+  all.ready = true;
+  for (auto& x : zones) { // all that come before one that refused have lived
+    if (!x.refused.empty())
+      return fault{errc::invalid,
+                   "zone " + std::to_string(&x - zones.data() + 1) + " refused: " + x.refused};
+    all.formed = std::max(all.formed, x.formed);
+    all.ended = std::max(all.ended, x.ended);
+    all.ready = all.ready && x.ready;
+    std::move(x.placed.begin(), x.placed.end(), std::back_inserter(all.placed));
+  }
+  return all;
+}
+
+} // namespace legion::simulator
