@@ -1,31 +1,33 @@
-// The simulator's size and speed: 10,000 nodes as 80 zones of 125, idle for 10 virtual seconds, and
-// a Deployment of 1,000 replicas in one zone of 125 nodes. Every node really joins; nothing is
-// warmed up. ninja -C build tests/bench/simulator/simulator_bench (a release build), then run it.
-// --nodes N for fewer, --idle-only without the Deployment.
+// The simulator's size and speed: 10,000 nodes as 80 zones of 125, each of which joins for 10 virtual
+// seconds and idles for 10, as many zones at once as there are cores; and a Deployment of 1,000 replicas
+// in one zone of 125 nodes. Every node really joins; nothing is warmed up.
+// ninja -C build tests/bench/simulator/simulator_bench (a release build), then run it. --nodes N for
+// fewer, --idle-only without the Deployment, --at-once N for another number of zones at once.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <mutex>
 #include <string>
 
-#include <malloc.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "runtime/simulator/cluster.hpp"
+#include "runtime/simulator/zone_by_zone.hpp"
 
 namespace {
 
 using namespace legion;
 using namespace legion::simulator;
 
-double resident_bytes() {
-  long pages = 0, resident = 0;
-  if (auto* f = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(f, "%ld %ld", &pages, &resident) != 2)
-      resident = 0;
-    std::fclose(f);
-  }
-  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
+/// A field of /proc/self/status, in bytes: VmRSS, VmHWM (the most that VmRSS ever was), RssAnon.
+double status_bytes(const std::string& field) {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with(field + ":"))
+      return std::strtod(line.c_str() + field.size() + 1, nullptr) * 1024;
+  return 0;
 }
 
 double cpu_seconds() {
@@ -52,49 +54,69 @@ private:
   double cpu_ = cpu_seconds();
 };
 
-std::uint64_t steps_of(cluster& x) {
-  std::uint64_t result = 0;
-  for (std::uint32_t zone = 0; zone < x.zones(); ++zone)
-    result += x.system(zone).steps();
-  return result;
+/// What the lives of all zones sum up to.
+struct lives {
+  std::mutex lock;
+  std::uint32_t nodes_now = 0;  // of the zones that live
+  std::uint32_t nodes_most = 0; // at once
+  double most_memory = 0; // of the process at the end of a zone, without the pages of its program
+  std::size_t fewest_known = 1000;
+  std::uint64_t steps = 0;
+  std::uint64_t steps_idle = 0;
+  transport::simulated::traffic sent;
+};
+
+void live(cluster_options options, std::uint32_t zone, lives& all) {
+  options.first_zone = zone;
+  options.zones = 1;
+  cluster x{options};
+  {
+    std::lock_guard guard{all.lock};
+    all.nodes_now += x.size();
+    all.nodes_most = std::max(all.nodes_most, all.nodes_now);
+  }
+  x.start_all(std::chrono::seconds{5});
+  x.run_for(std::chrono::seconds{10});
+  auto known = x.members(0);
+  auto steps = x.system().steps();
+  x.run_for(std::chrono::seconds{10});
+  std::lock_guard guard{all.lock};
+  all.most_memory = std::max(all.most_memory, status_bytes("RssAnon"));
+  all.nodes_now -= x.size();
+  all.fewest_known = std::min(all.fewest_known, known ? known->members.size() : 0);
+  all.steps += steps;
+  all.steps_idle += x.system().steps() - steps;
+  all.sent.frames += x.network().counts().frames;
+  all.sent.bytes += x.network().counts().bytes;
 }
 
-void idle(std::uint32_t nodes) {
-  auto before = resident_bytes();
+void idle(std::uint32_t nodes, std::uint32_t at_once) {
+  auto before = status_bytes("VmRSS"), before_anonymous = status_bytes("RssAnon");
   stopwatch watch;
   cluster_options options;
   options.nodes = nodes;
   options.log_actors = false;
-  cluster x{options};
-  x.start_all(std::chrono::seconds{5});
-  std::printf("%u nodes made: %s, %.1f KB a node\n", nodes, watch.text().c_str(),
-              (resident_bytes() - before) / 1000 / nodes);
-  std::fflush(stdout);
-  x.run_for(std::chrono::seconds{10});
-  std::size_t fewest = 1000;
-  for (std::uint32_t i = 0; i < nodes; i += 125)
-    if (auto known = x.members(i))
-      fewest = std::min(fewest, known->members.size());
-  std::printf("joined: %s, %.1f KB a node, every first node knows at least %zu members\n",
-              watch.text().c_str(), (resident_bytes() - before) / 1000 / nodes, fewest);
-  transport::simulated::traffic sent;
-  for (std::uint32_t zone = 0; zone < x.zones(); ++zone) {
-    sent.frames += x.network(zone).counts().frames;
-    sent.bytes += x.network(zone).counts().bytes;
-  }
-  auto steps = steps_of(x);
-  std::printf("  %llu steps, %llu frames, %.0f KB a node\n", static_cast<unsigned long long>(steps),
-              static_cast<unsigned long long>(sent.frames),
-              static_cast<double>(sent.bytes) / 1000 / nodes);
-  stopwatch idling;
-  x.run_for(std::chrono::seconds{10});
-  double now = resident_bytes() - before;
-  malloc_trim(0);
-  std::printf("idle for 10 virtual seconds: %s, %llu steps; %.1f KB a node, %.1f after "
-              "malloc_trim (at most 40)\n",
-              idling.text().c_str(), static_cast<unsigned long long>(steps_of(x) - steps),
-              now / 1000 / nodes, (resident_bytes() - before) / 1000 / nodes);
-  std::printf("all of it: %s (under 60)\n", watch.text().c_str());
+  lives all;
+  zone_by_zone(zones_of(options), at_once, [&](std::uint32_t zone) {
+    live(options, zone, all);
+    return true;
+  });
+  auto grown = (status_bytes("VmHWM") - before) / 1000;
+  std::printf("%u nodes in %u zones joined and idled for 10 virtual seconds, %u zones at once: %s "
+              "(under 60)\n",
+              nodes, zones_of(options), at_once, watch.text().c_str());
+  std::printf("  every first node knew at least %zu members; %llu steps to join, %llu idle; %llu "
+              "frames, %.0f KB a node\n",
+              all.fewest_known, static_cast<unsigned long long>(all.steps),
+              static_cast<unsigned long long>(all.steps_idle),
+              static_cast<unsigned long long>(all.sent.frames),
+              static_cast<double>(all.sent.bytes) / 1000 / nodes);
+  std::printf("  peak of the process: %.1f MB more than at begin\n"
+              "    %.1f KB for each node that was simulated (at most 40)\n"
+              "    %.1f KB for each of the %u nodes that lived at once; %.1f KB without what it "
+              "read of its program\n",
+              grown / 1000, grown / nodes, grown / all.nodes_most, all.nodes_most,
+              (all.most_memory - before_anonymous) / 1000 / all.nodes_most);
   std::fflush(stdout);
 }
 
@@ -138,18 +160,21 @@ void place(int replicas) {
 } // namespace
 
 int main(int argc, char** argv) {
-  std::uint32_t nodes = 10000;
+  std::uint32_t nodes = 10000, at_once = zones_at_once();
   bool idle_only = false;
   for (int i = 1; i < argc; ++i) {
+    auto number = [&] { return static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10)); };
     if (argv[i] == std::string{"--nodes"} && i + 1 < argc)
-      nodes = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
+      nodes = number();
+    else if (argv[i] == std::string{"--at-once"} && i + 1 < argc)
+      at_once = number();
     else if (argv[i] == std::string{"--idle-only"})
       idle_only = true;
     else
-      return std::fprintf(stderr, "simulator_bench [--nodes N] [--idle-only]\n"), 2;
+      return std::fprintf(stderr, "simulator_bench [--nodes N] [--at-once N] [--idle-only]\n"), 2;
   }
-  idle(
-      nodes); // first: what a Deployment leaves behind in the allocator would hide what a node takes
+  // First: what a Deployment leaves behind in the allocator would hide what a node takes.
+  idle(nodes, at_once);
   if (!idle_only)
     place(1000);
 }
