@@ -155,7 +155,10 @@ int wait_for(conversation& with, const std::vector<put_result>& applied,
   auto quiet = with.speaking_to(silence);
   progress line{with.with()};
   std::map<std::string, std::string> missing;
-  for (auto pause = first_pause;; pause = std::min(pause * 2, longest_pause)) {
+  for (;;) {
+    // What it waits too long is a part of what it has waited anyway.
+    auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began);
+    auto pause = std::clamp(waited / 4, first_pause, longest_pause);
     auto answered = look_once(quiet, left, missing);
     if (left.empty())
       break;
