@@ -36,7 +36,6 @@ node_view holder(int node, const resource_view& of, const std::string& pod, bool
   return x;
 }
 
-const auto web_name = make_name("Deployment", "default", "web");
 const auto api_name = make_name("Deployment", "default", "api");
 
 } // namespace

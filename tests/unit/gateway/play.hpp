@@ -98,6 +98,15 @@ inline api_request request_of() {
   return x;
 }
 
+inline api_request scale_of(int replicas) {
+  auto x = request_of();
+  *x.mutable_scale()->mutable_name() = make_name("Deployment", "", "web");
+  x.mutable_scale()->set_replicas(replicas);
+  return x;
+}
+
+inline const auto web_name = make_name("Deployment", "default", "web");
+
 inline group_reply done_reply(std::string action) {
   group_reply x;
   x.mutable_done()->set_action(std::move(action));

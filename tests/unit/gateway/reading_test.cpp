@@ -7,8 +7,6 @@ using namespace legion::gateway;
 
 namespace {
 
-const auto web_name = make_name("Deployment", "default", "web");
-
 api_request logs_of(bool follow = false) {
   auto x = request_of();
   x.mutable_logs()->set_pod("web-abc-1");

@@ -1,0 +1,231 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/gateway/play.hpp"
+
+// Whom one change asks, in which order, and what it says when nobody does it: through a scaling.
+
+using namespace legion;
+using namespace legion::gateway;
+
+TEST_SUITE("gateway/errand") {
+
+  TEST_CASE("a leader that stands still is not waited for again once others answer") {
+    play it{scale_of(3)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    it.start();
+    auto to_leader = it.one_ask();
+    auto leader = play::whom(to_leader).back() - '0';
+    auto next_ask = [&] {
+      auto x = it.one_ask();
+      while (x.whom.null() && it.ring())
+        x = it.one_ask();
+      return x;
+    };
+    it.now += to_leader.timeout;
+    it.fail(to_leader, errc::deadline);
+    // The others still take it for the leader: it is asked again, when they have said so for 2 s.
+    for (int round = 0; round < 11; ++round)
+      for (int i = 0; i < 2; ++i) {
+        auto x = next_ask();
+        CHECK(x.whom != to_leader.whom);
+        it.answer(x, refused_reply(refusal_elsewhere, "another leads", leader));
+      }
+    auto again = next_ask();
+    CHECK(again.whom == to_leader.whom);
+    it.now += again.timeout;
+    it.fail(again, errc::deadline);
+    // They miss it: from now on only they are asked.
+    for (int i = 0; i < 8; ++i) {
+      auto x = next_ask();
+      CHECK_FALSE(x.whom.null());
+      CHECK(x.whom != to_leader.whom);
+      it.answer(x, refused_reply(refusal_elsewhere, "nobody leads now"));
+    }
+    it.answer(next_ask(), done_reply("scaled"));
+    CHECK(it.ended());
+  }
+
+  TEST_CASE("scale: `elsewhere` is followed, under the same request id") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.start();
+    auto first = it.one_ask();
+    CHECK(play::whom(first) == "legion-2");
+    it.answer(first, refused_reply(refusal_elsewhere, "", 4));
+    auto second = it.one_ask();
+    CHECK(play::whom(second) == "legion-4");
+    CHECK(std::get<group_request>(second.what).request_id()
+          == std::get<group_request>(first.what).request_id());
+    it.answer(second, done_reply("scaled"));
+    REQUIRE(it.ended());
+    CHECK(it.last_said().results(0).action() == "scaled");
+  }
+
+  TEST_CASE("nodes that point at each other are asked once each between two pauses") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.start();
+    auto hops = 0;
+    auto pauses = 0;
+    while (!it.ended() && hops + pauses < 1000) {
+      if (it.asks.empty()) {
+        ++pauses;
+        it.ring();
+        continue;
+      }
+      auto x = it.one_ask();
+      it.answer(x, refused_reply(refusal_elsewhere, "", play::whom(x) == "legion-2" ? 3 : 2));
+      ++hops;
+    }
+    CHECK(hops == 2 * (pauses + 1));
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(it.last_said().refused().detail().find("nothing was changed") != std::string::npos);
+  }
+
+  TEST_CASE("most keepers are down: refused after 2 s, and they are named") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    for (int node : {2, 3})
+      it.keeps(node, web_name, member_dead);
+    auto begun = it.now;
+    it.start();
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& x : it.asked())
+        it.answer(x, refused_reply(refusal_elsewhere, "group 7 has no leader"));
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.now - begun <= milliseconds{2'200});
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(
+        it.last_said().refused().detail()
+        == "deployment default/web: only 1 of the 3 nodes that keep it is up, which is no quorum; "
+           "missing: legion-2, down for 2 s, and legion-3, down for 2 s; "
+           "nothing was changed: try again once most of them are up");
+  }
+
+  TEST_CASE("most keepers' disks are full: their leader's silence is explained, after 2 s") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4}) {
+      it.keeps(node, web_name);
+      auto keeps = it.zone.find(node_id::from_bytes(id_of(node)))->who.keeps();
+      it.set_member(node, member_alive, keeps, node != 2);
+    }
+    auto begun = it.now;
+    it.start();
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& x : it.asked())
+        if (play::whom(x) == "legion-2") {
+          it.now += x.timeout;
+          it.fail(x, errc::deadline);
+        } else {
+          it.answer(x, refused_reply(refusal_elsewhere, "group 7 is led by legion-2", 2));
+        }
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.now - begun <= milliseconds{2'400});
+    CHECK(it.last_said().refused().code() == refusal_deadline);
+    CHECK(it.last_said().refused().detail().starts_with(
+        "deployment default/web: only 1 of the 3 nodes that keep it can write, which is no quorum; "
+        "missing: legion-3, whose disk is full, and legion-4, whose disk is full; whether it was "
+        "changed is unknown"));
+  }
+
+  TEST_CASE("a group that none of its nodes has any more: said after 2 s, with the cure") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    it.keeps(4, web_name, member_dead);
+    auto begun = it.now;
+    it.start();
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& x : it.asked()) {
+        auto reply = refused_reply(refusal_elsewhere, "group 7 is not kept by " + play::whom(x));
+        reply.mutable_refused()->set_absent(true);
+        it.answer(x, reply);
+      }
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.now - begun <= milliseconds{2'200});
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(
+        it.last_said().refused().detail()
+        == "deployment default/web: none of the 3 nodes that keep it has it still, which is no "
+           "quorum; missing: legion-2, which has nothing of it any more, and legion-3, which has "
+           "nothing of it any more, and legion-4, down for 2 s. If the journals of most are lost, "
+           "legionctl keepers "
+           "rebuild begins its group anew with the promises that nodes hold; nothing was changed: "
+           "try again then");
+  }
+
+  TEST_CASE("a keeper that is down: refused at once, and nothing was changed") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.keeps(2, web_name, member_dead);
+    it.now += std::chrono::seconds{12};
+    it.start();
+    CHECK(it.asked().empty());
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(it.last_said().refused().detail()
+          == "deployment default/web: its keeper is legion-2, down for 12 s; nothing "
+             "was changed: try again once it is back");
+  }
+
+  TEST_CASE(
+      "a keeper that never answers: tried again with the same id, then the state is unknown") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.start();
+    auto tries = 0;
+    while (!it.ended() && tries < 20) {
+      auto x = it.one_ask();
+      ++tries;
+      it.now += x.timeout;
+      it.fail(x, errc::deadline);
+      it.ring();
+    }
+    CHECK(tries == 8);
+    CHECK(it.last_said().refused().code() == refusal_deadline);
+    CHECK(it.last_said().refused().detail().find("whether it was changed is unknown")
+          != std::string::npos);
+    CHECK(it.last_said().results(0).refused().code() == refusal_deadline);
+  }
+
+  TEST_CASE("a node that has joined nobody says so") {
+    auto x = request_of();
+    x.mutable_scale()->mutable_name()->set_kind("deployment");
+    x.mutable_scale()->mutable_name()->set_name("web");
+    play it{x};
+    it.cluster.clear();
+    it.start();
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& y : it.asked())
+        it.answer(y, refused_reply(refusal_elsewhere, "group 7 is not kept by legion-1"));
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(it.last_said().refused().detail()
+          == "deployment default/web: legion-1 has joined nobody yet: `legionctl get nodes` says "
+             "why; nothing was changed: try again once it has");
+  }
+
+  TEST_CASE("a keeper that was overloaded was not reached: the state is known") {
+    play it{scale_of(5)};
+    it.keeps(2, web_name);
+    it.start();
+    auto tries = 0;
+    while (!it.ended() && ++tries < 100) {
+      it.fail(it.one_ask(), errc::overloaded);
+      it.ring();
+    }
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(it.last_said().refused().detail().find("nothing was changed") != std::string::npos);
+  }
+
+} // TEST_SUITE
