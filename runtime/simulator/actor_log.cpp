@@ -64,8 +64,4 @@ actor_log::~actor_log() {
     spdlog::set_default_logger(std::exchange(all.before, nullptr));
 }
 
-void actor_log::listen() {
-  listener = this;
-}
-
 } // namespace legion::simulator

@@ -20,9 +20,6 @@ public:
   actor_log(const actor_log&) = delete;
   actor_log& operator=(const actor_log&) = delete;
 
-  /// What this thread logs goes here from now on, too: a thread that ends before this log does.
-  void listen();
-
 private:
   friend class actor_log_sink;
 

@@ -5,30 +5,28 @@
 
 namespace legion::simulator {
 
-std::optional<disturbance> cluster::part_in(std::uint32_t zone, const disturbance& x) const {
-  return part_of(x, number_of(first_of(zone)), size_of(zone));
+std::optional<disturbance> cluster::part_of_zone(const disturbance& x) const {
+  return part_of(x, first_, size());
 }
 
 void cluster::apply(const disturbance& x) {
-  for (std::uint32_t zone = 0; zone < zones(); ++zone)
-    if (auto part = part_in(zone, x))
-      apply_in(zone, *part);
+  if (auto part = part_of_zone(x))
+    apply_part(*part);
 }
 
-void cluster::apply_in(std::uint32_t zone, const disturbance& part) {
-  log_of(*worlds_[zone]).add(now(), "", text_of(part));
+void cluster::apply_part(const disturbance& part) {
+  log_.add(now(), "", text_of(part));
   using kind = disturbance::kind;
-  auto& network = worlds_[zone]->network;
-  auto index_of = [this](std::uint32_t number) { return number - number_of(0); };
-  auto weather = network.present_conditions();
+  auto index_of = [this](std::uint32_t number) { return number - first_; };
+  auto weather = network_.present_conditions();
   switch (part.what) {
     case kind::partition:
-      return partition(zone, part.sides);
+      return partition(part.sides);
     case kind::cut:
-      return network.cut(nodes_[index_of(part.nodes.at(0))].self.id,
-                         nodes_[index_of(part.nodes.at(1))].self.id);
+      return network_.cut(nodes_[index_of(part.nodes.at(0))].self.id,
+                          nodes_[index_of(part.nodes.at(1))].self.id);
     case kind::heal:
-      return network.heal();
+      return network_.heal();
     case kind::loss:
       weather.loss = part.fraction;
       break;
@@ -47,15 +45,15 @@ void cluster::apply_in(std::uint32_t zone, const disturbance& part) {
         apply_to_node(part.what, index_of(number));
       return;
   }
-  network.set_conditions(weather);
+  network_.set_conditions(weather);
 }
 
-void cluster::partition(std::uint32_t zone, const std::vector<std::vector<std::uint32_t>>& sides) {
+void cluster::partition(const std::vector<std::vector<std::uint32_t>>& sides) {
   std::vector<std::vector<node_id>> here(sides.size());
   for (std::size_t i = 0; i < sides.size(); ++i)
     for (auto number : sides[i])
-      here[i].push_back(nodes_[number - number_of(0)].self.id);
-  worlds_[zone]->network.partition(here);
+      here[i].push_back(nodes_[number - first_].self.id);
+  network_.partition(here);
 }
 
 void cluster::apply_to_node(disturbance::kind what, std::uint32_t index) {
@@ -91,13 +89,11 @@ void cluster::apply_to_node(disturbance::kind what, std::uint32_t index) {
   }
 }
 
-/// In each zone's own time: what comes at one moment comes in the same order, whoever lives beside it.
+/// In the zone's own time: what comes at one moment comes in the same order, whoever lives meanwhile.
 void cluster::schedule(const std::vector<disturbance>& all) {
-  for (std::uint32_t zone = 0; zone < zones(); ++zone)
-    for (auto& x : all)
-      if (auto part = part_in(zone, x))
-        worlds_[zone]->system.time().later(
-            x.at, [this, zone, part = std::move(*part)] { apply_in(zone, part); });
+  for (const auto& x : all)
+    if (auto part = part_of_zone(x))
+      system_.time().later(x.at, [this, part = std::move(*part)] { apply_part(part); });
 }
 
 } // namespace legion::simulator

@@ -1,10 +1,7 @@
 #include "runtime/simulator/event_log.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <iterator>
-#include <utility>
 
 namespace legion::simulator {
 
@@ -42,28 +39,8 @@ void event_log::add(std::chrono::microseconds time, std::string_view node, std::
   line += event;
   mix(line);
   ++lines_;
-  if (gathers_)
-    gathered_.push_back({time, std::move(line)});
-  else if (write_)
-    write_(line);
-}
-
-void event_log::take_in(const std::vector<event_log*>& parts) {
-  std::vector<line> all;
-  for (auto* part : parts) {
-    std::uint64_t news[] = {part->digest_, std::exchange(part->lines_, 0)};
-    lines_ += news[1];
-    char bytes[sizeof(news)];
-    std::memcpy(bytes, news, sizeof(news));
-    mix({bytes, sizeof(bytes)});
-    std::move(part->gathered_.begin(), part->gathered_.end(), std::back_inserter(all));
-    part->gathered_.clear();
-  }
-  std::stable_sort(all.begin(), all.end(),
-                   [](const auto& a, const auto& b) { return a.time < b.time; });
   if (write_)
-    for (const auto& x : all)
-      write_(x.text);
+    write_(line);
 }
 
 void event_log::digest(std::chrono::microseconds time, std::string_view what) {

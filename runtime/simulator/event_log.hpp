@@ -5,7 +5,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace legion::simulator {
 
@@ -21,11 +20,6 @@ public:
   void write_to(writer x) { write_ = std::move(x); }
 
   void add(std::chrono::microseconds time, std::string_view node, std::string_view event);
-  /// Keeps its lines for another log, if that one writes.
-  void gather_for(const event_log& whole) { gathers_ = whole.write_ != nullptr; }
-  /// Takes in what parts have gathered since: written in the order of the times, what is of one time
-  /// in the order of the parts, and there as it came. The digest takes in theirs.
-  void take_in(const std::vector<event_log*>& parts);
   /// Counts in the digest only.
   void digest(std::chrono::microseconds time, std::string_view what);
 
@@ -35,14 +29,7 @@ public:
 private:
   void mix(std::string_view bytes);
 
-  struct line {
-    std::chrono::microseconds time;
-    std::string text;
-  };
-
   writer write_;
-  bool gathers_ = false;
-  std::vector<line> gathered_;
   std::uint64_t digest_ = 14695981039346656037ull;
   std::uint64_t lines_ = 0;
 };

@@ -15,8 +15,7 @@ namespace {
 using std::chrono::microseconds;
 
 cluster_options only(cluster_options x, std::uint32_t zone) {
-  x.first_zone = zone;
-  x.zones = 1;
+  x.zone = zone;
   return x;
 }
 

@@ -1,25 +1,18 @@
 #include <doctest/doctest.h>
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "runtime/simulator/cluster.hpp"
 #include "runtime/simulator/simulation.hpp"
+#include "runtime/simulator/zone_by_zone.hpp"
 
-/// Several zones in one simulation, each a world of its own.
+/// Several zones in one simulation, each a cluster of its own.
 
 namespace {
 
 using namespace legion;
 using namespace legion::simulator;
-
-cluster_options two_zones() {
-  cluster_options result;
-  result.nodes = 6;
-  result.zone_size = 3;
-  return result;
-}
 
 disturbance what(disturbance::kind kind, std::vector<std::uint32_t> nodes, seconds at = {}) {
   disturbance x;
@@ -27,14 +20,6 @@ disturbance what(disturbance::kind kind, std::vector<std::uint32_t> nodes, secon
   x.nodes = std::move(nodes);
   x.at = at;
   return x;
-}
-
-std::size_t alive(cluster& x, std::uint32_t who) {
-  std::size_t result = 0;
-  if (auto known = x.members(who))
-    for (auto& y : known->members)
-      result += y.state == member_alive;
-  return result;
 }
 
 /// Three zones of which the last is smaller.
@@ -73,35 +58,23 @@ struct life {
   bool operator==(const life&) const = default;
 };
 
-/// Of the zones `first` on, `count` of them, which live at once.
-std::map<std::uint32_t, life> lives(std::uint32_t first, std::uint32_t count) {
+life life_of(std::uint32_t zone) {
   auto options = three_zones();
-  options.first_zone = first;
-  options.zones = count;
-  std::map<std::uint32_t, life> result;
+  options.zone = zone;
+  life result;
   cluster x{options};
-  REQUIRE(x.zones() == count);
-  x.log().write_to([&](std::string_view line) {
-    auto node = line.find(" node-");
-    if (node == 12) // of no node: of the whole
-      result[static_cast<std::uint32_t>(line[18] - '1') / 3].log += std::string(line) + "\n";
-  });
+  x.log().write_to([&](std::string_view line) { result.log += std::string(line) + "\n"; });
   x.start_all();
   x.schedule(faults_of_three_zones());
   x.run_for(seconds{20});
   x.log().write_to(nullptr);
-  for (std::uint32_t zone = 0; zone < count; ++zone) {
-    result[first + zone].steps = x.system(zone).steps();
-    result[first + zone].bytes = x.network(zone).counts().bytes;
-  }
-  for (std::uint32_t i = 0; i < x.size(); ++i) {
-    auto known = x.members(i);
-    REQUIRE(known);
-    for (auto& y : known->members)
-      result[first + x.node(i).zone].members += x.node(i).self.name + "/" + x.node(i).self.zone
-                                                + " knows " + y.who.name() + " as "
-                                                + std::to_string(static_cast<int>(y.state)) + "\n";
-  }
+  result.steps = x.system().steps();
+  result.bytes = x.network().counts().bytes;
+  for (std::uint32_t i = 0; i < x.size(); ++i)
+    if (auto known = x.members(i))
+      for (auto& y : known->members)
+        result.members += x.node(i).self.name + "/" + x.node(i).self.zone + " knows " + y.who.name()
+                          + " as " + std::to_string(static_cast<int>(y.state)) + "\n";
   return result;
 }
 
@@ -127,16 +100,16 @@ simulation small_simulation() {
 }
 
 TEST_SUITE("simulation/zones") {
-  TEST_CASE("a zone's life is the same alone and beside others, with all that goes wrong in it") {
-    auto all = lives(0, 3);
-    REQUIRE(all.size() == 3);
-    auto first = lives(0, 2), last = lives(1, 2);
+  TEST_CASE(
+      "a zone's life is the same alone and while others live, with all that goes wrong in it") {
+    std::vector<life> all(3);
+    zone_by_zone(3, 3, [&](std::uint32_t zone) {
+      all[zone] = life_of(zone);
+      return true;
+    });
     for (std::uint32_t zone = 0; zone < 3; ++zone) {
-      auto alone = lives(zone, 1)[zone];
-      CHECK(alone.log.size() > 10000);
-      CHECK((alone == all[zone]));
-      CHECK((zone == 2 || alone == first[zone]));
-      CHECK((zone == 0 || alone == last[zone]));
+      CHECK(all[zone].log.size() > 10000);
+      CHECK((life_of(zone) == all[zone]));
     }
     CHECK(all[1].log.find(" node-5 crash\n") != std::string::npos);
     auto start_of = [&](std::uint32_t zone, const std::string& node) {
@@ -145,13 +118,13 @@ TEST_SUITE("simulation/zones") {
     };
     CHECK(start_of(0, "node-2") != start_of(1, "node-5")); // each has a chance of its own
     CHECK(all[2].members.find("node-8/zone-3 knows node-7") != std::string::npos);
+    CHECK(all[2].members.find("node-6") == std::string::npos); // zones know themselves only
   }
 
   TEST_CASE("a simulation's first zone is what a simulation of one zone is, but for its name") {
     auto log_of = [](std::uint32_t nodes) {
       auto options = three_zones();
       options.nodes = nodes;
-      options.zones = 1;
       options.log_frames = false; // they are of other sizes
       std::string result;
       cluster x{options};
@@ -165,10 +138,9 @@ TEST_SUITE("simulation/zones") {
     CHECK((log_of(3) == log_of(8)));
   }
 
-  TEST_CASE("of faults a stretch of zones gets what concerns it, under the names of the whole") {
+  TEST_CASE("of faults a zone gets what concerns it, under the names of the whole") {
     auto options = three_zones();
-    options.first_zone = 1;
-    options.zones = 1;
+    options.zone = 1;
     options.log_frames = false;
     std::string told;
     cluster x{options};
@@ -245,56 +217,6 @@ TEST_SUITE("simulation/zones") {
     REQUIRE_FALSE(came);
     CAPTURE(came.why().detail);
     CHECK(came.why().detail.starts_with("zone 1 refused: "));
-  }
-
-  TEST_CASE("the same options and calls give the same log, whose times never go back") {
-    auto run = [](std::vector<std::string>* lines) {
-      cluster x{two_zones()};
-      if (lines)
-        x.log().write_to([=](std::string_view line) { lines->emplace_back(line); });
-      x.start_all();
-      x.schedule({what(disturbance::kind::crash, {1, 4}, seconds{12})});
-      x.run_for(seconds{20});
-      return std::pair{x.log().digest(), x.log().lines()};
-    };
-    std::vector<std::string> lines;
-    auto once = run(&lines);
-    CHECK(once == run(nullptr));
-    REQUIRE(lines.size() == once.second + 4); // the end of those that ran, when all was over
-    auto both = std::vector<bool>(2);
-    for (std::size_t i = 1; i < lines.size(); ++i) {
-      CHECK(lines[i - 1].substr(0, 12) <= lines[i].substr(0, 12));
-      both[0] = both[0] || lines[i].find(" node-2 crash") != std::string::npos;
-      both[1] = both[1] || lines[i].find(" node-5 crash") != std::string::npos;
-    }
-    CHECK(both[0]);
-    CHECK(both[1]);
-  }
-
-  TEST_CASE(
-      "zones know themselves only, are at one time, and what happens to one is not the other's") {
-    cluster x{two_zones()};
-    REQUIRE(x.zones() == 2);
-    x.start_all();
-    x.run_for(seconds{15});
-    CHECK(x.system(0).now() == x.system(1).now());
-    CHECK(x.now() == seconds{15});
-    CHECK(alive(x, 0) == 3);
-    CHECK(alive(x, 5) == 3);
-    disturbance split;
-    split.what = disturbance::kind::partition;
-    split.sides = {{0}, {1, 2}};
-    x.schedule({split, what(disturbance::kind::crash, {4}, seconds{1})});
-    x.run_for(seconds{15});
-    CHECK(alive(x, 0) == 1);
-    CHECK(alive(x, 2) == 2);
-    CHECK(alive(x, 3) == 2);
-    CHECK(alive(x, 5) == 2);
-    x.schedule({what(disturbance::kind::heal, {}), what(disturbance::kind::restart, {4})});
-    x.run_for(seconds{30});
-    for (std::uint32_t i = 0; i < 6; ++i)
-      CHECK(alive(x, i) == 3);
-    CHECK(x.errors().empty());
   }
 }
 

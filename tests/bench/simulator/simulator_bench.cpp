@@ -67,8 +67,7 @@ struct lives {
 };
 
 void live(cluster_options options, std::uint32_t zone, lives& all) {
-  options.first_zone = zone;
-  options.zones = 1;
+  options.zone = zone;
   cluster x{options};
   {
     std::lock_guard guard{all.lock};

@@ -30,16 +30,6 @@ TEST_SUITE("simulator/actor_log") {
     CHECK(there == "b;");
   }
 
-  TEST_CASE("a thread that listens logs to the log of another") {
-    std::string text;
-    actor_log log{spdlog::level::info, into(text)};
-    std::jthread([&] {
-      log.listen();
-      spdlog::info("a");
-    }).join();
-    CHECK(text == "a;");
-  }
-
   TEST_CASE("one after another: the one before goes on, and in the end the logger is as it was") {
     auto before = spdlog::default_logger();
     std::string outer, inner;
