@@ -13,6 +13,9 @@ namespace {
 
 constexpr auto least_call_gap = milliseconds{200};
 constexpr auto propose_gap = seconds{1};
+/// A node that begins again says at once, and in full, what it holds of a keeper group; one that
+/// holds nothing of it, because its journal is lost, says nothing.
+constexpr auto return_patience = seconds{5};
 
 } // namespace
 
@@ -55,6 +58,9 @@ rollout::effects rollout::on_members(member_table_ptr x, moment t) {
   for (auto& [node, errand] : releases_)
     if (changed(node))
       errand = {t.now, 0, errand.under_way};
+  for (const auto& [uid, slot] : kept_.slots)
+    if (before && slot.phase == slot_phase::accepted && changed(slot.node))
+      returned_[slot.node] = t.now + return_patience;
   call_sooner(t);
   return reconcile(t);
 }
@@ -313,6 +319,9 @@ rollout::effects rollout::on_heard(const report& x, moment t) {
   }
   if (breaks)
     set_back(t);
+  auto known = members_ ? members_->find(from) : member_table::const_iterator{};
+  if (x.full() && members_ && known != members_->end() && x.start() >= known->second.start)
+    returned_.erase(from);
   if (x.full())
     for (const auto& [uid, slot] : kept_.slots) {
       auto& heard = watches_[uid];

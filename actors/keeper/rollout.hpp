@@ -110,6 +110,7 @@ private:
   void follow_plan(std::vector<group_entry>& into, uid_set& leaving, moment t);
   void assign(std::vector<group_entry>& into, const uid_set& leaving, moment t, effects& out);
   void call_for_missing(moment t, effects& out);
+  void ask_the_returned(moment t);
   void send_errands(moment t, effects& out);
   void list_errands(moment t);
   void drop_outcome(effects& out);
@@ -145,6 +146,7 @@ private:
   history history_;
   std::map<offer_key, errand> accepts_;
   std::map<node_id, errand> releases_;
+  std::map<node_id, time_point> returned_; // began again; when it is asked what it still holds
   std::deque<slot> names_; // regretted slots, to be called anew under their names
   bool proposing_ = false;
   std::optional<time_point> propose_again_;

@@ -50,6 +50,7 @@ rollout::effects rollout::reconcile(moment t) {
       call_for_missing(t, out);
     }
   }
+  ask_the_returned(t);
   send_errands(t, out);
   return out;
 }
@@ -233,6 +234,23 @@ void rollout::call_for_missing(moment t, effects& out) {
   out.push_back(std::move(effect));
 }
 
+/// An accept is answered bound again, or regret.
+void rollout::ask_the_returned(moment t) {
+  for (auto i = returned_.begin(); i != returned_.end();) {
+    if (i->second > t.now && !is_dead(i->first, t.now)) {
+      ++i;
+      continue;
+    }
+    for (const auto& [uid, slot] : kept_.slots)
+      if (auto& heard = watches_.at(uid);
+          slot.node == i->first && slot.phase == slot_phase::accepted && heard.bound) {
+        heard.bound = false;
+        accepts_.try_emplace({slot.node, slot.offer}, errand{t.now});
+      }
+    i = returned_.erase(i);
+  }
+}
+
 void rollout::send_errands(moment t, effects& out) {
   for (auto i = accepts_.begin(); i != accepts_.end();) {
     auto& [key, errand] = *i;
@@ -356,6 +374,8 @@ std::optional<time_point> rollout::due(time_point now) const {
   for (const auto& [node, errand] : releases_)
     if (!errand.under_way && !is_dead(node, now))
       earliest(result, errand.due);
+  for (const auto& [node, until] : returned_)
+    earliest(result, until);
   if (!calling_ && !proposing_ && !propose_again_ && members_ && !kept_.deleting && missing() > 0)
     earliest(result, may_call_from());
   for (const auto& [uid, slot] : kept_.slots) {

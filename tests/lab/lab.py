@@ -371,7 +371,8 @@ def a_lost_journal_or_key_is_said_plainly(bin_folder):
                 file.unlink()
             node.start().await_up()
             wait_for("3 Ready, for its zone takes it in anew", lambda: c.ready(c.nodes[0]) == 3)
-            wait_for("3 running replicas", lambda: exactly(c.ready_pods(), 3), 30)
+            wait_for("3 replicas that run", lambda: (lambda p: p and all(alive(pid_of(x)) for x in p.values()))(
+                exactly(c.ready_pods(), 3)), 30)
 
         lose("journal.*")
         check("journal.db is new" in folded(node.ctl("describe", "node", node.name).stdout), "describe node is silent")

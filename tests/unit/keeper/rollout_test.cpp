@@ -226,9 +226,42 @@ TEST_SUITE("keeper/rollout") {
   TEST_CASE("a restart is not a reason to replace: the node adopts what it promised") {
     world w{deployment(3)};
     w.all_ready();
+    auto accepts = w.accepts.size();
     w.member(2, member_alive, 2);
     CHECK(w.calls.size() == 1);
     CHECK(w.pods("bound").size() == 3);
+    SUBCASE("it says so in full, and is not asked") {
+      auto all = w.report_of(w.on(2)[0].slot(), node(2), true);
+      all.set_full(true);
+      all.set_start(2);
+      w.act(w.rules->on_heard(all, w.at()));
+      w.pass(seconds{20});
+      CHECK(w.accepts.size() == accepts);
+    }
+    SUBCASE(
+        "a report of its earlier life says nothing of this one: it is asked, and has it still") {
+      auto old = w.report_of(w.on(2)[0].slot(), node(2), true);
+      old.set_full(true);
+      old.set_start(1);
+      w.act(w.rules->on_heard(old, w.at()));
+      w.pass(seconds{20});
+      REQUIRE(w.accepts.size() == accepts + 1);
+      CHECK(w.accepts.back().to == node(2));
+      CHECK(w.calls.size() == 1);
+    }
+    SUBCASE("it lost its journal and says nothing: asked after 5 s, it regrets, and is replaced") {
+      auto lost = w.on(2)[0].slot().uid();
+      w.pass(milliseconds{4900});
+      CHECK(w.accepts.size() == accepts);
+      w.regrets = 1;
+      w.pass(seconds{10});
+      CHECK(w.accepts.size() > accepts);
+      CHECK(w.calls.size() == 2);
+      CHECK(w.pods("bound").size() == 3);
+      for (const auto& x : w.pods("bound"))
+        CHECK(x.slot().uid() != lost);
+    }
+    CHECK(!w.rules->due(w.now));
   }
 
   TEST_CASE("the keeper's own node is never dead to it") {
