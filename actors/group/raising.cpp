@@ -33,8 +33,10 @@ std::optional<raising> choose_raising(group_id group, const std::vector<remains>
     result.voters.push_back(node_id::from_bytes(x));
   std::uint64_t seen = 0;
   for (const auto& x : left) {
+    // With another journal than it had it is another member, and votes only once it is admitted.
     auto votes =
-        std::find(result.voters.begin(), result.voters.end(), x.node) != result.voters.end();
+        x.standing.votes()
+        && std::find(result.voters.begin(), result.voters.end(), x.node) != result.voters.end();
     result.there += votes && x.standing.member() && !x.standing.fenced() ? 1 : 0;
     seen = std::max({seen, x.standing.incarnation(), consensus::incarnation_of(x.standing.term()),
                      x.holding.highest().incarnation()});

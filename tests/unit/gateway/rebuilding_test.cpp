@@ -59,6 +59,7 @@ struct disaster : play {
   group_standing standing(std::uint64_t term = 4, const std::string& voters = "234") {
     group_standing x;
     x.set_member(true);
+    x.set_votes(true);
     x.set_term(term);
     x.set_last_term(term);
     x.set_last_index(90);

@@ -18,6 +18,7 @@ remains with_log(char node, std::uint64_t term, std::uint64_t index,
   remains x;
   x.node = a_node(node);
   x.standing.set_member(true);
+  x.standing.set_votes(voters.find(node) != std::string::npos);
   x.standing.set_term(term);
   x.standing.set_last_term(term);
   x.standing.set_last_index(index);
@@ -92,7 +93,7 @@ TEST_SUITE("group/raising") {
     auto fenced = with_log('b', 1, 5);
     fenced.standing.set_fenced(true); // it may not vote
     CHECK(!choose_raising(group_id{3}, {with_log('a', 1, 5), fenced}, 1)->has_quorum());
-    // d is there, but has no say
+    // d is there, but has no say; nor has who lost the journal with which it voted
     CHECK(!choose_raising(group_id{3}, {with_log('a', 1, 5), with_promises('d', 1, 1)}, 1)
                ->has_quorum());
   }
