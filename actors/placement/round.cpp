@@ -16,7 +16,8 @@ constexpr auto patience = milliseconds{150};
 std::size_t first_wave(std::size_t n, std::uint32_t count) {
   auto root = static_cast<std::size_t>(2 * std::sqrt(static_cast<double>(n)));
   auto few = std::clamp<std::size_t>(root, 3, 16);
-  return std::max<std::size_t>(few, count / 8);
+  // As many as there are replicas, so that each may have a node of its own; of many, a part.
+  return std::max({few, std::min<std::size_t>(count, 32), std::size_t{count / 8}});
 }
 
 /// Of all resources, the holds of other offers included.

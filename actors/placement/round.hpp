@@ -62,9 +62,10 @@ using effect = std::variant<send_call, send_release, decide, note_late>;
 /// One round of placement: asks a sample of the zone, gathers answers, picks, releases what it does
 /// not use.
 ///
-/// Shape:  each volunteer is asked once; at first max(3, 2·√n, missing/8), at most 16 or missing/8,
-///         those with fewest replicas of the resource first, at random among equals; when they
-///         decline, twice as many next, until all were asked or 3 s are over.
+/// Shape:  each volunteer is asked once; at first 2·√n, but 3 to 16, or as many as replicas are
+///         missing, up to 32, or an eighth of those, whatever is most; the ones with fewest replicas
+///         of the resource first, at random among equals; when they decline, twice as many next,
+///         until all were asked or 3 s are over.
 /// Units:  once enough is offered, the silent have 150 ms left; a wave waits 1 s.
 /// Errors: an outcome with `missing` and a `note`; an offer that comes too late is released, and
 ///         noted as late.

@@ -97,6 +97,9 @@ TEST_SUITE("placement/round") {
   TEST_CASE("a zone is sampled, never asked as a whole; more missing, more asked") {
     for (auto [nodes, count, asked] : {std::tuple{2, 1u, 2},
                                        {10, 1u, 6},
+                                       {5, 10u, 5}, // each may get some
+                                       {10, 50u, 10},
+                                       {125, 50u, 32},
                                        {125, 1u, 16},
                                        {125, 3u, 16},
                                        {125, 400u, 50},
