@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -24,6 +25,9 @@ namespace {
 result<std::string> read_text(const std::string& name) {
   if (name == "-")
     return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::error_code error;
+  if (std::filesystem::is_directory(name, error))
+    return fault{errc::invalid, name + ": it is a folder; a file is wanted"};
   std::ifstream in(name, std::ios::binary);
   if (!in)
     return fault{errc::not_found, name + ": " + std::generic_category().message(errno)};

@@ -56,6 +56,12 @@ std::string wrapped(const std::string& text, std::size_t indent) {
   return result + line + "\n";
 }
 
+/// "Deployment/web", and with its namespace unless that is the default one.
+std::string shown(const placed& x) {
+  auto space = x.space.empty() || x.space == "default" ? std::string{} : x.space + "/";
+  return x.kind + "/" + space + x.name;
+}
+
 /// Fewest and most replicas on a node that has any.
 std::pair<int, int> spread_of(const placed& x) {
   std::pair<int, int> result{x.nodes.empty() ? 0 : INT_MAX, 0};
@@ -86,7 +92,7 @@ std::string table_of(const simulated& all) {
     if (fewest != most)
       per_node += "-" + std::to_string(most);
     auto time = tenths(seconds_of(x.ready_in)) + "s";
-    result += row({std::to_string(x.zone), x.kind + "/" + x.name, std::to_string(x.wanted),
+    result += row({std::to_string(x.zone), shown(x), std::to_string(x.wanted),
                    std::to_string(x.ready), x.ready >= x.wanted && x.wanted > 0 ? time : "-",
                    std::to_string(x.nodes.size()), x.nodes.empty() ? "-" : per_node});
     if (x.ready < x.wanted && !x.waits.empty())
@@ -102,8 +108,8 @@ std::string placement_of(const simulated& all) {
   std::string result;
   for (std::size_t i = 0; i < std::min(all.placed.size(), most_placements); ++i) {
     const auto& x = all.placed[i];
-    auto line = (all.zones > 1 ? "Zone " + std::to_string(x.zone) + ": " : std::string{}) + x.kind
-                + "/" + x.name + " runs on";
+    auto line = (all.zones > 1 ? "Zone " + std::to_string(x.zone) + ": " : std::string{}) + shown(x)
+                + " runs on";
     if (x.nodes.empty())
       line += " no node";
     std::size_t shown = 0;
@@ -165,8 +171,8 @@ std::string json_of(const simulated& x) {
   bool first = true;
   for (const auto& y : x.placed) {
     out << (first ? "" : ",") << "\n  {\"zone\": " << y.zone << ", \"kind\": " << json_text(y.kind)
-        << ", \"name\": " << json_text(y.name) << ", \"replicas\": " << y.wanted
-        << ", \"readyReplicas\": " << y.ready;
+        << ", \"namespace\": " << json_text(y.space) << ", \"name\": " << json_text(y.name)
+        << ", \"replicas\": " << y.wanted << ", \"readyReplicas\": " << y.ready;
     if (y.ready >= y.wanted && y.wanted > 0)
       out << ", \"secondsToReady\": " << seconds_of(y.ready_in);
     out << ", \"fewestPerNode\": " << spread_of(y).first

@@ -16,6 +16,7 @@ namespace legion::simulator {
 struct placed {
   std::uint32_t zone = 0;
   std::string kind;
+  std::string space; // its namespace
   std::string name;
   std::int32_t wanted = 0;
   std::int32_t ready = 0;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <mutex>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "runtime/simulator/zone_by_zone.hpp"
@@ -47,6 +49,7 @@ public:
     result.refused = apply();
     if (!result.refused.empty())
       return result;
+    (void)look(); // what there is, before anything goes wrong
     cluster_.schedule(what_.faults);
     auto last = what_.faults.empty() ? microseconds{0} : what_.faults.back().at;
     cluster_.run_for(last);
@@ -91,36 +94,107 @@ private:
     return {};
   }
 
-  std::uint32_t any_up() const {
-    for (std::uint32_t i = 0; i < cluster_.size(); ++i)
-      if (cluster_.node(i).actors && !cluster_.node(i).paused)
-        return i;
-    return 0;
+  bool is_up(std::uint32_t index) const {
+    return cluster_.node(index).actors && !cluster_.node(index).paused;
   }
 
-  // Asks what became of the resources; true if all are ready.
+  /// What became of the resources; true if all are ready. A node that cannot tell of all of them, for
+  /// it is cut off, gives way to the next, for three at most.
   bool look() {
-    placed_.clear();
-    bool all = true;
+    std::vector<placed> best;
+    auto ready = false;
+    for (std::uint32_t i = 0, asked = 0; i < cluster_.size() && asked < 3 && !ready; ++i) {
+      if (!is_up(informant_)) {
+        informant_ = (informant_ + 1) % cluster_.size();
+        continue;
+      }
+      ++asked;
+      placed_.clear();
+      auto told = ask_all(informant_);
+      ready = told && all_ready();
+      if (placed_.size() >= best.size())
+        best = placed_;
+      if (told)
+        break;
+      informant_ = (informant_ + 1) % cluster_.size();
+    }
+    placed_ = std::move(best);
+    remember();
+    return ready;
+  }
+
+  /// False: this node did not hear all keepers.
+  bool ask_all(std::uint32_t index) {
+    auto whole = true;
     for (auto& kind : kinds_) {
       api_request request;
       request.set_version(1);
       request.mutable_get()->set_kind(kind == "Pod" ? "pods" : "deployments");
       request.mutable_get()->set_all_namespaces(true);
-      auto answer = cluster_.ask(any_up(), std::move(request));
+      auto answer = cluster_.ask(index, std::move(request));
       if (!answer || answer->has_refused())
         return false;
-      for (auto& x : answer->resources())
-        if (x.what().kind() == kind)
-          all = note(x) && all;
+      for (auto& x : answer->resources()) {
+        if (x.what().kind() != kind)
+          continue;
+        note(x);
+        whole = whole && !x.keeper_dead();
+      }
     }
-    return all && !placed_.empty();
+    return whole && placed_.size() >= known_.size();
   }
 
-  bool note(const resource_view& x) {
+  bool all_ready() const {
+    return !placed_.empty() && std::all_of(placed_.begin(), placed_.end(), [](const placed& x) {
+      return x.ready >= x.wanted;
+    });
+  }
+
+  /// What nobody tells of any more is not forgotten: it is not ready.
+  void remember() {
+    auto key_of = [](const placed& x) { return std::tuple{x.kind, x.space, x.name}; };
+    for (const auto& x : placed_)
+      known_.insert_or_assign(key_of(x), x);
+    for (const auto& [key, x] : known_)
+      if (std::none_of(placed_.begin(), placed_.end(),
+                       [&](const placed& y) { return key_of(y) == key; })) {
+        auto& missing = placed_.emplace_back();
+        missing.zone = x.zone;
+        std::tie(missing.kind, missing.space, missing.name) = key;
+        missing.wanted = x.wanted;
+        missing.waits = "no node answers for it";
+      }
+  }
+
+  static bool is_of_this_life(const pod_view& x, const process_status& of) {
+    const auto& all = x.assessment().containers();
+    return std::any_of(all.begin(), all.end(), [&](const container_status& y) {
+      return y.name() == of.container() && y.life() == of.life();
+    });
+  }
+
+  /// Its keeper may not have heard yet of what befell it.
+  std::string hidden_trouble(const pod_view& x) const {
+    for (std::uint32_t i = 0; i < cluster_.size(); ++i) {
+      const auto& node = cluster_.node(i);
+      if (node.self.name != x.node_name())
+        continue;
+      if (!is_up(i))
+        return node.self.name + (node.paused ? " stands still" : " is down");
+      for (const auto& y : node.machine->processes())
+        if (y.status.workload() == x.slot().uid() && y.status.state() == "running"
+            && is_of_this_life(x, y.status))
+          return {};
+      return "it has ended on " + node.self.name;
+    }
+    return "it is on no node";
+  }
+
+  void note(const resource_view& x) {
     placed result;
     result.zone = zone_ + 1;
     result.kind = x.what().kind();
+    result.space = x.what().metadata().namespace_();
     result.name = x.what().metadata().name();
     result.wanted = x.what().has_pod() ? 1 : x.what().deployment().replicas();
     for (auto& pod : x.pods()) {
@@ -130,14 +204,16 @@ private:
         result.waits = pod.note().empty() ? pod.assessment().message() : pod.note();
         continue;
       }
+      if (auto trouble = hidden_trouble(pod); !trouble.empty()) {
+        result.waits = pod.slot().pod() + ": " + trouble;
+        continue;
+      }
       ++result.ready;
       ++result.nodes[pod.node_name()];
       result.ready_in =
           std::max(result.ready_in, milliseconds{pod.assessment().ready_since_ms() - applied_at_});
     }
-    bool ready = result.ready >= result.wanted;
     placed_.push_back(std::move(result));
-    return ready;
   }
 
   const simulation& what_;
@@ -145,6 +221,8 @@ private:
   cluster cluster_;
   std::set<std::string> kinds_;
   std::vector<placed> placed_;
+  std::map<std::tuple<std::string, std::string, std::string>, placed> known_; // as last told of
+  std::uint32_t informant_ = 0;                                               // who is asked
   wall_ms applied_at_ = 0;
   std::uint32_t informed_ = 0; // so many nodes know their whole zone
 };

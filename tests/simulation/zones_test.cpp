@@ -188,6 +188,53 @@ TEST_SUITE("simulation/zones") {
     }
   }
 
+  TEST_CASE("all is ready when it runs, not while its keeper has not heard that it does not") {
+    auto what_with = [](std::vector<disturbance> faults) {
+      simulation x;
+      x.options.nodes = 6;
+      x.options.log_actors = false;
+      x.files.push_back({"web.yaml", web});
+      x.faults = std::move(faults);
+      x.patience = seconds{30};
+      return live(x, 0);
+    };
+    auto undisturbed = what_with({});
+    REQUIRE(undisturbed.ready);
+    REQUIRE(undisturbed.placed.size() == 1);
+    std::vector<std::uint32_t> all{0, 1, 2, 3, 4, 5}, holders;
+    for (const auto& [name, count] : undisturbed.placed[0].nodes)
+      holders.push_back(static_cast<std::uint32_t>(name.back() - '1'));
+    SUBCASE("its processes are killed") {
+      auto came = what_with({what(disturbance::kind::kill, all, seconds{5})});
+      CHECK(came.ready);
+      CHECK(came.ended > seconds{5} + milliseconds{100}); // a new life passes its probe again
+      CHECK(came.placed[0].ready_in > seconds{5});
+    }
+    SUBCASE("one of its nodes dies") {
+      auto lost = holders.back();
+      auto came = what_with({what(disturbance::kind::crash, {lost}, seconds{5})});
+      CHECK(came.ready);
+      CHECK(came.ended > seconds{6}); // it was missed first
+      CHECK(!came.placed[0].nodes.contains("node-" + std::to_string(lost + 1)));
+    }
+    SUBCASE("who is asked is cut off: another one is") {
+      auto split = what(disturbance::kind::partition, {}, seconds{5});
+      split.sides = {{0}, {1, 2, 3, 4, 5}};
+      auto came = what_with({split});
+      CHECK(came.ready);
+      CHECK(!came.placed[0].nodes.contains("node-1"));
+    }
+    SUBCASE("nobody is left to ask: it is on the report, and not ready") {
+      auto came = what_with({what(disturbance::kind::crash, all, seconds{5})});
+      CHECK_FALSE(came.ready);
+      REQUIRE(came.placed.size() == 1);
+      CHECK(came.placed[0].name == "web");
+      CHECK(came.placed[0].wanted == 5);
+      CHECK(came.placed[0].ready == 0);
+      CHECK(came.placed[0].waits == "no node answers for it");
+    }
+  }
+
   TEST_CASE("its log has the zones one after another, each with what a user asked for") {
     auto log_of = [](std::uint32_t at_once) {
       auto what = small_simulation();
