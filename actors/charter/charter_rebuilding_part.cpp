@@ -164,11 +164,16 @@ void rebuild(charter_pointer self, const rebuild_charter& x, charter_answer answ
                  return answer(alive(leader));
                }
                auto who = who_may_decide(s, now(self));
-               if (!who.empty() && !force)
-                 return answer(
-                     refused(refusal_conflict,
-                             "most of the charter's voters may decide again: " + who
-                                 + ". Wait for them; if they are lost for good: --force"));
+               if (!who.empty() && !force) {
+                 auto blind = !s.core() || !s.core()->members().has(s.core()->self());
+                 return answer(refused(
+                     refusal_conflict,
+                     "most of the charter's voters may decide again: " + who
+                         + ". Wait for them; if they are lost for good: --force"
+                         + (blind ? "; or ask one of them with --target: " + s.context->self.name
+                                        + " is no voter, and cannot tell whose journals are lost"
+                                  : "")));
+               }
                gather(self, answer);
              });
 }

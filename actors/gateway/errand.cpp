@@ -69,7 +69,7 @@ std::string errand::lost_quorum(const surroundings& at) const {
   std::erase_if(members, [&](const node_id& x) {
     const auto* row = at.zone.find(x);
     auto up = row && !row->down();
-    auto cannot_write = up && changes() && row->who.disk_full();
+    auto cannot_write = up && row->who.disk_full(); // nor is it elected
     full = full || cannot_write;
     without = without || (up && without_.contains(x));
     return up && !cannot_write && !without_.contains(x);
