@@ -69,8 +69,7 @@ void add_apply(CLI::App& app, arguments& into) {
   x->add_flag("--wait", into.apply.wait, "wait until all is ready, and show how far it is");
   add_duration(*x, "--timeout", into.apply.wait_timeout, "how long --wait waits [5m]");
   x->add_flag("--strict", into.apply.strict, "fields that are not honoured yet are errors");
-  x->add_flag("--dry-run", into.apply.dry_run,
-              "ask the keepers what would become of it, change nothing");
+  x->add_flag("--dry-run", into.apply.dry_run, "ask the keepers what would become of it, only");
   add_namespace(*x, into, false);
   x->footer("Examples:\n  legionctl apply -f web.yaml --wait\n  legionctl apply -f manifests/ "
             "--dry-run --strict\n  cat web.yaml | legionctl apply -f -");

@@ -60,26 +60,38 @@ public:
       out << std::flush;
       return;
     }
+    if (how_.output == "name") {
+      for (const auto& object : objects_of(kind_, x))
+        if (auto line = name_line(kind_, object); changed(line, {object.dump()}))
+          out << line;
+      out << std::flush;
+      return;
+    }
     auto rows = table_of(kind_, x, how);
     // Ages change by themselves: what counts is the row at age nought.
     auto ageless = how;
     ageless.now = 0;
     auto compared = table_of(kind_, x, ageless);
-    table changed{rows.headings()};
+    table news{rows.headings()};
     for (std::size_t i = 0; i < rows.rows().size(); ++i) {
       auto cells = compared.rows()[i];
       auto key = cells[0] + (how.namespaces ? "/" + cells[1] : "");
-      auto& last = last_[key];
-      if (last == cells)
-        continue;
-      last = cells;
-      changed.add(rows.rows()[i]);
+      if (changed(key, std::move(cells)))
+        news.add(rows.rows()[i]);
     }
-    out << changed.text(first_ && how_.headings, &widths_) << std::flush;
+    out << news.text(first_ && how_.headings, &widths_) << std::flush;
     first_ = false;
   }
 
 private:
+  bool changed(const std::string& key, std::vector<std::string> now) {
+    auto& last = last_[key];
+    if (last == now)
+      return false;
+    last = std::move(now);
+    return true;
+  }
+
   conversation& with_;
   const get_options& how_;
   const scope& where_;

@@ -1,10 +1,12 @@
 #include "runtime/console/legionctl.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <iostream>
 
 #include "runtime/console/command_line.hpp"
@@ -182,10 +184,26 @@ int run(const std::vector<std::string>& words, terminal& with) {
 
 namespace legion {
 
+namespace {
+
+/// The exit code, unless what was printed is lost; who reads it may have had enough of it.
+int once_written(int code) {
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout)
+    return code;
+  pollfd reader{STDOUT_FILENO, POLLOUT, 0};
+  if (::poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0)
+    return code;
+  std::cerr << "error: standard output could not be written: is its disk full?\n";
+  return code == console::exit_done ? static_cast<int>(console::exit_refused) : code;
+}
+
+} // namespace
+
 int legionctl(int argc, char** argv, console::simulate_function simulate) {
   std::signal(SIGPIPE, SIG_IGN); // `legionctl get pods -w | head` ends by the failed write
   if (simulate && argc > 1 && std::string_view{argv[1]} == "simulate")
-    return simulate(argc - 1, argv + 1);
+    return once_written(simulate(argc - 1, argv + 1));
   std::vector<std::string> words(argv + 1, argv + argc);
   console::terminal with{
       std::cin,
@@ -198,7 +216,7 @@ int legionctl(int argc, char** argv, console::simulate_function simulate) {
         return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
       }};
   try {
-    return console::run(words, with);
+    return once_written(console::run(words, with));
   } catch (const std::exception& why) {
     std::cerr << "error: " << console::plain(why.what()) << '\n';
     return console::exit_refused;

@@ -85,8 +85,10 @@ std::string shown(const resource_name& x) {
 bool look_once(conversation& quiet, std::vector<put_result>& left,
                std::map<std::string, std::string>& missing) {
   std::map<key, std::vector<std::string>> questions;
-  for (const auto& x : left)
+  for (const auto& x : left) {
+    missing.try_emplace(shown(x.name()), "not seen yet");
     questions[{x.name().kind(), x.name().namespace_()}].push_back(x.name().name());
+  }
   auto answered = false;
   for (const auto& [of, names] : questions) {
     api_request request;
