@@ -147,7 +147,7 @@ private:
   std::map<offer_key, errand> accepts_;
   std::map<node_id, errand> releases_;
   std::map<node_id, time_point> returned_; // began again; when it is asked what it still holds
-  std::deque<slot> names_; // regretted slots, to be called anew under their names
+  std::deque<slot> names_;                 // regretted slots, to be called anew under their names
   bool proposing_ = false;
   std::optional<time_point> propose_again_;
   bool calling_ = false;
