@@ -292,6 +292,8 @@ private:
   }
 
   bool pass(std::uint32_t from, std::uint32_t to, frame& what, std::string& bytes) {
+    for (auto& x : what.messages())
+      sent_[{from, to}] = std::max(sent_[{from, to}], x.sequence());
     switch (options_.sabotage) {
       case sabotage::swallowed_accept:
         return drop(what, bytes, [](auto& x) { return x.kind() == message_kind<accept>; });
@@ -345,6 +347,10 @@ private:
     }
   }
 
+  /// Of what is forged between these two: it is heard, and one that is sent next is lost for it; a
+  /// number far ahead would end all that follows.
+  std::uint64_t next_sequence(std::uint32_t from, std::uint32_t to) { return ++sent_[{from, to}]; }
+
   // A losing offer of the same call is accepted too, in the keeper's name.
   void double_accepts(std::uint32_t from, std::uint32_t to, const frame& what) {
     for (auto& x : what.messages()) {
@@ -365,7 +371,7 @@ private:
         auto* copy = forged.add_messages();
         *copy = x;
         copy->set_body(order.SerializeAsString());
-        copy->set_sequence(x.sequence() + 1000000);
+        copy->set_sequence(next_sequence(from, node));
         cluster_.network().forge(cluster_.node(from).self.id, cluster_.node(node).self.id,
                                  forged.SerializeAsString());
       }
@@ -401,7 +407,7 @@ private:
         *copy = x;
         copy->set_kind(message_kind<release>);
         copy->set_body(end.SerializeAsString());
-        copy->set_sequence(x.sequence() + 1000000);
+        copy->set_sequence(next_sequence(from, to));
         cluster_.network().forge(cluster_.node(from).self.id, cluster_.node(to).self.id,
                                  forged.SerializeAsString());
       }
@@ -413,6 +419,7 @@ private:
     legion::offer offer;
   };
 
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> sent_; // the newest sequence
   trial_options options_;
   std::mt19937_64 random_;
   cluster cluster_;
