@@ -39,7 +39,7 @@ effects errand::start(const surroundings& at) {
 }
 
 effects errand::on_wake(const surroundings& at) {
-  if (at.now - begun_ >= without_quorum_total && !lost_quorum(at).empty())
+  if (at.now - begun_ >= without_quorum_total && lost_quorum(at))
     return give_up(at);
   tried_.clear();
   told_ = {};
@@ -62,7 +62,7 @@ effects errand::on_wake(const surroundings& at) {
 }
 
 /// Why nobody can lead, or commit a change, if too many members cannot take part.
-std::string errand::lost_quorum(const surroundings& at) const {
+std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
   auto members = at.zone.members_of(group_id{what_.group()});
   auto all = members.size();
   auto full = false, without = false;
@@ -75,7 +75,7 @@ std::string errand::lost_quorum(const surroundings& at) const {
     return up && !cannot_write && !without_.contains(x);
   });
   if ((all < 2 && !without) || 2 * (all - members.size()) > all)
-    return {};
+    return std::nullopt;
   auto able = all - members.size();
   auto result = (able == 0 ? "none" : "only " + std::to_string(able)) + " of the "
                 + std::to_string(all) + " nodes that keep it "
@@ -90,10 +90,10 @@ std::string errand::lost_quorum(const surroundings& at) const {
     result += (x == members.front() ? "" : ", and ") + at.zone.with_state(x, at.now)
               + (without_.contains(x) ? ", which has nothing of it any more" : "");
   if (!without)
-    return result;
-  auto cure =
-      why_.find("keepers rebuild") != std::string::npos; // what was damaged, and where it is
-  return result + (cure ? ": " + why_ : rebuild_hint);
+    return lost{result, full ? "once there is space on their disks" : "once most of them are up"};
+  // A node whose journal was damaged tells what of it, where it is, and the cure.
+  auto told = why_.find("keepers rebuild") != std::string::npos;
+  return lost{result + (told ? ": " + why_ : rebuild_hint), "then"};
 }
 
 /// The next member that was not asked in vain; after all of them a pause.
@@ -191,11 +191,9 @@ effects errand::give_up(const surroundings& at) {
     why_ = at.zone.name_of(at.self) + " has joined nobody yet: `legionctl get nodes` says why";
     cure_ = "once it has";
   }
-  if (auto lost = lost_quorum(at); !lost.empty()) {
-    cure_ = lost.find("keepers rebuild") != std::string::npos ? "then"
-            : lost.find("can write") != std::string::npos     ? "once there is space on their disks"
-                                                              : "once most of them are up";
-    why_ = std::move(lost);
+  if (auto all = lost_quorum(at)) {
+    why_ = std::move(all->why);
+    cure_ = std::move(all->cure);
   }
   if (changes() && sent_in_vain_)
     return finish(refusal_deadline,

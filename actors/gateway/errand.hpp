@@ -48,7 +48,11 @@ private:
   effects finish(refusal_code code, std::string detail);
   effects on_reply(const group_reply& x, const surroundings& at);
   effects give_up(const surroundings& at);
-  std::string lost_quorum(const surroundings& at) const;
+  struct lost {
+    std::string why;
+    std::string cure; // when to try again
+  };
+  std::optional<lost> lost_quorum(const surroundings& at) const;
 
   std::uint64_t id_;
   group_request what_;

@@ -237,13 +237,14 @@ void rollout::call_for_missing(moment t, effects& out) {
 /// An accept is answered bound again, or regret.
 void rollout::ask_the_returned(moment t) {
   for (auto i = returned_.begin(); i != returned_.end();) {
-    if (i->second > t.now && !is_dead(i->first, t.now)) {
+    auto dead = is_dead(i->first, t.now); // what it held is replaced anyway
+    if (!dead && i->second > t.now) {
       ++i;
       continue;
     }
     for (const auto& [uid, slot] : kept_.slots)
       if (auto& heard = watches_.at(uid);
-          slot.node == i->first && slot.phase == slot_phase::accepted && heard.bound) {
+          !dead && slot.node == i->first && slot.phase == slot_phase::accepted && heard.bound) {
         heard.bound = false;
         accepts_.try_emplace({slot.node, slot.offer}, errand{t.now});
       }

@@ -103,7 +103,7 @@ private:
   bool look() {
     std::vector<placed> best;
     auto ready = false;
-    for (std::uint32_t i = 0, asked = 0; i < cluster_.size() && asked < 3 && !ready; ++i) {
+    for (std::uint32_t i = 0, asked = 0; i < cluster_.size() && asked < 3; ++i) {
       if (!is_up(informant_)) {
         informant_ = (informant_ + 1) % cluster_.size();
         continue;
@@ -111,9 +111,9 @@ private:
       ++asked;
       placed_.clear();
       auto told = ask_all(informant_);
-      ready = told && all_ready();
-      if (placed_.size() >= best.size())
+      if (told || placed_.size() >= best.size())
         best = placed_;
+      ready = told && all_ready();
       if (told)
         break;
       informant_ = (informant_ + 1) % cluster_.size();

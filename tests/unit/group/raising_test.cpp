@@ -93,7 +93,10 @@ TEST_SUITE("group/raising") {
     auto fenced = with_log('b', 1, 5);
     fenced.standing.set_fenced(true); // it may not vote
     CHECK(!choose_raising(group_id{3}, {with_log('a', 1, 5), fenced}, 1)->has_quorum());
-    // d is there, but has no say; nor has who lost the journal with which it voted
+    auto another = with_log('b', 1, 5);
+    another.standing.set_votes(false); // it lost the journal with which it voted
+    CHECK(!choose_raising(group_id{3}, {with_log('a', 1, 5), another}, 1)->has_quorum());
+    // d is there, but has no say
     CHECK(!choose_raising(group_id{3}, {with_log('a', 1, 5), with_promises('d', 1, 1)}, 1)
                ->has_quorum());
   }
