@@ -15,8 +15,7 @@ void put(resource_state& to, const group_entry& x) {
 }
 
 void end_all(resource_state& of, std::int64_t time_ms) {
-  if (!of.deleting)
-    of.what.mutable_metadata()->set_deleted_ms(time_ms);
+  of.what.mutable_metadata()->set_deleted_ms(time_ms);
   of.deleting = true;
   std::erase_if(of.slots, [](const auto& x) { return x.second.phase == slot_phase::missing; });
   for (auto& [uid, x] : of.slots)
