@@ -1,6 +1,7 @@
 #include "actors/keeper/history.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace legion::keeper {
 
@@ -40,6 +41,29 @@ negotiation_round compact(const negotiation_round& x) {
 
 bool same_pods(const negotiation_round& a, const negotiation_round& b) {
   return std::equal(a.pods().begin(), a.pods().end(), b.pods().begin(), b.pods().end());
+}
+
+/// What was told when the round was decided. Which of several nodes got which pod it does not say.
+std::optional<event> scheduled_by(const negotiation_round& x) {
+  std::vector<std::string> winners;
+  for (const auto& y : x.candidates())
+    if (y.accepted())
+      winners.push_back(y.node_name());
+  if (winners.empty() || x.pods().empty())
+    return std::nullopt;
+  auto many = x.pods_size() > 1;
+  event result;
+  result.set_time_ms(x.time_ms());
+  result.set_type("Normal");
+  result.set_reason("Scheduled");
+  result.set_source("keeper");
+  result.set_object(many ? x.of().name() : x.pods(0));
+  result.set_message((many ? "called for " + std::to_string(x.pods_size()) + " replicas: " : "")
+                     + (winners.size() == 1
+                            ? "accepted the offer of " + winners.front()
+                            : "accepted the offers of " + std::to_string(winners.size())
+                                  + " nodes"));
+  return result;
 }
 
 } // namespace
@@ -106,6 +130,8 @@ void history::regret(regretted_slot x) {
 
 void history::restore(const std::deque<negotiation_round>& rounds) {
   for (const auto& x : rounds) {
+    if (auto told = scheduled_by(x))
+      events_.recall(std::move(*told));
     push_round(x);
     rounds_.back().kept = on_disk::yes;
   }

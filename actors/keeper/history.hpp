@@ -12,8 +12,8 @@
 
 namespace legion::keeper {
 
-/// What happened to one resource, for people: in memory, and gone with its keeper but for the rounds
-/// that were committed with what they decided.
+/// What happened to one resource, for people: in memory. Of the time before its keeper began it has
+/// the rounds that were committed with what they decided, and what the pods' nodes tell again.
 ///
 /// Shape:  the last 100 events, the last 64 pods that are gone. Of rounds, those that named a pod
 ///         that lives, and the newest others up to 16 in all; the oldest go first once there are
@@ -28,6 +28,8 @@ public:
   static constexpr std::size_t most_candidate_bytes = 16 * 1024;
 
   void add(event x) { events_.add(std::move(x)); }
+  /// What its node tells of the time before this keeper began, or tells again.
+  void recall(event x) { events_.recall(std::move(x)); }
   void add(negotiation_round x, const std::set<std::string>& living);
   /// What a node answered after its round was decided takes the place of its silence.
   void amend(std::uint64_t call, const candidate& x);

@@ -338,7 +338,9 @@ rollout::effects rollout::on_heard(const report& x, moment t) {
                 || std::any_of(kept_.slots.begin(), kept_.slots.end(), [&](const auto& slot) {
                      return slot.second.what.pod() == y.object();
                    });
-    if (ours)
+    if (ours && x.full())
+      history_.recall(y);
+    else if (ours)
       history_.add(y);
   }
   return reconcile(t);

@@ -12,6 +12,8 @@ namespace legion {
 class event_ring {
 public:
   void add(event x);
+  /// What may be known: it is told again, by one who has counted how often it happened.
+  void recall(event x);
   const std::vector<event>& all() const { return all_; }
 
 private:

@@ -1,3 +1,5 @@
+#include <set>
+
 #include <spdlog/spdlog.h>
 
 #include "actors/bridge/directory.hpp"
@@ -32,10 +34,14 @@ report filled(node_pointer self, const node::due_report& x) {
     if (y.latest.has_slot())
       *result.add_assessments() = y.latest;
   };
+  std::set<std::string> pods;
   if (x.full) {
-    for (const auto& [uid, y] : s.promises.all())
-      if (promisee_of(*y.record) == x.to)
-        add(y);
+    for (const auto& [uid, y] : s.promises.all()) {
+      if (promisee_of(*y.record) != x.to)
+        continue;
+      add(y);
+      pods.insert(y.record->slot().pod());
+    }
     for (const auto& [uid, y] : s.last_words)
       if (y.group() == value(x.to.group))
         *result.add_assessments() = y;
@@ -47,6 +53,10 @@ report filled(node_pointer self, const node::due_report& x) {
         *result.add_assessments() = i->second;
     }
   }
+  if (x.anew)
+    for (const auto& y : s.events.all())
+      if (pods.contains(y.object()))
+        *result.add_events() = y;
   for (const auto& y : x.events)
     *result.add_events() = y;
   return result;

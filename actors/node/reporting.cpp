@@ -74,6 +74,7 @@ std::vector<due_report> reporting::due(time_point now) {
     r.to = to;
     r.sequence = ++sequence_;
     r.full = x.all || !has_news(x); // nothing new: it is the refresh
+    r.anew = x.all;
     if (!r.full)
       r.uids.assign(x.dirty.begin(), x.dirty.end());
     r.events.assign(x.events.begin(), x.events.end());

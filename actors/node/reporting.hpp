@@ -27,6 +27,7 @@ struct due_report {
   promisee to;
   std::uint64_t sequence = 0;
   bool full = false; // of every promise for this promisee; `uids` is then empty
+  bool anew = false; // to one who may have heard nothing yet: what happened is told again as well
   std::vector<std::string> uids;
   std::vector<event> events;
 };

@@ -566,7 +566,7 @@ def who_drains_hands_over_what_it_keeps_and_says_so_where_nobody_can_take_it(bin
 
 
 @test
-def why_is_still_answered_when_the_leader_died(bin_folder):
+def why_and_events_are_still_told_when_the_leader_died(bin_folder):
     with Cluster(bin_folder) as c:
         applied(c, 3)
         wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
@@ -576,6 +576,13 @@ def why_is_still_answered_when_the_leader_died(bin_folder):
         asked = other_than(c, leader)
         told = wait_for("another leads", lambda: (d := asked.ctl("why", pod, check=False)).returncode == 0 and d.stdout, 20)
         check("Round 1" in told and "accepted" in told, "the rounds are forgotten:\n" + told)
+
+        def retold():
+            text = asked.ctl("describe", "deployment", "web", check=False).stdout
+            events = text.partition("Events:")[2].splitlines()
+            return (any(" Scheduled " in line and "web: called for 3 replicas" in line for line in events)
+                    and any(" Started " in line and f"{pod}: " in line for line in events))
+        wait_for(f"what happened to {pod} is told again", retold, 20)
 
 
 def cgroups():
@@ -618,4 +625,5 @@ def main():
     return 1 if failed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

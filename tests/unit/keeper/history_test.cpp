@@ -158,6 +158,41 @@ TEST_SUITE("keeper/history") {
     CHECK(all.unsaved({pod(1), pod(2)}).empty());
   }
 
+  TEST_CASE("a keeper that begins tells again what was decided before, and what nodes tell again") {
+    history all;
+    auto round = round_for(1, pod(1));
+    round.set_time_ms(1000);
+    round.mutable_candidates(0)->set_node_name("one");
+    event started;
+    started.set_time_ms(2000);
+    started.set_reason("Started");
+    started.set_object(pod(1));
+    all.restore({round, round_for(2, pod(2), false)});
+    all.recall(started);
+    all.recall(started);
+    REQUIRE(all.events().size() == 2);
+    CHECK(all.events()[0].reason() == "Scheduled");
+    CHECK(all.events()[0].object() == pod(1));
+    CHECK(all.events()[0].message() == "accepted the offer of one");
+    CHECK(all.events()[1].reason() == "Started");
+    CHECK(all.events()[1].count() == 1);
+  }
+
+  TEST_CASE("a round for several pods makes one event of their resource") {
+    history all;
+    auto round = round_for(1, pod(1));
+    round.add_pods(pod(2));
+    round.mutable_of()->set_name("web");
+    round.mutable_candidates(0)->set_node_name("one");
+    auto& second = *round.add_candidates();
+    second.set_accepted(true);
+    second.set_node_name("two");
+    all.restore({round});
+    REQUIRE(all.events().size() == 1);
+    CHECK(all.events()[0].object() == "web");
+    CHECK(all.events()[0].message() == "called for 2 replicas: accepted the offers of 2 nodes");
+  }
+
   TEST_CASE("of many candidates those are committed that were accepted, and the first that fit") {
     history all;
     auto round = round_for(1, pod(1), false);

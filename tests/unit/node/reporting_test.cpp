@@ -127,4 +127,18 @@ TEST_SUITE("node/reporting") {
     REQUIRE(due[0].events.size() == reporting::most_events);
     CHECK(due[0].events.back().time_ms() == 99);
   }
+
+  TEST_CASE("who may have heard nothing is told anew; a refresh is not") {
+    reporting x;
+    x.tell_all(whom(1), start);
+    auto due = x.due(start + 1s);
+    REQUIRE(due.size() == 1);
+    CHECK(due[0].full);
+    CHECK(due[0].anew);
+    x.acknowledged(due[0].to, due[0].sequence, start + 1s);
+    due = x.due(start + 1s + reporting::refresh);
+    REQUIRE(due.size() == 1);
+    CHECK(due[0].full);
+    CHECK(!due[0].anew);
+  }
 }
