@@ -86,17 +86,23 @@ std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
   auto of = "the charter of zone '" + zone_name + "'";
   if (voters.empty())
     return of + " is not known to this node yet: new members wait";
-  std::vector<std::string> names, gone;
+  std::vector<std::string> names, gone, full;
   for (const auto& x : voters) {
     names.push_back(name_of(now_is ? *now_is : roster{}, zone, x));
-    if (down(find(zone, x.bytes())))
+    const auto* known = find(zone, x.bytes());
+    if (down(known))
       gone.push_back(names.back());
+    else if (known->full)
+      full.push_back(names.back());
   }
-  auto most = gone.size() * 2 >= voters.size();
+  auto most = (gone.size() + full.size()) * 2 >= voters.size();
   auto result = of + (most ? " has no quorum: " : " has no leader just now: ")
                 + (voters.size() == 1 ? "its voter is " : "its voters are ") + list(names);
   if (!gone.empty())
     result += ", of which " + list(gone) + (gone.size() == 1 ? " is down" : " are down");
+  if (!full.empty())
+    result += (full.size() == 1 ? "; the disk of " : "; the disks of ") + list(full)
+              + (full.size() == 1 ? " is full" : " are full");
   return result + "; new members and cordons wait, and what has a quorum of its own goes on";
 }
 

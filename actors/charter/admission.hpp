@@ -16,6 +16,7 @@ struct seen {
   member_state state = member_alive;
   time_point since;   // of this state
   bool keeps = false; // a keeper group
+  bool full = false;  // its disk: it can neither vote nor be elected
 };
 using zone_view = std::map<node_id, seen>;
 

@@ -233,6 +233,7 @@ void on_member(charter_pointer self, const member_change& x) {
   seen.state = x.state;
   seen.name = x.who.name();
   seen.keeps = x.who.keeps() != 0;
+  seen.full = x.who.disk_full();
   auto& record = s.records[id];
   back = back || fresh || record.start() != x.who.start();
   record = x.who;

@@ -49,7 +49,9 @@ bool same(const Labels& a, const Labels& b) {
 
 std::string conflict(const resource_key& key, std::uint64_t expected, std::uint64_t now) {
   auto is = now == 0 ? std::string{"does not exist"} : "is at version " + std::to_string(now);
-  return text_of(key) + " " + is + ", the request expected version " + std::to_string(expected);
+  return text_of(key) + " " + is + ", the request expected version " + std::to_string(expected)
+         + ": look at what is there with `legionctl get -o yaml`, and "
+         + (now == 0 ? "leave resourceVersion out" : "take its resourceVersion, or leave that out");
 }
 
 /// Takes the new specification over into what is there; the group gives uid, generation and times.

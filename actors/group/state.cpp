@@ -14,8 +14,11 @@ void put(resource_state& to, const group_entry& x) {
   to.deleting = false; // a name that is taken anew: what was promised before still has to end
 }
 
-void end_all(resource_state& of, std::int64_t time_ms) {
-  of.what.mutable_metadata()->set_deleted_ms(time_ms);
+void end_all(resource_state& of, const group_entry& x) {
+  auto& meta = *of.what.mutable_metadata();
+  meta.set_resource_version(x.index());
+  meta.set_generation(meta.generation() + 1);
+  meta.set_deleted_ms(x.time_ms());
   of.deleting = true;
   std::erase_if(of.slots, [](const auto& x) { return x.second.phase == slot_phase::missing; });
   for (auto& [uid, x] : of.slots)
@@ -269,7 +272,7 @@ void apply(resource_state& to, const group_entry& x, bool gathering) {
     case group_entry::kPut:
       return put(to, x);
     case group_entry::kRemove:
-      return end_all(to, x.time_ms());
+      return end_all(to, x);
     case group_entry::kNamed:
       return name(to, x);
     case group_entry::kAccepted:

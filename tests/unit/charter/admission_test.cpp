@@ -124,6 +124,12 @@ TEST_SUITE("charter/admission") {
           == "the charter of zone 'eu' has no quorum: its voters are legion-0, legion-1 and "
              "legion-2, of which legion-1 and legion-2 are down; new members and cordons wait, and "
              "what has a quorum of its own goes on");
+    x.state(2, member_alive);
+    x.zone[key(2)].full = true;
+    CHECK(no_quorum(&x.listed, voters, x.zone, "eu")
+          == "the charter of zone 'eu' has no quorum: its voters are legion-0, legion-1 and "
+             "legion-2, of which legion-1 is down; the disk of legion-2 is full; new members and "
+             "cordons wait, and what has a quorum of its own goes on");
     CHECK(no_quorum(nullptr, {}, x.zone, "eu")
           == "the charter of zone 'eu' is not known to this node yet: new members wait");
   }

@@ -156,6 +156,7 @@ TEST_SUITE("group/state") {
     auto held = f.named(web, "held");
     f.named(web, "missing");
     f.accepted(web, held);
+    auto generation = f.rules.find(key_of(web))->what.metadata().generation();
     CHECK(f.ask(removal(web)).done().action() == "deleted");
     auto* there = f.rules.find(key_of(web));
     REQUIRE(there);
@@ -163,6 +164,8 @@ TEST_SUITE("group/state") {
     CHECK(there->slots.size() == 1);
     auto deleted_ms = there->what.metadata().deleted_ms();
     CHECK(deleted_ms > 0);
+    CHECK(there->what.metadata().generation() == generation + 1);
+    CHECK(there->what.metadata().resource_version() == f.rules.index());
     CHECK(f.ask(scale(web, 3)).refused().detail().find("was deleted, its replicas are ending")
           != std::string::npos);
     CHECK(f.ask(removal(web)).done().action() == "deleted"); // once more does no harm
