@@ -59,10 +59,9 @@ std::optional<event> scheduled_by(const negotiation_round& x) {
   result.set_source("keeper");
   result.set_object(many ? x.of().name() : x.pods(0));
   result.set_message((many ? "called for " + std::to_string(x.pods_size()) + " replicas: " : "")
-                     + (winners.size() == 1
-                            ? "accepted the offer of " + winners.front()
-                            : "accepted the offers of " + std::to_string(winners.size())
-                                  + " nodes"));
+                     + (winners.size() == 1 ? "accepted the offer of " + winners.front()
+                                            : "accepted the offers of "
+                                                  + std::to_string(winners.size()) + " nodes"));
   return result;
 }
 

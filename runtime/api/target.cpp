@@ -45,6 +45,15 @@ result<std::vector<std::string>> read_context(const std::string& path, const std
   }
 }
 
+/// As far as can be seen without asking anybody: a path, or HOST:PORT.
+result<targets> checked(targets x) {
+  for (const auto& address : x.addresses)
+    if (address.find('/') == std::string::npos)
+      if (auto found = parse_endpoint(address); !found)
+        return fault{errc::invalid, x.named_by + ": " + found.why().detail};
+  return x;
+}
+
 std::string environment(const char* name) {
   const auto* value = std::getenv(name);
   return value ? value : "";
@@ -77,11 +86,11 @@ result<targets> find_targets(const target_sources& from) {
   targets found;
   if (add_list(found.addresses, from.flag); !found.addresses.empty()) {
     found.named_by = "--target";
-    return found;
+    return checked(std::move(found));
   }
   if (add_list(found.addresses, from.environment); !found.addresses.empty()) {
     found.named_by = "$LEGION_TARGET";
-    return found;
+    return checked(std::move(found));
   }
   if (!from.context_text.empty()) {
     auto listed = read_context(from.context_path, from.context_text);
@@ -89,7 +98,7 @@ result<targets> find_targets(const target_sources& from) {
       return listed.why();
     found.addresses = std::move(*listed);
     found.named_by = from.context_path;
-    return found;
+    return checked(std::move(found));
   }
   if (!from.data_folder.empty())
     found.addresses.push_back(from.data_folder + "/api.sock");

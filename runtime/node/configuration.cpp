@@ -155,6 +155,10 @@ result<configuration> check(const raw& x) {
                      + "\", allowed: up to 63 lower-case letters, digits and dashes"};
   if (!x.zone.empty())
     result.zone = x.zone;
+  if (!is_zone_path(result.zone))
+    return fault{errc::invalid, "--zone: found \"" + result.zone
+                                    + "\", allowed: names of up to 63 lower-case letters, digits "
+                                      "and dashes, with / between them, as in eu/fra"};
   for (auto [flag, from, to] : {std::tuple{"--listen", &x.listen, &result.listen},
                                 std::tuple{"--api", &x.api, &result.api}}) {
     if (!from->empty())

@@ -51,6 +51,18 @@ bool is_dns_label(const std::string& text) {
                         [](char c) { return is_lower_alphanumeric(c) || c == '-'; });
 }
 
+bool is_zone_path(const std::string& text) {
+  std::size_t begin = 0;
+  while (true) {
+    auto end = std::min(text.find('/', begin), text.size());
+    if (!is_dns_label(text.substr(begin, end - begin)))
+      return false;
+    if (end == text.size())
+      return text.size() <= 255;
+    begin = end + 1;
+  }
+}
+
 bool is_host_and_port(const std::string& text) {
   auto colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0)

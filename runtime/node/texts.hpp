@@ -11,6 +11,8 @@
 namespace legion::node_process {
 
 bool is_dns_label(const std::string& text);
+/// DNS labels with slashes between them, 255 characters at most.
+bool is_zone_path(const std::string& text);
 bool is_host_and_port(const std::string& text);
 
 /// "20000-20999": two ports of 1024 to 65535, in order.

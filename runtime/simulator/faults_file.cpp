@@ -86,13 +86,20 @@ private:
       case kind::partition:
         if (!value.IsSequence())
           throw complaint{value.Mark(), "`partition` is a list of lists of nodes"};
-        for (const auto& side : value)
+        for (const auto& side : value) {
           result.sides.push_back(nodes(side));
+          for (auto x : result.sides.back())
+            if (auto other = side_of(x, result.sides); other + 1 != result.sides.size())
+              throw complaint{side.Mark(), name_of(x) + " is on another side already"};
+        }
         return;
       case kind::cut:
         if (!value.IsMap() || !value["from"] || !value["to"])
           throw complaint{value.Mark(), "`cut` is {from: NODE, to: NODE}"};
         result.nodes = {node(value["from"]), node(value["to"])};
+        if (result.nodes[0] == result.nodes[1])
+          throw complaint{value.Mark(),
+                          name_of(result.nodes[0]) + " is cut off from another node only"};
         return;
       case kind::loss:
       case kind::duplication:
@@ -125,9 +132,25 @@ private:
     std::vector<std::uint32_t> result;
     if (!x.IsSequence())
       return {node(x)};
-    for (const auto& one : x)
-      result.push_back(node(one));
+    for (const auto& one : x) {
+      auto next = node(one);
+      if (std::find(result.begin(), result.end(), next) != result.end())
+        throw complaint{one.Mark(), name_of(next) + " is here twice"};
+      result.push_back(next);
+    }
     return result;
+  }
+
+  static std::string name_of(std::uint32_t node) {
+    return "`node-" + std::to_string(node + 1) + "`";
+  }
+
+  static std::size_t side_of(std::uint32_t node,
+                             const std::vector<std::vector<std::uint32_t>>& sides) {
+    auto has = [&](const auto& side) {
+      return std::find(side.begin(), side.end(), node) != side.end();
+    };
+    return static_cast<std::size_t>(std::find_if(sides.begin(), sides.end(), has) - sides.begin());
   }
 
   std::uint32_t node(const YAML::Node& x) const {

@@ -1,5 +1,7 @@
 #include "runtime/simulator/simulate_options.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -58,10 +60,16 @@ result<void> set(simulate_options& x, const std::string& flag, const std::string
     if (value != "json")
       return usage(flag, value, "json");
     x.json = true;
-  } else {
-    return fault{errc::invalid, "unknown flag " + flag + "; see legionctl simulate --help"};
   }
   return {};
+}
+
+/// Flags that want a value; `set` knows each.
+constexpr std::array valued{"-f",    "--filename", "--faults", "--nodes", "--seed",  "--patience",
+                            "--cpu", "--memory",   "--pods",   "-o",      "--output"};
+
+bool wants_value(const std::string& flag) {
+  return std::find(valued.begin(), valued.end(), flag) != valued.end();
 }
 
 } // namespace
@@ -106,17 +114,18 @@ result<simulate_options> read_simulate_options(const std::vector<std::string>& a
     if (auto equals = flag.find('='); flag.starts_with("--") && equals != flag.npos) {
       value = flag.substr(equals + 1);
       flag.resize(equals);
-    } else if (flag.starts_with("-f") && flag.size() > 2 && flag[1] != '-') {
+    } else if (flag.size() > 2 && flag[1] != '-' && wants_value(flag.substr(0, 2))) {
       value = flag.substr(2);
       flag.resize(2);
-    } else if (flag.starts_with("-o") && flag.size() > 2) {
-      value = flag.substr(2);
-      flag.resize(2);
-    } else if (i + 1 < arguments.size()) {
+    } else if (wants_value(flag)) {
+      if (i + 1 == arguments.size())
+        return fault{errc::invalid, flag + " wants a value"};
       value = arguments[++i];
-    } else {
-      return fault{errc::invalid, flag + " wants a value"};
     }
+    if (!flag.starts_with('-'))
+      return fault{errc::invalid, "'" + flag + "' is no flag: the manifest is given with -f FILE"};
+    if (!wants_value(flag))
+      return fault{errc::invalid, "there is no flag '" + flag + "'; see legionctl simulate --help"};
     if (auto done = set(result, flag, value); !done)
       return done.why();
   }

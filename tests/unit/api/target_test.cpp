@@ -23,6 +23,21 @@ TEST_SUITE("api/target") {
       CHECK_FALSE(api::parse_endpoint(x));
   }
 
+  TEST_CASE("what is neither a path nor HOST:PORT is refused before anybody is asked") {
+    api::target_sources from;
+    from.flag = "a:1,nonsense";
+    auto found = api::find_targets(from);
+    REQUIRE(!found);
+    CHECK(found.why().detail.starts_with("--target: 'nonsense' is not HOST:PORT"));
+    from.flag.clear();
+    from.environment = "a:0x1";
+    found = api::find_targets(from);
+    REQUIRE(!found);
+    CHECK(found.why().detail.starts_with("$LEGION_TARGET: 'a:0x1' is not HOST:PORT"));
+    from.environment = "api.sock/";
+    CHECK(api::find_targets(from));
+  }
+
   TEST_CASE("the first source that says something decides") {
     api::target_sources from;
     from.flag = "a:1, b:2,";

@@ -50,6 +50,10 @@ TEST_SUITE("node_process/configuration") {
     const std::vector<std::pair<std::vector<std::string>, std::string>> rows{
         {{"--listen", "nowhere"}, "--listen: found \"nowhere\", allowed: HOST:PORT"},
         {{"--name", "Upper"}, "--name: found \"Upper\""},
+        {{"--zone", "eu//fra"}, "--zone: found \"eu//fra\""},
+        {{"--zone", "eu/"}, "--zone: found \"eu/\""},
+        {{"--zone", "/"}, "--zone: found \"/\""},
+        {{"--zone", "a" + std::string(255, '/')}, "with / between them"},
         {{"--ports", "9-1"}, "--ports: found \"9-1\""},
         {{"--cpu", "much"}, "--cpu: found \"much\""},
         {{"--memory", "-1"}, "--memory: found \"-1\""},

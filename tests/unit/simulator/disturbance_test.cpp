@@ -57,6 +57,12 @@ TEST_SUITE("simulator/disturbance") {
     CHECK(error_of("- at: 5s\n  loss: 1")
           == "f.yaml:2:9: `1` is no percentage; allowed are 0% to 100%");
     CHECK(error_of("- at: 5s\n  at: 6s\n  heal:") == "f.yaml:2:3: `at` is here twice");
+    CHECK(error_of("- {at: 5s, crash: [node-1, node-2, node-1]}")
+          == "f.yaml:1:36: `node-1` is here twice");
+    CHECK(error_of("- {at: 5s, partition: [[node-1, node-2], [node-3, node-1]]}")
+          == "f.yaml:1:42: `node-1` is on another side already");
+    CHECK(error_of("- {at: 5s, cut: {from: node-1, to: node-1}}")
+          == "f.yaml:1:17: `node-1` is cut off from another node only");
     CHECK(error_of("- at: 5s\n  heal:\n  crash: node-1")
           == "f.yaml:3:3: one fault an entry: `crash` needs its own");
     CHECK(error_of("- {at: 5s, explode: node-1}").find("f.yaml:1:12: `explode` is no fault") == 0);
