@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "messages/vocabulary.hpp"
+#include "tests/simulation/saboteur.hpp"
 #include "tests/simulation/trial_parts.hpp"
 
 namespace legion::simulator {
@@ -38,7 +38,8 @@ public:
   explicit trial(const trial_options& options)
       : options_(options), random_(options.seed * 0x9e3779b97f4a7c15ull + 1),
         cluster_(cluster_options_of(options)),
-        checkers_(known_nodes(), [this](auto n, auto& uid) { return runs(n, uid); }) {
+        checkers_(known_nodes(), [this](auto n, auto& uid) { return runs(n, uid); }),
+        saboteur_(cluster_, options.sabotage) {
     cluster_.log().write_to(options.log);
     watch();
   }
@@ -54,7 +55,7 @@ public:
     wanted_["db"] = {static_cast<int>(1 + random_() % 4), 0};
     put_all();
     cluster_.run_until([this] { return replicas_agree(); }, seconds{30}, milliseconds{200});
-    begin_sabotage();
+    saboteur_.begin();
     be_away();
     trouble();
     settle();
@@ -95,7 +96,7 @@ private:
       if (!parsed.ParseFromString(bytes))
         return true;
       checkers_.on_sent(from, to, parsed, cluster_.now());
-      return pass(from, to, parsed, bytes);
+      return saboteur_.pass(from, to, parsed, bytes);
     };
     hooks.delivered = [this](std::uint32_t from, std::uint32_t to, const std::string& bytes) {
       frame parsed;
@@ -268,8 +269,7 @@ private:
     return result;
   }
 
-  // Sabotage: what follows breaks things on purpose, to see the checkers catch it.
-
+  /// The checkers know better.
   void lie_about_capacity() {
     for (std::uint32_t i = 0; i < cluster_.size(); ++i) {
       auto& x = cluster_.node(i);
@@ -278,157 +278,12 @@ private:
     checkers_ = checkers{known_nodes(), [this](auto n, auto& uid) { return runs(n, uid); }};
   }
 
-  void begin_sabotage() {
-    sabotaging_ = true;
-    if (options_.sabotage == sabotage::silent_kill)
-      for (std::uint32_t i = 0; i < cluster_.size(); ++i)
-        for (auto& x : cluster_.node(i).machine->processes())
-          if (x.status.state() == "running") {
-            cluster_.node(i).machine->kill_silently(x.status.workload());
-            return;
-          }
-    if (options_.sabotage == sabotage::stale_orders)
-      repeat_orders();
-  }
-
-  bool pass(std::uint32_t from, std::uint32_t to, frame& what, std::string& bytes) {
-    for (auto& x : what.messages())
-      sent_[{from, to}] = std::max(sent_[{from, to}], x.sequence());
-    switch (options_.sabotage) {
-      case sabotage::swallowed_accept:
-        return drop(what, bytes, [](auto& x) { return x.kind() == message_kind<accept>; });
-      case sabotage::deaf_member:
-        return !sabotaging_ || to != 1 || drop(what, bytes, [](auto& x) {
-          const auto of_membership = {message_kind<swim_packet>, message_kind<member_list>,
-                                      message_kind<join_request>, message_kind<join_reply>};
-          return std::find(of_membership.begin(), of_membership.end(), x.kind())
-                 != of_membership.end();
-        });
-      case sabotage::forged_roster:
-        forge_roster(what, bytes);
-        return true;
-      case sabotage::second_accept:
-        double_accepts(from, to, what);
-        return true;
-      case sabotage::lost_answers:
-        return !is_deaf(what) || drop(what, bytes, [](auto& x) {
-          return x.kind() == message_kind<accept_reply> || x.kind() == message_kind<report>;
-        });
-      case sabotage::stale_orders:
-        for (auto& x : what.messages())
-          if (x.kind() == message_kind<accept>)
-            orders_.emplace_back(from, to, what);
-        return true;
-      default:
-        return true;
-    }
-  }
-
-  template <class Which>
-  static bool drop(frame& what, std::string& bytes, Which which) {
-    auto* all = what.mutable_messages();
-    auto end = std::remove_if(all->begin(), all->end(), which);
-    if (end == all->end())
-      return true;
-    all->erase(end, all->end());
-    bytes = what.SerializeAsString();
-    return all->size() > 0;
-  }
-
-  static void forge_roster(frame& what, std::string& bytes) {
-    for (auto& x : *what.mutable_messages()) {
-      roster_state news;
-      if (x.kind() != message_kind<roster_state> || !news.ParseFromString(x.body())
-          || news.nodes().empty())
-        continue;
-      news.mutable_nodes(0)->set_endpoint("elsewhere:1");
-      x.set_body(news.SerializeAsString());
-      bytes = what.SerializeAsString();
-    }
-  }
-
-  /// Of what is forged between these two: it is heard, and one that is sent next is lost for it; a
-  /// number far ahead would end all that follows.
-  std::uint64_t next_sequence(std::uint32_t from, std::uint32_t to) { return ++sent_[{from, to}]; }
-
-  // A losing offer of the same call is accepted too, in the keeper's name.
-  void double_accepts(std::uint32_t from, std::uint32_t to, const frame& what) {
-    for (auto& x : what.messages()) {
-      call_reply reply;
-      if (x.kind() == message_kind<call_reply> && reply.ParseFromString(x.body())
-          && reply.has_offer())
-        offers_.push_back({from, to, reply.offer()});
-      accept order;
-      if (x.kind() != message_kind<accept> || !order.ParseFromString(x.body()))
-        continue;
-      for (auto& [node, keeper, offer] : offers_) {
-        if (node == to || keeper != from)
-          continue;
-        order.set_offer(offer.id());
-        order.set_start(offer.start());
-        frame forged = what;
-        forged.clear_messages();
-        auto* copy = forged.add_messages();
-        *copy = x;
-        copy->set_body(order.SerializeAsString());
-        copy->set_sequence(next_sequence(from, node));
-        cluster_.network().forge(cluster_.node(from).self.id, cluster_.node(node).self.id,
-                                 forged.SerializeAsString());
-      }
-    }
-  }
-
-  /// For 5 s from the first accept that is answered.
-  bool is_deaf(const frame& what) {
-    for (auto& x : what.messages())
-      if (x.kind() == message_kind<accept_reply> && !deaf_since_)
-        deaf_since_ = cluster_.now();
-    return deaf_since_ && cluster_.now() < *deaf_since_ + seconds{5};
-  }
-
-  /// As from a leader that was deposed long ago: orders of the same slots, with lower numbers.
-  void repeat_orders() {
-    for (auto& [from, to, what] : orders_)
-      for (auto& x : what.messages()) {
-        accept order;
-        if (x.kind() != message_kind<accept> || !order.ParseFromString(x.body()))
-          continue;
-        release end;
-        end.set_keeper(order.keeper());
-        end.set_group(order.group());
-        for (auto& slot : order.slots()) {
-          *end.add_slots() = slot;
-          auto* number = end.mutable_slots()->rbegin()->mutable_order();
-          number->set_index(number->index() - 1);
-        }
-        frame forged = what;
-        forged.clear_messages();
-        auto* copy = forged.add_messages();
-        *copy = x;
-        copy->set_kind(message_kind<release>);
-        copy->set_body(end.SerializeAsString());
-        copy->set_sequence(next_sequence(from, to));
-        cluster_.network().forge(cluster_.node(from).self.id, cluster_.node(to).self.id,
-                                 forged.SerializeAsString());
-      }
-  }
-
-  struct seen_offer {
-    std::uint32_t node;
-    std::uint32_t keeper;
-    legion::offer offer;
-  };
-
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> sent_; // the newest sequence
   trial_options options_;
   std::mt19937_64 random_;
   cluster cluster_;
   checkers checkers_;
+  saboteur saboteur_;
   std::map<std::string, wanted_deployment> wanted_;
-  std::vector<seen_offer> offers_;
-  std::vector<std::tuple<std::uint32_t, std::uint32_t, frame>> orders_; // from, to
-  std::optional<microseconds> deaf_since_;
-  bool sabotaging_ = false;
 };
 
 } // namespace
