@@ -81,8 +81,7 @@ bool saboteur::pass(std::uint32_t from, std::uint32_t to, frame& what, std::stri
 
 /// It takes the number that is next between these two: it is heard, and one that is sent next is lost
 /// for it; a number far ahead would end all that follows.
-void saboteur::forge(std::uint32_t from, std::uint32_t to, const frame& like,
-                     envelope what) {
+void saboteur::forge(std::uint32_t from, std::uint32_t to, const frame& like, envelope what) {
   what.set_sequence(++sent_[{from, to}]);
   frame forged = like;
   forged.clear_messages();
