@@ -66,16 +66,23 @@ refusal_code code_of(const fault& why) {
                                         : refusal_elsewhere;
 }
 
+/// What was only tried, if it would be written otherwise.
+bool would_change(const group_request& x, const group_reply& reply) {
+  auto tried = x.put().dry_run() || x.restore().dry_run();
+  return tried && !reply.has_refused() && reply.done().action() != "unchanged";
+}
+
 void change(group_pointer self, group_author& x) {
   auto& s = self->state;
-  if (s.full) {
+  auto next = group::admit(*s.rules, x.request, s.context->wall_clock(), s.random);
+  auto* reply = std::get_if<group_reply>(&next);
+  if (s.full && (!reply || would_change(x.request, *reply))) {
     x.reply.deliver(group::refused(x.request, refusal_disk_full,
                                    "the data folder of the node that keeps it, "
                                        + s.context->self.name + ", is full: nothing was changed"));
     return;
   }
-  auto next = group::admit(*s.rules, x.request, s.context->wall_clock(), s.random);
-  if (auto* reply = std::get_if<group_reply>(&next)) {
+  if (reply) {
     x.reply.deliver(std::move(*reply));
     return;
   }

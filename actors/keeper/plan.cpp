@@ -30,20 +30,22 @@ int share(const int_or_string& x, int of, bool up) {
   return static_cast<int>(up ? (product + 99) / 100 : product / 100);
 }
 
-/// The `count` whose end costs least: missing first, then unready, then youngest, then from the
-/// node that has most.
-void choose(replicas_view from, int count, std::vector<std::string>& into) {
+/// How many of the resource, of whatever template, stay where.
+using spread = std::map<node_id, int>;
+
+/// The `count` whose end costs least: missing first, then unready, then from the node that has most
+/// of the resource, then youngest; as Kubernetes' controller.ActivePods ranks them.
+void choose(replicas_view from, int count, spread& on_node, std::vector<std::string>& into) {
   if (count >= static_cast<int>(from.size())) {
-    for (auto* x : from)
+    for (auto* x : from) {
+      --on_node[x->node];
       into.push_back(x->uid);
+    }
     return;
   }
-  std::map<node_id, int> on_node;
-  for (auto* x : from)
-    ++on_node[x->node];
   while (count-- > 0 && !from.empty()) {
     auto rank = [&](const replica* x) {
-      return std::tuple{!x->missing, x->ready, -x->created_ms, -on_node[x->node]};
+      return std::tuple{!x->missing, x->ready, -on_node[x->node], -x->created_ms};
     };
     auto i = std::min_element(from.begin(), from.end(), [&](const replica* a, const replica* b) {
       auto order = rank(a) <=> rank(b);
@@ -62,7 +64,7 @@ int count_available(const replicas_view& xs) {
 
 /// Ends old replicas as far as enough stay available.
 void end_old(const deployment_spec& spec, const replicas_view& current, const replicas_view& old,
-             std::vector<std::string>& into) {
+             spread& on_node, std::vector<std::string>& into) {
   auto total = static_cast<int>(current.size() + old.size());
   auto must_stay = spec.replicas() - leeway_of(spec).unavailable;
   auto current_available = count_available(current);
@@ -71,9 +73,9 @@ void end_old(const deployment_spec& spec, const replicas_view& current, const re
   replicas_view unready, ready;
   for (auto* x : old)
     (x->ready || !x->assessed ? ready : unready).push_back(x);
-  choose(unready, std::min(may_go, static_cast<int>(unready.size())), into);
+  choose(unready, std::min(may_go, static_cast<int>(unready.size())), on_node, into);
   auto spare = current_available + count_available(old) - must_stay;
-  choose(ready, spare, into);
+  choose(ready, spare, on_node, into);
 }
 
 } // namespace
@@ -94,7 +96,10 @@ plan plan_of(const resource& what, const std::vector<replica>& replicas, int lea
   plan result;
   auto wanted = what.deployment().unstarted() ? 0 : wanted_of(what);
   replicas_view current, old;
+  spread on_node;
   for (const auto& x : replicas) {
+    if (!x.missing)
+      ++on_node[x.node];
     if (x.current)
       current.push_back(&x);
     else if (x.missing)
@@ -108,7 +113,7 @@ plan plan_of(const resource& what, const std::vector<replica>& replicas, int lea
   }
   auto have = static_cast<int>(current.size());
   auto recreate = !what.has_deployment() || what.deployment().strategy() == "Recreate";
-  choose(current, have - wanted, result.end);
+  choose(current, have - wanted, on_node, result.end);
   if (is_exclusive(what)) {
     for (auto* x : old)
       result.end.push_back(x->uid);
@@ -126,7 +131,7 @@ plan plan_of(const resource& what, const std::vector<replica>& replicas, int lea
   auto room = old.empty() ? wanted - have
                           : wanted + leeway_of(spec).surge - have - static_cast<int>(old.size());
   result.name = std::clamp(room, 0, std::max(0, wanted - have));
-  end_old(spec, current, old, result.end);
+  end_old(spec, current, old, on_node, result.end);
   return result;
 }
 

@@ -130,6 +130,7 @@ void rollout::fold(const group_entry& x, moment t) {
 
 rollout::effects rollout::on_proposed(moment t) {
   proposing_ = false;
+  refused_.clear();
   history_.saved(true);
   effects out;
   if (committing_outcome_)
@@ -146,10 +147,9 @@ rollout::effects rollout::on_refused(const fault& why, moment t) {
   effects out;
   if (committing_outcome_)
     drop_outcome(out);
-  tell("Warning", "CommitRefused", kept_.what.metadata().name(),
-       std::string{"the keeper's journal refused a commit: "} + to_string(why.code) + " "
-           + why.detail,
-       t);
+  refused_ = std::string{"the keeper's journal refused a commit: "} + to_string(why.code) + " "
+             + why.detail;
+  tell("Warning", "CommitRefused", kept_.what.metadata().name(), refused_, t);
   return out;
 }
 

@@ -129,6 +129,7 @@ private:
   bool may_run(const group::slot_state& slot, const watch& heard, time_point now) const;
   void tell(const char* type, const char* reason, std::string object, std::string message,
             moment t);
+  std::optional<pod_view> unnamed_pod() const;
   std::size_t missing() const;
   std::set<std::string> pods_that_live() const;
 
@@ -161,6 +162,7 @@ private:
   time_point set_back_until_;
   time_point called_at_;
   std::string note_;
+  std::string refused_; // why the last proposal was not committed
 };
 
 } // namespace legion::keeper

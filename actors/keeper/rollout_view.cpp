@@ -65,6 +65,19 @@ void rollout::tell_regret(const group::slot_state& of, const std::string& why, m
   history_.regret(std::move(x));
 }
 
+/// A Pod whose replica is not committed yet, for its keeper's disk is full: it is there all the same.
+std::optional<pod_view> rollout::unnamed_pod() const {
+  if (kept_.what.has_deployment() || kept_.deleting || !kept_.slots.empty())
+    return std::nullopt;
+  pod_view result;
+  result.mutable_slot()->set_pod(kept_.what.metadata().name());
+  *result.mutable_of() = group::name_of(kept_.what);
+  result.set_state("missing");
+  result.set_created_ms(kept_.what.metadata().created_ms());
+  result.set_note(refused_);
+  return result;
+}
+
 resource_view rollout::view(moment t, bool with_events) const {
   resource_view result;
   *result.mutable_what() = kept_.what;
@@ -90,6 +103,8 @@ resource_view rollout::view(moment t, bool with_events) const {
     updated += x.current ? 1 : 0;
     available += x.available ? 1 : 0;
   }
+  if (auto unnamed = unnamed_pod())
+    *result.add_pods() = std::move(*unnamed);
   std::sort(result.mutable_pods()->begin(), result.mutable_pods()->end(),
             [](const pod_view& a, const pod_view& b) {
               return std::tie(a.slot().pod(), a.slot().uid())
@@ -116,6 +131,8 @@ std::optional<explanation> rollout::explain(const std::string& pod, moment t) co
     if (!lives)
       *result.mutable_view() = view_of(kept_.what, slot, watches_.at(uid), dead, note_);
   }
+  if (auto unnamed = unnamed_pod(); unnamed && unnamed->slot().pod() == pod)
+    *result.mutable_view() = std::move(*unnamed);
   if (!result.has_view() && result.rounds().empty())
     return std::nullopt;
   return result;

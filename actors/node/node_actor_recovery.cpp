@@ -111,7 +111,8 @@ void employ(node_pointer self, const std::string& uid, std::vector<process_statu
   if (!known || s.keeping.contains(uid))
     return;
   auto promise = spawn_promise(self->system(), s.context, known->record, std::move(found),
-                               s.partners.runtime, caf::actor_cast<promise_owner>(self));
+                               known->phase == phase::ending, s.partners.runtime,
+                               caf::actor_cast<promise_owner>(self));
   self->monitor(promise);
   s.keeping.emplace(uid, promise);
   lease_begins(self, *known->record);

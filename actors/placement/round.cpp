@@ -145,18 +145,18 @@ std::vector<effect> round::proceed(time_point now) {
 }
 
 void round::choose() {
-  // Greedy: each replica goes where fewest of the resource are, then where the grade is best, then
-  // where fewest pods are: what asks for nothing changes no grade, and would pile up.
+  // Greedy: each replica goes where fewest of the resource are that are to stay, as its keeper knows,
+  // then where fewest are at all, then where the grade is best, then where fewest pods are: what asks
+  // for nothing changes no grade, and would pile up.
   for (std::uint32_t n = 0; n < what_.count(); ++n) {
     std::vector<asked*> best;
-    auto best_rank = std::tuple<std::uint64_t, int, std::int64_t>{};
+    auto best_rank = std::tuple<std::uint64_t, std::uint32_t, int, std::int64_t>{};
     for (auto& x : asked_) {
       if (!x.offered || x.picked >= x.offered->count())
         continue;
-      auto here = std::max(x.offered->replicas(), x.who.replicas);
       auto rank =
-          std::tuple{std::uint64_t{here} + x.picked, -points_of(*x.offered, demand_, x.picked + 1),
-                     pods_on(*x.offered) + x.picked};
+          std::tuple{std::uint64_t{x.who.replicas} + x.picked, x.offered->replicas(),
+                     -points_of(*x.offered, demand_, x.picked + 1), pods_on(*x.offered) + x.picked};
       if (best.empty() || rank < best_rank) {
         best.assign(1, &x);
         best_rank = rank;

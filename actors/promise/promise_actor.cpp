@@ -49,13 +49,11 @@ void say(promise_pointer self) {
 
 void employ(promise_pointer self, std::vector<process_status> found) {
   auto& s = self->state;
-  s.workload = spawn_workload(self->system(), s.context, s.what, std::move(found), s.runtime,
-                              caf::actor_cast<workload_owner>(self));
+  s.workload = spawn_workload(self->system(), s.context, s.what, std::move(found), s.ending,
+                              s.runtime, caf::actor_cast<workload_owner>(self));
   self->monitor(s.workload);
   if (s.lease)
     self->send(s.workload, lease_renewed{*s.lease});
-  if (s.ending)
-    self->send(s.workload, end_workload{});
 }
 
 /// The workload's actor failed: another one adopts what runs.
@@ -99,13 +97,14 @@ void on_down(promise_pointer self, const caf::down_msg& x) {
 
 promise_handle::behavior_type promise_actor(promise_pointer self, context_ptr context,
                                             std::shared_ptr<const promise_record> what,
-                                            std::vector<process_status> found,
+                                            std::vector<process_status> found, bool ending,
                                             runtime_handle runtime, promise_owner owner) {
   auto& s = self->state;
   s.context = std::move(context);
   s.runtime = std::move(runtime);
   s.owner = std::move(owner);
   s.what = std::move(what);
+  s.ending = ending;
   s.rules = promise::lifecycle{s.what, s.context->self.id, s.context->self.name};
   self->set_default_handler(caf::drop);
   self->set_exception_handler([uid = uid_of(self)](std::exception_ptr&) -> caf::error {
@@ -148,11 +147,11 @@ promise_handle::behavior_type promise_actor(promise_pointer self, context_ptr co
 
 promise_handle spawn_promise(caf::actor_system& system, const context_ptr& context,
                              std::shared_ptr<const promise_record> what,
-                             std::vector<process_status> found, const runtime_handle& runtime,
-                             const promise_owner& owner) {
+                             std::vector<process_status> found, bool ending,
+                             const runtime_handle& runtime, const promise_owner& owner) {
   auto path = "promise/" + what->slot().uid();
   return spawn_enrolled(system, context, std::move(path), promise_actor, context, std::move(what),
-                        std::move(found), runtime, owner);
+                        std::move(found), ending, runtime, owner);
 }
 
 } // namespace legion

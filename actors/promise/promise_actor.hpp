@@ -61,10 +61,11 @@ using promise_owner = caf::typed_actor<caf::reacts_to<promise_says>,   //
                                        caf::reacts_to<promise_lapsed>, //
                                        caf::reacts_to<promise_over>>;
 
-/// Keeps one promise; its record is on disk already. `found` is what the driver has of it.
+/// Keeps one promise; its record is on disk already. `found` is what the driver has of it. Of
+/// one that is ending already nothing is begun.
 promise_handle spawn_promise(caf::actor_system& system, const context_ptr& context,
                              std::shared_ptr<const promise_record> what,
-                             std::vector<process_status> found, const runtime_handle& runtime,
-                             const promise_owner& owner);
+                             std::vector<process_status> found, bool ending,
+                             const runtime_handle& runtime, const promise_owner& owner);
 
 } // namespace legion

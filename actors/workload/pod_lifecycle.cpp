@@ -46,8 +46,12 @@ int pod_lifecycle::find(const std::string& container) const {
   return -1;
 }
 
-effects pod_lifecycle::begin(const std::vector<process_status>& found, moment t) {
+effects pod_lifecycle::begin(const std::vector<process_status>& found, moment t, bool ending) {
   started_ms_ = t.wall;
+  if (ending) {
+    ending_ = true;
+    stop_at_ = t.now;
+  }
   return on_found(found, t);
 }
 

@@ -77,8 +77,9 @@ public:
   pod_lifecycle() = default;
   pod_lifecycle(std::shared_ptr<const promise_record> what, surroundings here);
 
-  /// Takes over what the driver found of this workload, and starts what does not run.
-  effects begin(const std::vector<process_status>& found, moment t);
+  /// Takes over what the driver found of this workload, and starts what does not run; one that is
+  /// ending already only ends what runs.
+  effects begin(const std::vector<process_status>& found, moment t, bool ending = false);
   effects on_started(int container, const process_status& x, moment t);
   effects on_start_failed(int container, const fault& why, moment t);
   effects on_exit(const process_status& x, moment t);

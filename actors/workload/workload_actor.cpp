@@ -155,7 +155,7 @@ void perform_all(workload_pointer self, effects todo) {
 
 workload_handle::behavior_type workload_actor(workload_pointer self, context_ptr context,
                                               std::shared_ptr<const promise_record> what,
-                                              std::vector<process_status> found,
+                                              std::vector<process_status> found, bool ending,
                                               runtime_handle runtime, workload_owner owner) {
   auto& s = self->state;
   s.context = std::move(context);
@@ -170,7 +170,7 @@ workload_handle::behavior_type workload_actor(workload_pointer self, context_ptr
     return caf::sec::runtime_error;
   });
   self->send(s.runtime, watch_workload{s.uid, caf::actor_cast<caf::strong_actor_ptr>(self)});
-  perform_all(self, s.rules.begin(found, now(self)));
+  perform_all(self, s.rules.begin(found, now(self), ending));
   return {
       [self](end_workload) { perform_all(self, self->state.rules.end(now(self))); },
       [self](const process_exited& x) {
@@ -195,11 +195,11 @@ workload_handle::behavior_type workload_actor(workload_pointer self, context_ptr
 
 workload_handle spawn_workload(caf::actor_system& system, const context_ptr& context,
                                std::shared_ptr<const promise_record> what,
-                               std::vector<process_status> found, const runtime_handle& runtime,
-                               const workload_owner& owner) {
+                               std::vector<process_status> found, bool ending,
+                               const runtime_handle& runtime, const workload_owner& owner) {
   auto path = "workload/" + what->slot().uid();
   return spawn_enrolled(system, context, std::move(path), workload_actor, context, std::move(what),
-                        std::move(found), runtime, owner);
+                        std::move(found), ending, runtime, owner);
 }
 
 } // namespace legion

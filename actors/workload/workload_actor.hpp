@@ -60,10 +60,11 @@ using workload_owner = caf::typed_actor<caf::reacts_to<workload_says>,   //
                                         caf::reacts_to<workload_lapsed>, //
                                         caf::reacts_to<workload_over>>;
 
-/// Runs one replica on the driver; `found` is what the driver already has of it.
+/// Runs one replica on the driver; `found` is what the driver already has of it. Of one that is
+/// ending nothing is begun.
 workload_handle spawn_workload(caf::actor_system& system, const context_ptr& context,
                                std::shared_ptr<const promise_record> what,
-                               std::vector<process_status> found, const runtime_handle& runtime,
-                               const workload_owner& owner);
+                               std::vector<process_status> found, bool ending,
+                               const runtime_handle& runtime, const workload_owner& owner);
 
 } // namespace legion

@@ -194,12 +194,14 @@ void read_env(const spot& from, container& into, context& in) {
         in.to.error(source.what->at, source.path, "valueFrom beside value", "one of the two");
       has_value = read_value_from(source, x, in);
     }
-    auto same = std::find_if(into.mutable_env()->begin(), into.mutable_env()->end(),
-                             [&](const env_var& o) { return o.name() == x.name(); });
-    if (same != into.mutable_env()->end())
-      into.mutable_env()->erase(same);
-    if (has_value)
+    if (has_value) { // also of a name that is there already: what comes between may use that one
       *into.add_env() = std::move(x);
+      continue;
+    }
+    auto* all = into.mutable_env();
+    all->erase(std::remove_if(all->begin(), all->end(),
+                              [&](const env_var& o) { return o.name() == x.name(); }),
+               all->end());
   }
 }
 

@@ -114,6 +114,12 @@ bool look_once(conversation& quiet, std::vector<put_result>& left,
   return answered;
 }
 
+/// Not one that ends, or is to end since the resource was changed.
+bool is_current(const pod_view& pod, const resource_view& of) {
+  return (pod.state() == "accepted" || pod.state() == "bound")
+         && (of.revision().empty() || pod.slot().revision() == of.revision());
+}
+
 } // namespace
 
 std::string still_missing(const resource_view& x, const put_result& applied) {
@@ -121,7 +127,8 @@ std::string still_missing(const resource_view& x, const put_result& applied) {
     return "the change is not seen yet";
   if (!x.what().has_deployment()) {
     for (const auto& pod : x.pods())
-      if (pod.assessment().ready() || pod.assessment().phase() == "Succeeded")
+      if (is_current(pod, x)
+          && (pod.assessment().ready() || pod.assessment().phase() == "Succeeded"))
         return {};
     return "not ready" + reason_of(x);
   }

@@ -156,6 +156,9 @@ TEST_SUITE("scenario/keeping") {
     CHECK(s.put(deployment(3)).done().action() == "created");
     s.pass(seconds{1});
     CHECK(s.pods("bound").size() == 3);
+    caf::anon_send(s.group, store::health{true, "0 bytes free"});
+    CHECK(s.put(deployment(3)).done().action() == "unchanged"); // nothing has to be written
+    CHECK(s.put(deployment(2)).refused().code() == refusal_disk_full);
   }
 
   TEST_CASE("what was accepted when the disk turned out to be full takes the ballast") {

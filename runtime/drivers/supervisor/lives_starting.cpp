@@ -119,7 +119,7 @@ result<init_plan> lives::plan_of(const legion::launch& x, const std::string& gro
       plan.group = group_of_user(x.user());
   }
   if (plan.working_dir.empty()) {
-    auto own = files_.own_folder(x.workload(), plan.user, plan.group);
+    auto own = files_.own_folder(x.workload(), x.container(), plan.user, plan.group);
     if (!own)
       return own.why();
     plan.own_folder = *own;

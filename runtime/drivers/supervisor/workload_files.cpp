@@ -78,18 +78,18 @@ result<std::string> workload_files::output_of(const launch& x) const {
   return folder + "/" + x.container() + "." + std::to_string(x.life()) + ".log";
 }
 
-result<std::string> workload_files::own_folder(const std::string& name,
+result<std::string> workload_files::own_folder(const std::string& workload,
+                                               const std::string& container,
                                                std::optional<std::int64_t> user,
                                                std::optional<std::int64_t> group) const {
-  auto workload = folder_ + "/workloads/" + name;
-  auto path = workload + "/files";
+  auto all = folder_ + "/workloads/" + workload + "/files";
+  auto path = all + "/" + container;
   auto failed = [&](const char* what) {
     return fault{errno == ENOSPC ? errc::disk_full : errc::disk,
                  what + path + ": " + std::strerror(errno)};
   };
-  if (!make_folders(folder_ + "/workloads", workload))
-    return failed("mkdir ");
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+  if (!make_folders(folder_ + "/workloads", folder_ + "/workloads/" + workload)
+      || !make_folders(all, path))
     return failed("mkdir ");
   if (geteuid() == 0
       && chown(path.c_str(), static_cast<uid_t>(user.value_or(-1)),

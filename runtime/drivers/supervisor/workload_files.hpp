@@ -27,7 +27,8 @@ public:
   result<std::string> output_of(const launch& x) const;
   /// The folder that a workload's processes begin in unless they name one: theirs to write, gone
   /// with the workload.
-  result<std::string> own_folder(const std::string& workload, std::optional<std::int64_t> user,
+  result<std::string> own_folder(const std::string& workload, const std::string& container,
+                                 std::optional<std::int64_t> user,
                                  std::optional<std::int64_t> group) const;
   /// The workload is forgotten; its output stays until `kept_removed` others were removed after it.
   void remove(const std::string& workload) const;

@@ -491,6 +491,32 @@ TEST_SUITE("console/program") {
     CHECK(still_missing(web, applied) == "the change is not seen yet");
   }
 
+  TEST_CASE("a Pod is ready by the replica that it is now, not by one that ends") {
+    resource_view x;
+    x.mutable_what()->mutable_pod();
+    x.set_revision("new");
+    auto& old = *x.add_pods();
+    old.mutable_slot()->set_pod("tool");
+    old.mutable_slot()->set_revision("old");
+    old.set_state("bound");
+    old.mutable_assessment()->set_phase("Running");
+    old.mutable_assessment()->set_ready(true);
+    CHECK(!still_missing(x, {}).empty());
+    old.set_state("ending");
+    CHECK(!still_missing(x, {}).empty());
+    auto& now = *x.add_pods();
+    now = old;
+    now.mutable_slot()->set_revision("new");
+    now.set_state("bound");
+    now.mutable_assessment()->set_ready(false);
+    CHECK(!still_missing(x, {}).empty());
+    now.mutable_assessment()->set_ready(true);
+    CHECK(still_missing(x, {}).empty());
+    now.mutable_assessment()->set_ready(false);
+    now.mutable_assessment()->set_phase("Succeeded");
+    CHECK(still_missing(x, {}).empty());
+  }
+
   TEST_CASE("what waits for the end of an exclusive replica says so") {
     auto web = canned_web();
     put_result applied;

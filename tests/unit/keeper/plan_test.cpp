@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "actors/keeper/plan.hpp"
@@ -89,7 +91,7 @@ TEST_SUITE("keeper/plan") {
     CHECK(leeway_of(x).unavailable == 5);
   }
 
-  TEST_CASE("scaling down ends missing first, then unready, then youngest, then on the fullest") {
+  TEST_CASE("scaling down ends missing first, then unready, then on the fullest, then youngest") {
     auto one = [](const char* uid, bool missing, bool is_ready, wall_ms created, int at) {
       replica x;
       x.uid = uid;
@@ -104,13 +106,35 @@ TEST_SUITE("keeper/plan") {
     std::vector<replica> xs{one("a", false, true, 1, 1),        one("b", false, true, 1, 2),
                             one("c", false, true, 1, 2),        one("young", false, true, 9, 3),
                             one("unready", false, false, 1, 3), one("missing", true, false, 1, 4)};
-    std::vector<std::string> expected{"missing", "unready", "young", "b"};
+    std::vector<std::string> expected{"missing", "unready", "b", "young"};
     for (int n = 1; n <= 4; ++n) {
       auto next = plan_of(deployment(6 - n), xs, false);
       REQUIRE(next.end.size() == static_cast<std::size_t>(n));
       for (int i = 0; i < n; ++i)
         CHECK(next.end[static_cast<std::size_t>(i)] == expected[static_cast<std::size_t>(i)]);
     }
+  }
+
+  TEST_CASE("what ends leaves the others spread, whatever their templates") {
+    auto one = [](const char* uid, bool current, wall_ms created, int at) {
+      replica x;
+      x.uid = uid;
+      x.current = current;
+      x.assessed = x.ready = x.available = true;
+      x.created_ms = created;
+      x.node = node(at);
+      return x;
+    };
+    // Six as 2, 2, 2, the youngest of all on two nodes: three are to stay, one on each.
+    std::vector<replica> six{one("a", true, 1, 1), one("b", true, 1, 2), one("c", true, 1, 3),
+                             one("d", true, 2, 1), one("e", true, 3, 2), one("f", true, 0, 3)};
+    auto ends = plan_of(deployment(3), six, false).end;
+    std::sort(ends.begin(), ends.end());
+    CHECK(ends == std::vector<std::string>{"c", "d", "e"});
+    // A rollout: where the new one is ready, the old one goes, however old it is.
+    std::vector<replica> four{one("old-a", false, 3, 1), one("old-b", false, 1, 2),
+                              one("old-c", false, 2, 3), one("new", true, 9, 2)};
+    CHECK(plan_of(deployment(3), four, false) == plan{{"old-b"}, 0});
   }
 
   TEST_CASE("unready old replicas go before ready ones, as far as enough stay available") {

@@ -363,8 +363,11 @@ TEST_SUITE("manifest/resources") {
     auto twice = with_command("    env: [{name: A, value: a}, {name: A, value: b}]\n");
     CHECK(told(twice)
           == "8:39: spec.containers[0].env[1].name: \"A\" is here twice: the last one counts");
-    CHECK(first_container(twice).env_size() == 1);
-    CHECK(first_container(twice).env(0).value() == "b");
+    CHECK(first_container(twice).env_size() == 2); // what came between could use the first
+    CHECK(first_container(twice).env(1).value() == "b");
+    auto unset = with_command("    env: [{name: A, value: a}, {name: A, valueFrom: {secretKeyRef: "
+                              "{name: s, key: k, optional: true}}}]\n");
+    CHECK(first_container(unset).env_size() == 0);
   }
 
   TEST_CASE("what is limited and not requested is requested as it is limited") {

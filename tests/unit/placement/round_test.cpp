@@ -138,6 +138,18 @@ TEST_SUITE("placement/round") {
     CHECK(end.record.decided().find("legion-2: fewest replicas (0)") == 0);
   }
 
+  TEST_CASE("replicas that are about to go count only where those that stay are as many") {
+    auto among = zone(3);
+    among[0].replicas = 1; // node 1 has the new one, nodes 2 and 3 have old ones
+    placement::round r{called(1), among, 1, t0, 0};
+    r.start(t0);
+    r.on_reply(node(1), offering(11, 1, 1, 900), t0);
+    r.on_reply(node(2), offering(12, 1, 2, 900), t0);
+    auto end = end_of(r.on_reply(node(3), offering(13, 1, 1, 400), t0));
+    REQUIRE(end.picks.size() == 1);
+    CHECK(end.picks[0].node == node(3));
+  }
+
   TEST_CASE("as many replicas: the node that stays freer wins") {
     placement::round r{called(1), zone(2), 1, t0, 0};
     r.start(t0);

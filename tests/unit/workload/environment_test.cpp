@@ -115,6 +115,17 @@ TEST_SUITE("workload/environment") {
     CHECK(environment_of(x, 1, here)["PATH"].find("/usr/bin") != std::string::npos);
   }
 
+  TEST_CASE("a name that is there twice: what comes between uses the first, the last one counts") {
+    auto x = a_promise();
+    auto& web = the_container(x, 0);
+    declare(web, "P", "/a");
+    declare(web, "B", "$(P)/bin");
+    declare(web, "P", "$(P):/b");
+    auto all = environment_of(x, 0, here);
+    CHECK(all["B"] == "/a/bin");
+    CHECK(all["P"] == "/a:/b");
+  }
+
   TEST_CASE("fields of the pod and its node") {
     auto x = a_promise();
     const std::pair<const char*, const char*> table[] = {

@@ -292,6 +292,23 @@ TEST_SUITE("workload/pod_lifecycle") {
     CHECK(y.status().phase() == "Succeeded");
   }
 
+  TEST_CASE("one that is ending when it is taken over begins nothing again") {
+    pod_lifecycle x{a_promise(), {"n1", ""}};
+    auto out = x.begin({exited(0, 0, 9)}, at(0s), true);
+    CHECK(!find<start_process>(out));
+    CHECK(find<remove_files>(out));
+    CHECK(find<all_ended>(x.on_removed(nullptr, at(0s))));
+    pod_lifecycle y{a_promise(), {"n1", ""}};
+    CHECK(find<remove_files>(y.begin({}, at(0s), true)));
+    pod_lifecycle z{a_promise(), {"n1", ""}};
+    out = z.begin({process(0)}, at(0s), true);
+    CHECK(!find<start_process>(out));
+    CHECK(find<stop_processes>(out));
+    out = z.on_exit(exited(0, 0, 15), at(1s));
+    CHECK(!find<start_process>(out));
+    CHECK(find<remove_files>(out));
+  }
+
   TEST_CASE("a process that vanished counts as killed") {
     auto x = running(a_promise("Never"));
     x.end(at(1s));
