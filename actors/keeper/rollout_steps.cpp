@@ -138,6 +138,16 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, mome
   }
 }
 
+/// A pod's name, as any, has at most 253 characters: of one as long as that the end is left out.
+static std::string stem_of(std::string name) {
+  constexpr std::size_t most = 253 - std::string_view{"-0123456789-01234"}.size();
+  if (name.size() > most) {
+    name.resize(most);
+    name.resize(name.find_last_not_of("-.") + 1);
+  }
+  return name + "-";
+}
+
 slots_named rollout::name_slots(int count, moment t) {
   slots_named result;
   *result.mutable_of() = group::name_of(kept_.what);
@@ -160,7 +170,7 @@ slots_named rollout::name_slots(int count, moment t) {
       added.set_revision(revision_);
       added.set_pod(name);
       while (!kept_.what.has_pod() && (added.pod() == name || taken.contains(added.pod())))
-        added.set_pod(name + "-" + revision_ + "-" + random_suffix(random_));
+        added.set_pod(stem_of(name) + revision_ + "-" + random_suffix(random_));
     }
     added.set_uid(std::move(uid));
     added.set_lease_ms(lease);

@@ -100,6 +100,8 @@ void recover(node_pointer self) {
             s.features = x;
             s.self.describes.drivers = {x.name};
             s.self.describes.root = x.root;
+            s.self.describes.user = x.user;
+            s.self.describes.group = x.group;
             list_driver(self);
           },
           [self](const caf::error& why) { try_again(self, "features", why); });

@@ -42,10 +42,16 @@ fit declined(decline_reason reason, std::string detail) {
 }
 
 /// What a process without root cannot have, named; empty if nothing.
-std::string needs_root(const pod_spec& spec) {
+std::string needs_root(const pod_spec& spec, const self_description& node) {
+  auto other = [](const container& of, const char* field, std::int64_t wanted, std::int64_t here) {
+    return "container " + of.name() + " sets " + field + " " + std::to_string(wanted)
+           + ", the node runs as " + std::to_string(here);
+  };
   for (const auto& x : spec.containers()) {
-    if (x.has_run_as_user() || x.has_run_as_group())
-      return "container " + x.name() + " sets runAsUser or runAsGroup";
+    if (x.has_run_as_user() && x.run_as_user() != node.user)
+      return other(x, "runAsUser", x.run_as_user(), node.user);
+    if (x.has_run_as_group() && x.run_as_group() != node.group)
+      return other(x, "runAsGroup", x.run_as_group(), node.group);
     for (const auto& port : x.ports())
       if (port.host_port() > 0 && port.host_port() < 1024)
         return "container " + x.name() + " wants hostPort " + std::to_string(port.host_port());
@@ -61,8 +67,8 @@ fit judge_runtime(const pod_spec& spec, const self_description& node) {
       have += (have.empty() ? "" : ", ") + x;
     return declined(decline_runtime, "runtime: needs " + driver + ", has " + have);
   }
-  if (auto why = node.root ? std::string{} : needs_root(spec); !why.empty())
-    return declined(decline_runtime, "runtime: " + why + ", which needs root here");
+  if (auto why = node.root ? std::string{} : needs_root(spec, node); !why.empty())
+    return declined(decline_runtime, "runtime: " + why + ": that needs root");
   return {};
 }
 

@@ -18,6 +18,7 @@ struct self_description {
   bool draining = false;
   std::vector<std::string> drivers; // the first is the default; empty while that is not known
   bool root = false;
+  std::int64_t user = 0, group = 0; // whom it runs as: these it can give without root
 };
 
 /// Whether a node may volunteer for a template, before anybody asks what is free.

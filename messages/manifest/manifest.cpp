@@ -142,7 +142,7 @@ parsed read(const std::vector<source>& files, const options& how) {
   bool wrong = refused(result);
   if (!wrong && result.resources.empty()) {
     complaints to(files.empty() ? "" : files.front().name, how.strict);
-    to.error({}, "", "no document", std::string("at least one: ") + supported);
+    to.error({}, "", "nothing to apply", std::string("at least one: ") + supported);
     result.diagnostics = to.take();
   }
   if (wrong)

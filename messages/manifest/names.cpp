@@ -64,6 +64,14 @@ bool port_name(std::string_view x) {
          && std::any_of(x.begin(), x.end(), lower);
 }
 
+bool header_name(std::string_view x) {
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return !x.empty() && std::all_of(x.begin(), x.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+           || marks.find(c) != std::string_view::npos;
+  });
+}
+
 bool variable_name(std::string_view x) {
   return !x.empty() && std::all_of(x.begin(), x.end(), [](char c) {
     return c >= ' ' && c <= '~' && c != '=';

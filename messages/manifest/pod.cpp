@@ -228,8 +228,13 @@ void read_probe(const spot& from, const container& of, probe& into, context& in)
     auto headers = http["httpHeaders"];
     for (std::size_t i = 0; i < headers.size(); ++i) {
       auto& h = *x.add_headers();
-      h.set_name(headers.item(i)["name"].text());
-      h.set_value(headers.item(i)["value"].text());
+      auto name = headers.item(i)["name"], value = headers.item(i)["value"];
+      h.set_name(name.text());
+      h.set_value(value.text());
+      if (!header_name(h.name()))
+        in.to.error(name.what->at, name.path, shown(*name.what), header_name_words);
+      if (h.value().find_first_of(std::string_view{"\r\n\0", 3}) != std::string::npos)
+        in.to.error(value.what->at, value.path, shown(*value.what), "a header's value: one line");
     }
   }
   if (auto tcp = from["tcpSocket"]) {

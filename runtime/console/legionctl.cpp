@@ -37,6 +37,12 @@ std::string first_command(const std::vector<std::string>& words) {
   return {};
 }
 
+/// `-o=json` is `-ojson`, as for kubectl.
+std::string without_equals(const std::string& word) {
+  auto is_letter = word.size() > 3 && word[0] == '-' && word[1] != '-' && word[2] == '=';
+  return is_letter ? word.substr(0, 2) + word.substr(3) : word;
+}
+
 /// Says what is wrong with the words, and where it says how it is right.
 int usage_error(const CLI::App& app, const CLI::ParseError& why,
                 const std::vector<std::string>& words, terminal& with) {
@@ -169,7 +175,9 @@ int run(const std::vector<std::string>& words, terminal& with) {
                "legionctl"};
   add_commands(app, from);
   try {
-    std::vector<std::string> reversed{words.rbegin(), words.rend()}; // as CLI11 wants them
+    std::vector<std::string> reversed; // as CLI11 wants them
+    for (auto i = words.rbegin(); i != words.rend(); ++i)
+      reversed.push_back(without_equals(*i));
     app.parse(reversed);
   } catch (const CLI::ParseError& why) {
     if (why.get_exit_code() != static_cast<int>(CLI::ExitCodes::Success))

@@ -66,11 +66,13 @@ resource_name resource_of(const std::string& kind, const std::string& name, cons
 std::string kind_word(std::string_view word) {
   struct row {
     const char* kind;
-    std::array<std::string_view, 5> words;
+    std::array<std::string_view, 6> words;
   };
   static constexpr std::array<row, 4> kinds{{
       {"nodes", {"nodes", "node", "no", "Node", "nodes.legion.dev"}},
-      {"deployments", {"deployments", "deployment", "deploy", "Deployment", "deployment.apps"}},
+      {"deployments",
+       {"deployments", "deployment", "deploy", "Deployment", "deployment.apps",
+        "deployments.apps"}},
       {"pods", {"pods", "pod", "po", "Pod", "pods."}},
       {"promises", {"promises", "promise", "pr", "Promise", "promise.legion.dev"}},
   }};

@@ -15,11 +15,12 @@ namespace legion::drivers {
 
 /// What this driver can do on this machine, found out at start and never assumed.
 struct features {
-  std::string name;                // "process"
-  bool root = false;               // may change users, mount, and limit
-  bool namespaces = false;         // own pid and mount namespaces
-  std::vector<std::string> limits; // enforced ones, of "cpu", "memory", "pids"
-  std::string note;                // what is missing and why, in one line; empty if nothing
+  std::string name;                 // "process"
+  bool root = false;                // may change users, mount, and limit
+  std::int64_t user = 0, group = 0; // whom workloads run as that name nobody
+  bool namespaces = false;          // own pid and mount namespaces
+  std::vector<std::string> limits;  // enforced ones, of "cpu", "memory", "pids"
+  std::string note;                 // what is missing and why, in one line; empty if nothing
 };
 
 /// One try of a readiness probe.

@@ -82,6 +82,8 @@ private:
   void read_value(disturbance& result, const YAML::Node& value) const {
     switch (result.what) {
       case kind::heal:
+        if (!value.IsNull())
+          throw complaint{value.Mark(), "`heal` ends every cut and partition: it takes nothing"};
         return;
       case kind::partition:
         if (!value.IsSequence())
@@ -132,6 +134,8 @@ private:
     std::vector<std::uint32_t> result;
     if (!x.IsSequence())
       return {node(x)};
+    if (x.size() == 0)
+      throw complaint{x.Mark(), "no node is named"};
     for (const auto& one : x) {
       auto next = node(one);
       if (std::find(result.begin(), result.end(), next) != result.end())

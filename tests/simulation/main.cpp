@@ -80,6 +80,8 @@ bool read(int argc, char** argv, arguments& x) {
       return false;
     const char* value = argv[++i];
     auto number = std::strtoull(value, nullptr, 10);
+    if (flag != "--sabotage" && (*value < '0' || *value > '9'))
+      return false;
     if (flag == "--seed")
       x.first = x.last = number;
     else if (flag == "--seeds" && std::strchr(value, '-'))
@@ -95,9 +97,14 @@ bool read(int argc, char** argv, arguments& x) {
     else if (flag == "--settling")
       x.trial.settling = std::chrono::seconds{number};
     else if (flag == "--sabotage") {
+      auto known = false;
       for (int s = 0; s <= static_cast<int>(sabotage::forged_roster); ++s)
-        if (std::strcmp(to_string(static_cast<sabotage>(s)), value) == 0)
+        if (std::strcmp(to_string(static_cast<sabotage>(s)), value) == 0) {
           x.trial.sabotage = static_cast<sabotage>(s);
+          known = true;
+        }
+      if (!known)
+        return false;
     } else
       return false;
   }

@@ -45,6 +45,20 @@ std::optional<asio::ip::address> address_of(const std::string& host) {
   return std::nullopt;
 }
 
+/// A request line ends at a space: what may not be in one goes as %XX.
+std::string escaped(const std::string& path) {
+  std::string result;
+  for (unsigned char c : path) {
+    char code[4] = {};
+    if (c <= ' ' || c >= 127)
+      std::snprintf(code, sizeof(code), "%%%02X", c);
+    else
+      code[0] = static_cast<char>(c);
+    result += code;
+  }
+  return result;
+}
+
 std::string request_of(const probe_target& where) {
   auto host = where.host.empty() ? "127.0.0.1" : where.host;
   std::string headers;
@@ -54,7 +68,7 @@ std::string request_of(const probe_target& where) {
     else
       headers += x.name() + ": " + x.value() + "\r\n";
   }
-  auto path = where.path.empty() || where.path[0] != '/' ? "/" + where.path : where.path;
+  auto path = escaped(where.path.empty() || where.path[0] != '/' ? "/" + where.path : where.path);
   if (host == where.host || where.host.empty())
     host += ":" + std::to_string(where.port);
   return "GET " + path + " HTTP/1.1\r\nHost: " + host

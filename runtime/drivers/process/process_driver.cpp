@@ -39,6 +39,8 @@ enum class call { launch, stop, renew, remove, list, shut_down, probe, read };
 features features_of(const process_list& x) {
   features result;
   result.name = "process";
+  result.user = geteuid();
+  result.group = getegid();
   for (auto& word : x.capabilities()) {
     if (word == "root")
       result.root = true;

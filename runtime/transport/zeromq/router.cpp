@@ -94,7 +94,8 @@ result<void> router::start() {
                          "--listen HOST:PORT"};
     return fault{errc::invalid, "cannot listen on " + settings_.endpoint + ": "
                                     + zmq_strerror(errno)
-                                    + "; choose another address with --listen HOST:PORT"};
+                                    + "; choose another address with --listen HOST:PORT, HOST a "
+                                      "number such as 127.0.0.1 or [::1]"};
   }
   thread_ = std::thread([this] { run(); });
   return {};

@@ -72,7 +72,9 @@ TEST_SUITE("console/program") {
                                            {"completion", "tcsh"},
                                            {"simulate"},
                                            {"--target", "x", "simulate"},
-                                           {"version", "--request-timeout", "soon"}}) {
+                                           {"version", "--request-timeout", "soon"},
+                                           {"version", "--request-timeout", "1m30"},
+                                           {"version", "--request-timeout", "1m30x"}}) {
       auto x = run_words(words);
       CAPTURE(x.err);
       CHECK(x.code == exit_usage);
@@ -327,6 +329,9 @@ TEST_SUITE("console/program") {
     CHECK(x.out.rfind("NAME                   READY   STATUS", 0) == 0);
     CHECK(x.err == "note: legion-3 is down\n");
     CHECK(run_words({"get", "pods", "--no-headers", target}).out.rfind("web-", 0) == 0);
+    CHECK(run_words({"get", "no", "-o=name", "--request-timeout=1m0.5s", target}).out
+          == run_words({"get", "no", "-oname", target}).out);
+    CHECK(run_words({"get", "deployments.apps", "-o=name", target}).code == exit_done);
     CHECK(run_words({"get", "no", "-o", "name", target}).out
           == "node/legion-1\nnode/legion-2\nnode/legion-3\n");
     CHECK(run_words({"get", "deploy,po", "-o", "name", target}).out

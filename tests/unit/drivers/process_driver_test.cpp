@@ -448,6 +448,9 @@ TEST_SUITE("drivers/process_driver") {
     CHECK(said.detail == "HTTP/1.1 204 No Content");
     CHECK(good.request.starts_with("GET /ready?x=1 HTTP/1.1\r\nHost: 127.0.0.1:"));
     CHECK(good.request.find("\r\nX-Probe: yes\r\n") != std::string::npos);
+    where.path = "ready?a=b c";
+    CHECK(m.probe(where).passed);
+    CHECK(good.request.starts_with("GET /ready?a=b%20c HTTP/1.1\r\n"));
     where.http = false;
     CHECK(m.probe(where).passed);
     CHECK_FALSE(m.driver->port_is_free(where.port));

@@ -33,6 +33,15 @@ TEST_SUITE("keeper/rollout") {
     }
   }
 
+  TEST_CASE("a pod's name is one itself, however long that of its deployment") {
+    auto long_one = deployment(1);
+    long_one.mutable_metadata()->set_name(std::string(235, 'a') + "." + std::string(17, 'b'));
+    world w{long_one};
+    auto name = w.pods()[0].slot().pod();
+    CHECK(name.size() <= 253);
+    CHECK(name.find(std::string(235, 'a') + "-" + revision_of(long_one) + "-") == 0);
+  }
+
   TEST_CASE("pending pods have names and a note before anybody volunteers") {
     world w{deployment(0)};
     w.volunteers = 0;
@@ -435,75 +444,6 @@ TEST_SUITE("keeper/rollout") {
     w.member(2, member_alive, 2);
     w.pass(seconds{1});
     CHECK(group::is_over(w.rules->kept()));
-  }
-
-  TEST_CASE("a bare Pod has one slot named as it; its death is replaced by the same name") {
-    world w{pod("Always")};
-    REQUIRE(w.pods("bound").size() == 1);
-    CHECK(w.pods()[0].slot().pod() == "job");
-    auto at = w.pods()[0].node() == node(1).bytes()   ? 1
-              : w.pods()[0].node() == node(2).bytes() ? 2
-                                                      : 0;
-    if (at != 0) {
-      w.member(at, member_dead);
-      w.pass(seconds{1});
-      REQUIRE(w.pods("bound").size() == 1);
-      CHECK(w.pods("bound")[0].slot().pod() == "job");
-    }
-  }
-
-  TEST_CASE("a Pod that is not to be restarted stays when it has ended, wherever its node is") {
-    for (auto [policy, phase] :
-         {std::pair{"Never", "Succeeded"}, {"Never", "Failed"}, {"OnFailure", "Succeeded"}}) {
-      world w{pod(policy)};
-      auto x = w.pods()[0];
-      w.act(w.rules->on_heard(w.report_of(x.slot(), node_id::from_bytes(x.node()), false, phase),
-                              w.at()));
-      for (int i = 1; i < 3; ++i)
-        w.member(i, member_dead);
-      w.pass(seconds{60});
-      REQUIRE(w.pods().size() == 1);
-      CHECK(w.pods()[0].slot().uid() == x.slot().uid());
-      CHECK(w.calls.size() == 1);
-    }
-  }
-
-  TEST_CASE("what has finished is committed: a new keeper never runs it again, "
-            "whether its node is dead or regrets it") {
-    for (auto [policy, phase] :
-         {std::pair{"Never", "Succeeded"}, {"Never", "Failed"}, {"OnFailure", "Succeeded"}}) {
-      world w{pod(policy)};
-      auto x = w.pods()[0];
-      w.act(w.rules->on_heard(w.report_of(x.slot(), node_id::from_bytes(x.node()), false, phase),
-                              w.at()));
-      auto kept = w.rules->kept();
-      CHECK(kept.slots.begin()->second.finished == phase);
-      auto commits = w.index;
-      w.pass(seconds{10});
-      CHECK(w.index == commits);                 // once
-      kept.slots.begin()->second.node = node(9); // nobody knows it
-      w.rules.emplace(kept, group_id{1}, node(0), 1, 8, w.at());
-      w.accepts.clear();
-      w.regrets = 9;
-      w.act(w.rules->on_members(w.members, w.at()));
-      w.pass(seconds{60});
-      CHECK(w.accepts.empty());
-      CHECK(w.calls.size() == 1);
-      REQUIRE(w.pods("bound").size() == 1);
-      CHECK(w.pods()[0].assessment().phase() == phase);
-      w.remove();
-      CHECK(w.pods("ending").size() + w.pods("replaced").size() == 1);
-    }
-  }
-
-  TEST_CASE("a Pod that failed because its node withdrew it has not finished") {
-    world w{pod("Never")};
-    auto x = w.pods()[0];
-    auto told = w.report_of(x.slot(), node_id::from_bytes(x.node()), false, "Failed");
-    told.mutable_assessments(0)->set_withdrawn(true);
-    w.act(w.rules->on_heard(told, w.at()));
-    w.pass(seconds{5});
-    CHECK(w.calls.size() == 2);
   }
 
   TEST_CASE("a Deployment's replica that failed for good is replaced, ever more slowly") {

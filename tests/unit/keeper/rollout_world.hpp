@@ -37,7 +37,7 @@ inline resource pod(const std::string& restart_policy, const std::string& image 
 /// A keeper's rules with a journal that commits at once, and nodes that do as they are told unless
 /// a test says otherwise.
 struct world {
-  explicit world(const resource& x, int nodes = 3) {
+  explicit world(const resource& x, int nodes = 3, bool full = false) : disk_full(full) {
     group::resource_state kept;
     kept.what = x;
     rules.emplace(kept, group_id{1}, node(0), 1, 7, at());

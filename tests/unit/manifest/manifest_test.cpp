@@ -198,8 +198,9 @@ TEST_SUITE("manifest/manifest") {
         {"hello",
          "web.yaml:1:1: found \"hello\", allowed: a map with apiVersion and kind: v1 Pod, apps/v1 "
          "Deployment or v1 List"},
-        {"", "web.yaml:1:1: found no document, allowed: at least one: v1 Pod, apps/v1 Deployment "
-             "or v1 List"},
+        {"",
+         "web.yaml:1:1: found nothing to apply, allowed: at least one: v1 Pod, apps/v1 Deployment "
+         "or v1 List"},
         {"a: [", "web.yaml:1:5: found broken YAML (end of sequence flow not found for the one "
                  "opened in line 1, column 4), allowed: YAML or JSON"},
     });

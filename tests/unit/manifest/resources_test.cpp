@@ -402,6 +402,12 @@ TEST_SUITE("manifest/resources") {
     c = first_container(probe(
         "httpGet: {port: http, path: /x, scheme: HTTPS, httpHeaders: [{name: A, value: b}]}"));
     CHECK(c.readiness_probe().http_get().headers(0).value() == "b");
+    CHECK(told(probe("httpGet: {port: http, httpHeaders: [{name: \"a: b\", value: c}]}"))
+          == "9:65: spec.containers[0].readinessProbe.httpGet.httpHeaders[0].name: found \"a: b\", "
+             "allowed: an HTTP header's name: letters, digits and - such as X-Probe");
+    CHECK(told(probe("httpGet: {port: http, httpHeaders: [{name: a, value: \"b\\r\\nc\"}]}"))
+              .find("allowed: a header's value: one line")
+          != std::string::npos);
     CHECK(told(probe("httpGet: {port: http, scheme: HTTPS}"))
           == "9:52: spec.containers[0].readinessProbe.httpGet.scheme: HTTPS is not yet honoured: "
              "the probe speaks HTTP");

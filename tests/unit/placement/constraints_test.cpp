@@ -171,7 +171,13 @@ TEST_SUITE("placement/constraints") {
       CHECK(judge(what, node).fits());
       x->set_run_as_user(33);
       CHECK(judge(what, node).detail
-            == "runtime: container web sets runAsUser or runAsGroup, which needs root here");
+            == "runtime: container web sets runAsUser 33, the node runs as 0: that needs root");
+      node.user = 33;
+      node.group = 34;
+      CHECK(judge(what, node).fits());
+      x->set_run_as_group(35);
+      CHECK(judge(what, node).detail
+            == "runtime: container web sets runAsGroup 35, the node runs as 34: that needs root");
     }
   }
 

@@ -61,6 +61,9 @@ TEST_SUITE("simulator/disturbance") {
           == "f.yaml:1:36: `node-1` is here twice");
     CHECK(error_of("- {at: 5s, partition: [[node-1, node-2], [node-3, node-1]]}")
           == "f.yaml:1:42: `node-1` is on another side already");
+    CHECK(error_of("- {at: 5s, crash: []}") == "f.yaml:1:19: no node is named");
+    CHECK(error_of("- {at: 5s, heal: node-1}")
+          == "f.yaml:1:18: `heal` ends every cut and partition: it takes nothing");
     CHECK(error_of("- {at: 5s, cut: {from: node-1, to: node-1}}")
           == "f.yaml:1:17: `node-1` is cut off from another node only");
     CHECK(error_of("- at: 5s\n  heal:\n  crash: node-1")
