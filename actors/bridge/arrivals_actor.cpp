@@ -42,9 +42,9 @@ void exchange::on_frame(const node_id& from, const std::string& bytes, caf::exec
   if (frame->version == wire_version && !learn_start(from, start_number{frame->start}, host)) {
     // Late words of an earlier life, which nobody there hears an answer to; or a journal was lost.
     for (const auto& x : frame->messages)
-      refuse(
-          from, frame->start, x.request,
-          {failure_refused, static_cast<std::uint32_t>(errc::refused), older_start(frame->start)});
+      refuse(from, frame->start, x.request,
+             {failure_refused, static_cast<std::uint32_t>(code_for_older_start(from, *frame)),
+              older_start(frame->start)});
     return;
   }
   std::vector<arrival> pass;
@@ -140,6 +140,15 @@ caf::strong_actor_ptr exchange::port_of(const node_id& from, std::uint64_t start
 
 // -- who lives ---------------------------------------------------------------------------------
 
+/// `conflict`: the later life is over, and the earlier one is of this cluster, so it is an old copy.
+/// While the later one lives, a copy of its key on a second machine must not oust it.
+errc exchange::code_for_older_start(const node_id& id, const frame_view& frame) {
+  std::lock_guard guard{mutex_};
+  auto* known = peers_.find(id);
+  auto copy = known != nullptr && known->over && !cluster_.empty() && frame.cluster == cluster_;
+  return copy ? errc::conflict : errc::refused;
+}
+
 bool exchange::learn_start(const node_id& id, start_number start, caf::execution_unit* host) {
   caf::strong_actor_ptr port;
   bool restarted = false;
@@ -156,6 +165,7 @@ bool exchange::learn_start(const node_id& id, start_number start, caf::execution
       return start == x.start;
     restarted = x.start != start_number{};
     x.start = start;
+    x.over = false;
     if (restarted) {
       x.arrivals.restart();
       if (x.with)
@@ -250,6 +260,8 @@ void exchange::on_member(const member_change& x, caf::execution_unit* host) {
     auto* p = peers_.find(id);
     known = p != nullptr;
     current = !known || value(p->start) <= x.who.start();
+    if (known && current)
+      p->over = x.state == member_dead || x.state == member_left;
   }
   if (x.state == member_alive || x.state == member_suspect) {
     if (known)

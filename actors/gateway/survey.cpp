@@ -231,6 +231,12 @@ void survey::finish(const surroundings& at) {
     for (auto& x : *view.mutable_lost())
       x.set_peer_name(at.zone.name_of(node_id::from_bytes(x.peer())));
   }
+  for (auto& x : at.zone.unheard()) {
+    notes.push_back(x.name() + " is a member that was not heard since this node began");
+    auto& view = nodes.emplace_back();
+    *view.mutable_member() = std::move(x);
+    view.set_state(member_dead);
+  }
   std::stable_sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) {
     return a.member().name() < b.member().name();
   });

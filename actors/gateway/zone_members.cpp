@@ -116,14 +116,37 @@ std::vector<group_id> zone_members::kept_groups() const {
     if (x.state != member_left)
       all |= x.who.keeps();
   std::vector<group_id> result;
-  for (std::uint32_t g = 0; g < groups_per_zone; ++g)
-    if (all & bit(group_id{g}))
+  for (std::uint32_t g = 0; g < groups_per_zone; ++g) {
+    const auto* hint = roster_ ? roster_->hint(group_id{g}) : nullptr;
+    if ((all & bit(group_id{g})) != 0 || (hint && !hint->voters().empty()))
       result.push_back(group_id{g});
+  }
+  return result;
+}
+
+std::vector<member> zone_members::unheard() const {
+  std::vector<member> result;
+  if (!roster_)
+    return result;
+  for (const auto& x : roster_->nodes()) {
+    if (find(node_id::from_bytes(x->id())))
+      continue;
+    auto& y = result.emplace_back();
+    y.set_id(x->id());
+    y.set_name(x->name());
+    y.set_endpoint(x->endpoint());
+    y.set_public_key(x->public_key());
+    *y.mutable_labels() = x->labels();
+    *y.mutable_taints() = x->taints();
+    y.set_cordoned(x->cordoned());
+  }
   return result;
 }
 
 std::string zone_members::name_of(const node_id& who) const {
   const auto* x = find(who);
+  if (const auto* listed = !x && roster_ ? roster_->find(who) : nullptr)
+    return listed->name();
   if (!x || x->who.name().empty())
     return who.short_text();
   auto renamed = x->down() && std::any_of(rows_.begin(), rows_.end(), [&](const row& y) {
@@ -141,6 +164,8 @@ std::string zone_members::with_states(const std::vector<node_id>& who, time_poin
 
 std::string zone_members::with_state(const node_id& who, time_point now) const {
   const auto* x = find(who);
+  if (!x && roster_ && roster_->find(who))
+    return name_of(who) + ", which was not heard since this node began";
   if (!x)
     return who.short_text() + ", which is not a member";
   auto since = std::chrono::duration_cast<milliseconds>(now - x->since);

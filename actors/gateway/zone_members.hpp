@@ -47,7 +47,9 @@ public:
   std::vector<node_id> keepers_of(group_id group) const;
   /// Who is in a group, up or not, by the charter's hint, or else by what they say themselves.
   std::vector<node_id> members_of(group_id group) const;
-  /// The groups that somebody, dead or alive, says to keep.
+  /// On the roster, and not heard of since this node began: it looks for them, or they are down.
+  std::vector<member> unheard() const;
+  /// The groups that somebody, dead or alive, says to keep, or is said to by the charter's hints.
   std::vector<group_id> kept_groups() const;
   /// For messages: its name, else the first digits of its id.
   std::string name_of(const node_id& who) const;

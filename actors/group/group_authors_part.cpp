@@ -1,3 +1,5 @@
+#include <set>
+
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
@@ -17,6 +19,21 @@ std::string text_of(group_id group) {
   return "group " + std::to_string(value(group));
 }
 
+/// "n1, n2 and n3", whoever of them is up.
+std::string members_of(const group_shell& state) {
+  std::set<std::string> names;
+  for (const auto& x : state.core()->members().all())
+    names.insert(name_of(state, x.node));
+  std::string result;
+  std::size_t left = names.size();
+  for (const auto& x : names) {
+    result += x;
+    if (--left > 0)
+      result += left > 1 ? ", " : " and ";
+  }
+  return result;
+}
+
 /// Another member leads, or nobody: null.
 group_reply elsewhere(const group_shell& state, const group_request& x) {
   auto leader = state.core() ? state.core()->leader().node : node_id{};
@@ -31,7 +48,7 @@ group_reply elsewhere(const group_shell& state, const group_request& x) {
                                 ? " is raised anew, and asks all nodes what they hold"
                             : in && state.full ? " has no leader: the disk of "
                                                      + state.context->self.name + " is full"
-                            : in ? " has no leader: most of its members must be up"
+                            : in ? " has no leader: most of " + members_of(state) + " must be up"
                                  : " is not kept by " + state.context->self.name));
   if (!leader.null())
     reply.mutable_refused()->set_node(leader.bytes());

@@ -62,6 +62,8 @@ void ask_zone(group_pointer self) {
 } // namespace
 
 std::string name_of(const group_shell& state, const node_id& x) {
+  if (x == state.context->self.id)
+    return state.context->self.name;
   if (const auto* row = state.zone.find(x); row && !row->who.name().empty())
     return row->who.name();
   const auto* listed = state.roster ? state.roster->find(x) : nullptr;

@@ -108,9 +108,13 @@ void perform(membership_pointer self, membership::ask_join& x) {
           },
           [self, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
             auto why = fault_of(error);
-            self->state.join_refused = why.code == errc::refused;
+            // The bridge there hears no life before one that is over: this journal is from then.
+            auto outdated = why.code == errc::conflict;
+            if (const auto& begin = self->state.context->begin_new_journal; outdated && begin)
+              begin(endpoint + " says: your journal is an old copy: " + why.detail);
+            self->state.join_refused = why.code == errc::refused || outdated;
             self->state.join_trouble =
-                why.code == errc::refused
+                self->state.join_refused
                     ? endpoint + " refuses: " + why.detail
                     : endpoint + " does not answer (" + to_string(why.code)
                           + (why.detail.empty() ? "" : ": " + why.detail)

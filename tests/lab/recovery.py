@@ -288,8 +288,62 @@ def a_node_whose_data_folder_is_an_old_copy_is_admitted_anew(bin_folder):
         ready(c, second, 1, "after")
 
 
+def a_copy_from_several_starts_ago_is_admitted_anew(bin_folder):
+    """Its start number is lower than what the zone has seen, not the same: the bridges hear it no more."""
+    with Cluster(bin_folder, 3) as c:
+        first, _, old = c.nodes
+        copy = c.folder / "copy"
+        apply(first, "web", 3)
+        wait_for("three nodes keep it", lambda: kept_by_three(first), 60)
+        ready(c, first, 3)
+        old.terminate()
+        shutil.copytree(old.data, copy, ignore=shutil.ignore_patterns("*.sock", "lock"))
+        for _ in range(3):
+            old.start().await_up()
+            wait_for("it is in the zone", lambda: " Ready " in first.ctl("get", "node", "n3").stdout, 20)
+            old.kill()
+        os.kill(old.supervisor_pid(), signal.SIGKILL)
+        shutil.rmtree(old.data)
+        shutil.copytree(copy, old.data)
+        old.start()
+        wait_for("it is told", lambda: "JournalDamaged" in old.ctl("describe", "node", "n3", check=False).stdout, 40)
+        wait_for("three keep it again", lambda: kept_by_three(first), 60)
+
+
+def who_is_alone_after_all_were_killed_knows_who_is_missing(bin_folder):
+    with Cluster(bin_folder, 3) as c:
+        first, second, alone = c.nodes
+        apply(first, "web", 3)
+        wait_for("three nodes keep it", lambda: kept_by_three(first), 60)
+        ready(c, first, 3)
+
+        def remembered():
+            journal = b"".join((alone.data / name).read_bytes() for name in ("journal.db", "journal.db-wal"))
+            records = (part[:2000] for part in journal.split(b"\x06roster")[1:])
+            return any(all(f"127.0.0.1:{n.listen}".encode() in x for n in c.nodes) for x in records)
+        wait_for("the roster is on disk", remembered, 20)
+        for node in c.nodes:
+            node.kill()
+        alone.start().await_up()
+
+        def told():
+            nodes = alone.ctl("get", "nodes", check=False).stdout
+            return all(f"{n} NotReady" in " ".join(nodes.split()) for n in ("n1", "n2"))
+        wait_for("the others are listed", told, 20)
+        refused = alone.ctl("scale", "deployment", "web", "--replicas", "2", check=False)
+        text = " ".join(refused.stderr.split())
+        # Which of the two it is depends on whether the hints of who keeps what were on disk, too.
+        check(refused.returncode == 3 and ("most of n1, n2 and n3 must be up" in text or
+              all(f"{n}, which was not heard since this node began" in text for n in ("n1", "n2"))), text)
+        first.start().await_up()
+        second.start().await_up()
+        alone.ctl("scale", "deployment", "web", "--replicas", "2")
+
+
 tests = [two_of_three_lose_their_disks_and_the_third_raises_the_groups,
          old_members_that_return_together_stop_and_change_nothing,
          a_zone_that_lost_all_its_nodes_is_restored_from_a_backup,
          a_damaged_journal_of_the_only_node_is_raised_from_its_promises,
-         a_node_whose_data_folder_is_an_old_copy_is_admitted_anew]
+         a_node_whose_data_folder_is_an_old_copy_is_admitted_anew,
+         a_copy_from_several_starts_ago_is_admitted_anew,
+         who_is_alone_after_all_were_killed_knows_who_is_missing]

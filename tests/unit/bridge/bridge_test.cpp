@@ -289,6 +289,13 @@ TEST_SUITE("bridge/bridge_actor") {
     CHECK(answer.why().code == errc::refused);
     CHECK(answer.why().detail.starts_with("a later start of your node than 1 is known here"));
     CHECK(p.b.losses(p.a.keys.who.id, failure_refused) > 0);
+    // Once that life is over, the earlier one is a copy from before.
+    p.b.told(p.a, member_dead, 5);
+    p.b.losses(p.a.keys.who.id, failure_refused);
+    CHECK(code(ask_group(p.system, p.remote)) == errc::conflict);
+    p.b.told(p.a, member_alive, 6);
+    p.b.losses(p.a.keys.who.id, failure_refused);
+    CHECK(code(ask_group(p.system, p.remote)) == errc::refused);
   }
 
   TEST_CASE("one-way messages arrive with the sender that the connection proves") {
