@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "messages/listed.hpp"
+
 namespace legion::charter {
 
 namespace {
@@ -21,13 +23,6 @@ bool makes_room(const seen* x, time_point now) {
   if (!x || x->state == member_left)
     return true;
   return x->state == member_dead && !x->keeps && now - x->since >= dead_counts_for;
-}
-
-std::string list(const std::vector<std::string>& names) {
-  std::string result;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    result += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
-  return result;
 }
 
 } // namespace
@@ -97,11 +92,11 @@ std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
   }
   auto most = (gone.size() + full.size()) * 2 >= voters.size();
   auto result = of + (most ? " has no quorum: " : " has no leader just now: ")
-                + (voters.size() == 1 ? "its voter is " : "its voters are ") + list(names);
+                + (voters.size() == 1 ? "its voter is " : "its voters are ") + listed(names);
   if (!gone.empty())
-    result += ", of which " + list(gone) + (gone.size() == 1 ? " is down" : " are down");
+    result += ", of which " + listed(gone) + (gone.size() == 1 ? " is down" : " are down");
   if (!full.empty())
-    result += (full.size() == 1 ? "; the disk of " : "; the disks of ") + list(full)
+    result += (full.size() == 1 ? "; the disk of " : "; the disks of ") + listed(full)
               + (full.size() == 1 ? " is full" : " are full");
   return result + "; new members and cordons wait, and what has a quorum of its own goes on";
 }

@@ -5,6 +5,7 @@
 
 #include "actors/group/admission.hpp"
 #include "actors/group/group_state_part.hpp"
+#include "messages/listed.hpp"
 
 namespace legion {
 
@@ -24,14 +25,7 @@ std::string members_of(const group_shell& state) {
   std::set<std::string> names;
   for (const auto& x : state.core()->members().all())
     names.insert(name_of(state, x.node));
-  std::string result;
-  std::size_t left = names.size();
-  for (const auto& x : names) {
-    result += x;
-    if (--left > 0)
-      result += left > 1 ? ", " : " and ";
-  }
-  return result;
+  return listed({names.begin(), names.end()});
 }
 
 /// Another member leads, or nobody: null.

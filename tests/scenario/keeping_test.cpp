@@ -159,6 +159,12 @@ TEST_SUITE("scenario/keeping") {
     caf::anon_send(s.group, store::health{true, "0 bytes free"});
     CHECK(s.put(deployment(3)).done().action() == "unchanged"); // nothing has to be written
     CHECK(s.put(deployment(2)).refused().code() == refusal_disk_full);
+    group_request trying;
+    *trying.mutable_put()->mutable_what() = deployment(2);
+    trying.mutable_put()->set_dry_run(true);
+    CHECK(s.ask(trying).refused().code() == refusal_disk_full); // what is only tried, too
+    *trying.mutable_put()->mutable_what() = deployment(3);
+    CHECK(s.ask(trying).done().action() == "unchanged");
   }
 
   TEST_CASE("what was accepted when the disk turned out to be full takes the ballast") {
