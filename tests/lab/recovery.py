@@ -249,30 +249,41 @@ def a_damaged_journal_of_the_only_node_is_raised_from_its_promises(bin_folder):
         check(all(n in pods and pid_of(pods[n]) == p for n, p in mine.items()), f"{mine} did not go on: {pods.keys()}")
 
 
+def copied(node):
+    """Stops it, and keeps what its data folder holds then."""
+    node.terminate()
+    copy = node.data.with_name("copy")
+    shutil.copytree(node.data, copy, ignore=shutil.ignore_patterns("*.sock", "lock"))
+    return copy
+
+
+def begin_from(node, copy, another):
+    """A killed node begins with the data folder of before: it is told so, and its groups take it in anew."""
+    os.kill(node.supervisor_pid(), signal.SIGKILL)
+    shutil.rmtree(node.data)
+    shutil.copytree(copy, node.data)
+    node.start()
+    wait_for("it is told", lambda: "JournalDamaged" in node.ctl("describe", "node", node.name, check=False).stdout, 40)
+    wait_for("three keep it again", lambda: kept_by_three(another), 60)
+
+
 def a_node_whose_data_folder_is_an_old_copy_is_admitted_anew(bin_folder):
     """A snapshot of the machine, or a backup of its disk, that was put back: its journal promises less than was said from it."""
     with Cluster(bin_folder, 3) as c:
         first, second, old = c.nodes
-        copy = c.folder / "copy"
         apply(first, "web", 3)
         apply(first, "gone", 3)
         wait_for("three nodes keep it", lambda: kept_by_three(first), 60)
         ready(c, first, 3)
         forgotten = next(pid_of(x) for x in ready(c, first, 3, "gone").values() if node_of(x) == "n3")
-        old.terminate()
-        shutil.copytree(old.data, copy, ignore=shutil.ignore_patterns("*.sock", "lock"))
+        copy = copied(old)
         old.start().await_up()
         first.ctl("delete", "deployment", "gone")
         wait_for("it has ended", lambda: not alive(forgotten), 30)
         for i in range(60):  # in all groups, or nearly
             first.ctl("apply", "-f", "-", text_input=manifest(f"later-{i}", 0))
         old.kill()
-        os.kill(old.supervisor_pid(), signal.SIGKILL)
-        shutil.rmtree(old.data)
-        shutil.copytree(copy, old.data)
-        old.start()
-        wait_for("it is told", lambda: "JournalDamaged" in old.ctl("describe", "node", "n3", check=False).stdout, 40)
-        wait_for("three keep it again", lambda: kept_by_three(first), 60)
+        begin_from(old, copy, first)
         wait_for("three keep what is new", lambda: all(kept_by_three(first, f"later-{i}") for i in range(0, 60, 7)), 60)
         wait_for("nothing is promised of what was deleted", lambda: "gone-" not in second.ctl("get", "promises").stdout, 40)
         here = [x for x in c.ready_pods(first).values() if node_of(x) == "n3"]
@@ -292,22 +303,15 @@ def a_copy_from_several_starts_ago_is_admitted_anew(bin_folder):
     """Its start number is lower than what the zone has seen, not the same: the bridges hear it no more."""
     with Cluster(bin_folder, 3) as c:
         first, _, old = c.nodes
-        copy = c.folder / "copy"
         apply(first, "web", 3)
         wait_for("three nodes keep it", lambda: kept_by_three(first), 60)
         ready(c, first, 3)
-        old.terminate()
-        shutil.copytree(old.data, copy, ignore=shutil.ignore_patterns("*.sock", "lock"))
+        copy = copied(old)
         for _ in range(3):
             old.start().await_up()
             wait_for("it is in the zone", lambda: " Ready " in first.ctl("get", "node", "n3").stdout, 20)
             old.kill()
-        os.kill(old.supervisor_pid(), signal.SIGKILL)
-        shutil.rmtree(old.data)
-        shutil.copytree(copy, old.data)
-        old.start()
-        wait_for("it is told", lambda: "JournalDamaged" in old.ctl("describe", "node", "n3", check=False).stdout, 40)
-        wait_for("three keep it again", lambda: kept_by_three(first), 60)
+        begin_from(old, copy, first)
 
 
 def who_is_alone_after_all_were_killed_knows_who_is_missing(bin_folder):

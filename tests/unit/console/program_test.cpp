@@ -11,7 +11,6 @@
 #include "runtime/api/socket_server.hpp"
 #include "runtime/console/legionctl.hpp"
 #include "runtime/console/verbs.hpp"
-#include "runtime/console/waiting.hpp"
 #include "tests/unit/console/canned.hpp"
 #include "tests/unit/console/fake_node.hpp"
 
@@ -461,83 +460,6 @@ TEST_SUITE("console/program") {
     CHECK_FALSE(read_names({"deploy/"}));
     CHECK_FALSE(read_names({"x/a"}));
     CHECK_FALSE(read_names({}));
-  }
-
-  TEST_CASE("what a resource still lacks, in a line") {
-    put_result applied;
-    applied.set_generation(2);
-    auto web = canned_web();
-    CHECK(still_missing(web, applied) == "1 of 3 ready (web-6d5f9c7b8d-x2k42 CrashLoopBackOff)");
-    web.mutable_pods(1)->set_node_dead(true); // the other is more of a reason
-    CHECK(still_missing(web, applied).rfind("1 of 3 ready (web-6d5f9c7b8d-x2k43 Pending", 0) == 0);
-    web.mutable_pods()->DeleteSubrange(1, 1);
-    CHECK(still_missing(web, applied)
-          == "1 of 3 ready (web-6d5f9c7b8d-x2k43 Pending: cpu: needs 250m, the most free is "
-             "120m)");
-    auto& ended = *web.mutable_pods(1);
-    ended.clear_note();
-    *ended.mutable_assessment() = canned_assessment(3);
-    ended.mutable_assessment()->set_ready(false);
-    ended.mutable_assessment()->set_phase("Failed");
-    ended.mutable_assessment()->mutable_containers(0)->set_ready(false);
-    ended.mutable_assessment()->mutable_containers(0)->set_state("terminated");
-    ended.mutable_assessment()->mutable_containers(0)->set_exit_code(7);
-    CHECK(still_missing(web, applied).find(": exit code 7)") != std::string::npos);
-    web.set_updated(2);
-    CHECK(still_missing(web, applied).rfind("2 of 3 updated, 1 ready", 0) == 0);
-    web.set_updated(3);
-    web.set_ready(3);
-    web.set_available(3);
-    CHECK(still_missing(web, applied).empty());
-    for (auto i = 0; i < 2; ++i)
-      web.add_pods()->set_state("bound");
-    CHECK(still_missing(web, applied) == "1 old replica is ending");
-    applied.set_generation(3);
-    CHECK(still_missing(web, applied) == "the change is not seen yet");
-  }
-
-  TEST_CASE("a Pod is ready by the replica that it is now, not by one that ends") {
-    resource_view x;
-    x.mutable_what()->mutable_pod();
-    x.set_revision("new");
-    auto& old = *x.add_pods();
-    old.mutable_slot()->set_pod("tool");
-    old.mutable_slot()->set_revision("old");
-    old.set_state("bound");
-    old.mutable_assessment()->set_phase("Running");
-    old.mutable_assessment()->set_ready(true);
-    CHECK(!still_missing(x, {}).empty());
-    old.set_state("ending");
-    CHECK(!still_missing(x, {}).empty());
-    auto& now = *x.add_pods();
-    now = old;
-    now.mutable_slot()->set_revision("new");
-    now.set_state("bound");
-    now.mutable_assessment()->set_ready(false);
-    CHECK(!still_missing(x, {}).empty());
-    now.mutable_assessment()->set_ready(true);
-    CHECK(still_missing(x, {}).empty());
-    now.mutable_assessment()->set_ready(false);
-    now.mutable_assessment()->set_phase("Succeeded");
-    CHECK(still_missing(x, {}).empty());
-  }
-
-  TEST_CASE("what waits for the end of an exclusive replica says so") {
-    auto web = canned_web();
-    put_result applied;
-    web.clear_pods();
-    web.set_wanted(1);
-    web.set_updated(1);
-    web.set_available(0);
-    auto& old = *web.add_pods();
-    old.mutable_slot()->set_pod("web-1");
-    old.set_state("ending");
-    CHECK(still_missing(web, applied) == "0 of 1 ready");
-    old.set_node_dead(true);
-    old.set_note("may run until its last lease is over, in 9 s; no other one starts before");
-    CHECK(still_missing(web, applied)
-          == "0 of 1 ready (web-1 Unknown: may run until its last lease is over, in 9 s; no other "
-             "one starts before)");
   }
 
 } // TEST_SUITE

@@ -188,4 +188,11 @@ struct machine {
   std::uint64_t next = 0;
 };
 
+inline bool root_or_skip() {
+  if (geteuid() == 0)
+    return true;
+  MESSAGE("skipped: needs root");
+  return false;
+}
+
 } // namespace legion::real_machine

@@ -4,6 +4,18 @@ using namespace legion;
 using namespace legion::keeper;
 using namespace legion::rollout_world;
 
+namespace {
+
+/// Its node has told that the world's only pod is over.
+pod_view ended(world& w, const char* phase) {
+  auto x = w.pods()[0];
+  w.act(w.rules->on_heard(w.report_of(x.slot(), node_id::from_bytes(x.node()), false, phase),
+                          w.at()));
+  return x;
+}
+
+} // namespace
+
 TEST_SUITE("keeper/rollout_pod") {
 
   TEST_CASE("a bare Pod has one slot named as it; its death is replaced by the same name") {
@@ -25,9 +37,7 @@ TEST_SUITE("keeper/rollout_pod") {
     for (auto [policy, phase] :
          {std::pair{"Never", "Succeeded"}, {"Never", "Failed"}, {"OnFailure", "Succeeded"}}) {
       world w{pod(policy)};
-      auto x = w.pods()[0];
-      w.act(w.rules->on_heard(w.report_of(x.slot(), node_id::from_bytes(x.node()), false, phase),
-                              w.at()));
+      auto x = ended(w, phase);
       for (int i = 1; i < 3; ++i)
         w.member(i, member_dead);
       w.pass(seconds{60});
@@ -42,9 +52,7 @@ TEST_SUITE("keeper/rollout_pod") {
     for (auto [policy, phase] :
          {std::pair{"Never", "Succeeded"}, {"Never", "Failed"}, {"OnFailure", "Succeeded"}}) {
       world w{pod(policy)};
-      auto x = w.pods()[0];
-      w.act(w.rules->on_heard(w.report_of(x.slot(), node_id::from_bytes(x.node()), false, phase),
-                              w.at()));
+      auto x = ended(w, phase);
       auto kept = w.rules->kept();
       CHECK(kept.slots.begin()->second.finished == phase);
       auto commits = w.index;
