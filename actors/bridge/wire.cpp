@@ -1,5 +1,7 @@
 #include "actors/bridge/wire.hpp"
 
+#include <algorithm>
+
 namespace legion::bridge {
 namespace {
 
@@ -7,31 +9,46 @@ namespace {
 // and bytes, 5 four bytes. https://protobuf.dev/programming-guides/encoding/
 enum wire_type : std::uint32_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-void append_varint(std::string& out, std::uint64_t x) {
-  char buffer[10];
-  std::size_t n = 0;
-  while (x >= 0x80) {
-    buffer[n++] = static_cast<char>(x | 0x80);
-    x >>= 7;
+/// Writes into room that was measured before: what is appended piece by piece is checked and
+/// terminated once for each piece.
+class writer {
+public:
+  /// Makes `out` longer by `size` bytes, all of which are to be written.
+  writer(std::string& out, std::size_t size) {
+    auto at = out.size();
+    out.resize(at + size);
+    to_ = out.data() + at;
   }
-  buffer[n++] = static_cast<char>(x);
-  out.append(buffer, n);
-}
 
-void append_number(std::string& out, std::uint32_t field, std::uint64_t x) {
-  if (x == 0)
-    return;
-  append_varint(out, field << 3 | varint);
-  append_varint(out, x);
-}
+  void number(std::uint32_t field, std::uint64_t x) {
+    if (x == 0)
+      return;
+    put(field << 3 | varint);
+    put(x);
+  }
 
-void append_bytes(std::string& out, std::uint32_t field, std::string_view x) {
-  if (x.empty())
-    return;
-  append_varint(out, field << 3 | bytes);
-  append_varint(out, x.size());
-  out.append(x);
-}
+  void text(std::uint32_t field, std::string_view x) {
+    if (x.empty())
+      return;
+    begin(field, x.size());
+    to_ = std::copy(x.begin(), x.end(), to_);
+  }
+
+  /// Of a message of `size` bytes, which come next.
+  void begin(std::uint32_t field, std::size_t size) {
+    put(field << 3 | bytes);
+    put(size);
+  }
+
+private:
+  void put(std::uint64_t x) {
+    for (; x >= 0x80; x >>= 7)
+      *to_++ = static_cast<char>(x | 0x80);
+    *to_++ = static_cast<char>(x);
+  }
+
+  char* to_;
+};
 
 std::size_t varint_size(std::uint64_t x) {
   std::size_t n = 1;
@@ -102,6 +119,11 @@ private:
   }
 
   bool read(std::uint64_t& x) {
+    if (!rest_.empty() && static_cast<unsigned char>(rest_[0]) < 0x80) { // most are
+      x = static_cast<unsigned char>(rest_[0]);
+      rest_.remove_prefix(1);
+      return true;
+    }
     x = 0;
     for (std::size_t i = 0; i < rest_.size() && i < 10; ++i) {
       auto byte = static_cast<unsigned char>(rest_[i]);
@@ -157,9 +179,10 @@ std::size_t size_bound(const envelope_view& x) {
 }
 
 void append_header(std::string& out, std::string_view cluster, std::uint64_t start) {
-  append_number(out, 1, wire_version);
-  append_bytes(out, 2, cluster);
-  append_number(out, 3, start);
+  writer to{out, number_size(wire_version) + bytes_size(cluster) + number_size(start)};
+  to.number(1, wire_version);
+  to.text(2, cluster);
+  to.number(3, start);
 }
 
 void append_envelope(std::string& out, const envelope_view& x) {
@@ -168,19 +191,19 @@ void append_envelope(std::string& out, const envelope_view& x) {
               + number_size(x.request) + number_size(x.reply_to) + number_size(failure)
               + bytes_size(x.detail) + number_size(x.to_start) + number_size(x.deadline_ms)
               + number_size(x.code);
-  append_varint(out, 4 << 3 | bytes);
-  append_varint(out, size);
-  append_number(out, 1, x.sequence);
-  append_bytes(out, 2, x.to);
-  append_number(out, 3, x.kind);
-  append_bytes(out, 4, x.body);
-  append_number(out, 5, x.request);
-  append_number(out, 6, x.reply_to);
-  append_number(out, 7, failure);
-  append_bytes(out, 8, x.detail);
-  append_number(out, 9, x.to_start);
-  append_number(out, 10, x.deadline_ms);
-  append_number(out, 11, x.code);
+  writer to{out, 1 + varint_size(size) + size};
+  to.begin(4, size);
+  to.number(1, x.sequence);
+  to.text(2, x.to);
+  to.number(3, x.kind);
+  to.text(4, x.body);
+  to.number(5, x.request);
+  to.number(6, x.reply_to);
+  to.number(7, failure);
+  to.text(8, x.detail);
+  to.number(9, x.to_start);
+  to.number(10, x.deadline_ms);
+  to.number(11, x.code);
 }
 
 std::optional<frame_view> read_frame(std::string_view from) {

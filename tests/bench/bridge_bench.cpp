@@ -40,31 +40,64 @@ constexpr int in_flight = 1000;
 constexpr std::size_t payload_bytes = 64;
 constexpr auto cluster = "a cluster's id..";
 
-using handle = caf::typed_actor<caf::replies_to<group_request>::with<group_reply>>;
+/// What one node asks of another, with payloads whose serialised form has 64 bytes.
+struct log_traffic {
+  using request = logs_request;
+  using reply = log_lines;
+  static constexpr auto what = "lines of a log";
 
-/// A message whose serialised form has 64 bytes.
-group_request question() {
-  group_request x;
-  x.set_group(7);
-  x.set_request_id(std::string(16, 'r'));
-  auto& name = *x.mutable_scale()->mutable_name();
-  x.mutable_scale()->set_replicas(3);
-  name.set_kind("Deployment");
-  while (x.ByteSizeLong() < payload_bytes)
-    name.set_name(name.name() + "n");
-  return x;
-}
+  static request question() {
+    request x;
+    x.set_namespace_("default");
+    x.set_tail_lines(100);
+    while (x.ByteSizeLong() < payload_bytes)
+      x.set_pod(x.pod() + "p");
+    return x;
+  }
 
-group_reply answer() {
-  group_reply x;
-  x.set_request_id(std::string(16, 'r'));
-  while (x.ByteSizeLong() < payload_bytes)
-    x.mutable_refused()->set_detail(x.refused().detail() + "d");
-  return x;
-}
+  static reply answer() {
+    reply x;
+    x.set_next_offset(4096);
+    while (x.ByteSizeLong() < payload_bytes)
+      x.set_text(x.text() + "t");
+    return x;
+  }
+};
 
-handle::behavior_type server() {
-  return {[reply = answer()](const group_request&) { return reply; }};
+/// The same bytes in messages of messages: most of a round trip is then to take them apart.
+struct group_traffic {
+  using request = group_request;
+  using reply = group_reply;
+  static constexpr auto what = "a group's requests";
+
+  static request question() {
+    request x;
+    x.set_group(7);
+    x.set_request_id(std::string(16, 'r'));
+    auto& name = *x.mutable_scale()->mutable_name();
+    x.mutable_scale()->set_replicas(3);
+    name.set_kind("Deployment");
+    while (x.ByteSizeLong() < payload_bytes)
+      name.set_name(name.name() + "n");
+    return x;
+  }
+
+  static reply answer() {
+    reply x;
+    x.set_request_id(std::string(16, 'r'));
+    while (x.ByteSizeLong() < payload_bytes)
+      x.mutable_refused()->set_detail(x.refused().detail() + "d");
+    return x;
+  }
+};
+
+template <class Traffic>
+using handle_of = caf::typed_actor<
+    typename caf::replies_to<typename Traffic::request>::template with<typename Traffic::reply>>;
+
+template <class Traffic>
+typename handle_of<Traffic>::behavior_type server() {
+  return {[reply = Traffic::answer()](const typename Traffic::request&) { return reply; }};
 }
 
 struct config : caf::actor_system_config {
@@ -84,41 +117,45 @@ struct node_config : config {
   }
 };
 
-struct client_state {
-  std::uint64_t done = 0;
-  std::uint64_t failed = 0;
-  group_request what = question();
-};
-
 struct progress {
   std::atomic<std::uint64_t> done = 0;
   std::atomic<std::uint64_t> failed = 0;
   std::atomic<bool> stop = false;
 };
 
-using client_pointer = caf::stateful_actor<client_state>*;
+template <class Traffic>
+struct client_state {
+  typename Traffic::request what = Traffic::question();
+};
 
-void ask(client_pointer self, handle whom, caf::duration timeout, progress* at) {
+template <class Traffic>
+using client_pointer = caf::stateful_actor<client_state<Traffic>>*;
+
+template <class Traffic>
+void ask(client_pointer<Traffic> self, handle_of<Traffic> whom, caf::duration timeout,
+         progress* at) {
   self->request(whom, timeout, self->state.what)
       .then(
-          [=](const group_reply&) {
+          [=](const typename Traffic::reply&) {
             at->done.fetch_add(1, std::memory_order_relaxed);
             if (!at->stop.load(std::memory_order_relaxed))
-              ask(self, whom, timeout, at);
+              ask<Traffic>(self, whom, timeout, at);
           },
           [=](const caf::error&) {
             at->failed.fetch_add(1, std::memory_order_relaxed);
             if (!at->stop.load(std::memory_order_relaxed))
-              ask(self, whom, timeout, at);
+              ask<Traffic>(self, whom, timeout, at);
           });
 }
 
-double measure(caf::actor_system& system, handle whom, caf::duration timeout, double for_seconds) {
+template <class Traffic>
+double measure(caf::actor_system& system, handle_of<Traffic> whom, caf::duration timeout,
+               double for_seconds) {
   progress at;
   auto pause = [](double x) { ::usleep(static_cast<useconds_t>(x * 1e6)); };
-  auto client = system.spawn([&](client_pointer self) {
+  auto client = system.spawn([&](client_pointer<Traffic> self) {
     for (int i = 0; i < in_flight; ++i)
-      ask(self, whom, timeout, &at);
+      ask<Traffic>(self, whom, timeout, &at);
   });
   pause(0.3); // connected and warm
   auto begun = clock_type::now();
@@ -172,6 +209,7 @@ double in_two_processes(Serve serve, Ask ask) {
   return result;
 }
 
+template <class Traffic>
 double legion_round(double for_seconds) {
   nodes::keys here, there;
   return in_two_processes(
@@ -179,8 +217,8 @@ double legion_round(double for_seconds) {
         node_config c;
         caf::actor_system system{c};
         auto bridge = spawn_bridge(system, context_of(there), std::make_shared<census>());
-        bridge->directory->publish("server",
-                                   caf::actor_cast<caf::strong_actor_ptr>(system.spawn(server)));
+        bridge->directory->publish(
+            "server", caf::actor_cast<caf::strong_actor_ptr>(system.spawn(server<Traffic>)));
         until_end();
       },
       [&] {
@@ -196,14 +234,16 @@ double legion_round(double for_seconds) {
           caf::anon_send(bridge->handle, introduce_contact{there.who});
           ::usleep(100'000);
           // The bridge arms its own deadline for every request.
-          result = measure(system, bridge->directory->at<handle>(there.who.id, "server"),
-                           caf::infinite, for_seconds);
+          result = measure<Traffic>(
+              system, bridge->directory->at<handle_of<Traffic>>(there.who.id, "server"),
+              caf::infinite, for_seconds);
           caf::anon_send_exit(bridge->handle, caf::exit_reason::user_shutdown);
         }
         return result;
       });
 }
 
+template <class Traffic>
 double basp_round(double for_seconds, caf::duration timeout) {
   auto endpoint = nodes::free_endpoint();
   auto port = static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.find(':') + 1)));
@@ -214,16 +254,16 @@ double basp_round(double for_seconds, caf::duration timeout) {
       [&](auto until_end) {
         networked c;
         caf::actor_system system{c};
-        system.middleman().publish(system.spawn(server), port, "127.0.0.1");
+        system.middleman().publish(system.spawn(server<Traffic>), port, "127.0.0.1");
         until_end();
       },
       [&] {
         networked c;
         caf::actor_system system{c};
-        auto whom = system.middleman().remote_actor<handle>("127.0.0.1", port);
+        auto whom = system.middleman().template remote_actor<handle_of<Traffic>>("127.0.0.1", port);
         if (!whom)
           return 0.0;
-        return measure(system, *whom, timeout, for_seconds);
+        return measure<Traffic>(system, *whom, timeout, for_seconds);
       });
 }
 
@@ -232,16 +272,14 @@ double median(std::vector<double> x) {
   return x.empty() ? 0 : x[x.size() / 2];
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
-  auto for_seconds = argc > 1 ? std::atof(argv[1]) : 2.0;
-  auto rounds = argc > 2 ? std::atoi(argv[2]) : 5;
+template <class Traffic>
+void compare(double for_seconds, int rounds) {
   std::vector<double> ours, basp, basp_deadline;
   for (int i = 0; i < rounds; ++i) {
-    ours.push_back(legion_round(for_seconds));
-    basp.push_back(basp_round(for_seconds, caf::infinite));
-    basp_deadline.push_back(basp_round(for_seconds, caf::duration{std::chrono::seconds{10}}));
+    ours.push_back(legion_round<Traffic>(for_seconds));
+    basp.push_back(basp_round<Traffic>(for_seconds, caf::infinite));
+    basp_deadline.push_back(
+        basp_round<Traffic>(for_seconds, caf::duration{std::chrono::seconds{10}}));
     std::printf("round %d: bridge %.0f/s, BASP %.0f/s, BASP with deadlines %.0f/s\n", i + 1,
                 ours.back(), basp.back(), basp_deadline.back());
     std::fflush(stdout);
@@ -249,8 +287,18 @@ int main(int argc, char** argv) {
   auto x = median(ours);
   auto y = median(basp);
   auto z = median(basp_deadline);
-  std::printf("%d in flight, %zu B payload, median of %d: bridge (CURVE, deadlines) %.0f/s, "
+  std::printf("%s, %d in flight, %zu B payload, median of %d: bridge (CURVE, deadlines) %.0f/s, "
               "BASP without deadlines %.0f/s (%.2f times), with %.0f/s (%.2f times)\n",
-              in_flight, payload_bytes, rounds, x, y, x / y, z, x / z);
+              Traffic::what, in_flight, payload_bytes, rounds, x, y, x / y, z, x / z);
+  std::fflush(stdout);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  auto for_seconds = argc > 1 ? std::atof(argv[1]) : 2.0;
+  auto rounds = argc > 2 ? std::atoi(argv[2]) : 5;
+  compare<log_traffic>(for_seconds, rounds);
+  compare<group_traffic>(for_seconds, rounds);
   return 0;
 }
