@@ -84,6 +84,20 @@ void answer_cordon(charter_pointer self, const charter_errand& x) {
   });
 }
 
+/// Answered once a quorum has said that this member leads still: who was stopped for a while knows
+/// only what was.
+void answer_once_sure(charter_pointer self, unsure_answer x) {
+  auto& s = self->state;
+  if (!x.to.answer)
+    return;
+  auto read = s.core()->read();
+  if (read)
+    s.unsure.emplace(*read, std::move(x));
+  else
+    x.to.answer(read.why().code == errc::overloaded ? refused(refusal_overloaded, read.why().detail)
+                                                    : elsewhere(s));
+}
+
 bool empty(const charter_entry& x) {
   return x.admitted().empty() && x.cordoned().empty() && x.removed().empty() && x.hints().empty();
 }
@@ -153,17 +167,17 @@ void serve_desk(charter_pointer self) {
       break; // what is removed is so before all else of an entry
     after.apply(next.part, at);
     entry.MergeFrom(next.part);
-    if (next.answer && x.answer)
-      x.answer(std::move(*next.answer));
-    else if (next.answer)
-      spdlog::debug("charter not_admitted why=\"{}\"", next.answer->refused().detail());
-    if (!next.answer)
+    if (next.answer) {
+      spdlog::debug("charter refuses why=\"{}\"", next.answer->refused().detail());
+      answer_once_sure(self, {std::move(x), std::move(next.answer)});
+    } else {
       open.waiting.push_back(std::move(x));
+    }
     s.desk.pop_front();
   }
   if (empty(entry)) {
-    for (const auto& x : open.waiting) // nothing is to be changed
-      answer_done(self, x);
+    for (auto& x : open.waiting) // nothing is to be changed
+      answer_once_sure(self, {std::move(x), {}});
     return;
   }
   auto position = s.core()->propose(entry.SerializeAsString());
@@ -180,6 +194,26 @@ void serve_desk(charter_pointer self) {
                  node_id::from_bytes(x.id()).short_text());
   open.at = *position;
   s.committing = std::move(open);
+}
+
+void on_read_granted(charter_pointer self, std::uint64_t read) {
+  auto found = self->state.unsure.extract(read);
+  if (found.empty())
+    return;
+  auto& x = found.mapped();
+  if (x.refused)
+    x.to.answer(std::move(*x.refused));
+  else
+    answer_done(self, x.to);
+}
+
+void on_read_refused(charter_pointer self, std::uint64_t read) {
+  auto found = self->state.unsure.extract(read);
+  if (found.empty())
+    return;
+  consensus::lean_queue<charter_errand> again;
+  again.push_back(std::move(found.mapped().to));
+  dismiss(self, std::move(again));
 }
 
 void dismiss_impatient(charter_pointer self) {

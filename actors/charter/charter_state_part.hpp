@@ -78,6 +78,12 @@ struct open_entry {
   std::vector<charter_errand> waiting;
 };
 
+/// What changes nothing, and may be of the past: until it is sure that this member leads still.
+struct unsure_answer {
+  charter_errand to;
+  std::optional<charter_reply> refused; // none: it is as was asked for
+};
+
 struct charter_shell {
   static inline const char* name = "charter";
   context_ptr context;
@@ -96,7 +102,8 @@ struct charter_shell {
   caf::strong_actor_ptr drains; // who waits until the charter lets it go
   group::leaving leaving;       // meanwhile
   consensus::lean_queue<charter_errand> desk;
-  std::optional<open_entry> committing; // one at a time
+  std::optional<open_entry> committing;          // one at a time
+  std::map<std::uint64_t, unsure_answer> unsure; // by read
   std::optional<time_point> review_at;
   std::uint64_t review_generation = 0;
   time_point next_move;
@@ -156,6 +163,8 @@ group_reply on_leave_request(charter_pointer self, const group_request& x);
 /// Commits what waits, while this member leads; one entry at a time.
 void serve_desk(charter_pointer self);
 void answer_done(charter_pointer self, const charter_errand& x);
+void on_read_granted(charter_pointer self, std::uint64_t read);
+void on_read_refused(charter_pointer self, std::uint64_t read);
 /// Leadership went elsewhere, or nobody leads: whoever asked here is sent on.
 void dismiss(charter_pointer self, consensus::lean_queue<charter_errand> all);
 void dismiss_impatient(charter_pointer self);

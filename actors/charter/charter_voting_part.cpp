@@ -87,8 +87,8 @@ public:
                      std::vector<group::group_size>{{3, 3}, {9, 5}});
   }
 
-  void read_granted(std::uint64_t) override {}
-  void read_refused(std::uint64_t) override {}
+  void read_granted(std::uint64_t read) override { on_read_granted(self_, read); }
+  void read_refused(std::uint64_t read) override { on_read_refused(self_, read); }
 
   void leads() override {
     auto& s = self_->state;
@@ -106,6 +106,8 @@ public:
     auto& s = self_->state;
     s.leads = false;
     auto waiting = std::exchange(s.desk, {});
+    for (auto& [read, x] : std::exchange(s.unsure, {}))
+      waiting.push_back(std::move(x.to));
     if (auto open = std::exchange(s.committing, {}))
       for (auto& x : open->waiting)
         waiting.push_back(std::move(x));

@@ -58,7 +58,8 @@ bool is_read(const group_request& x) {
   return x.has_read() || x.has_explain() || (x.has_read_state() && x.read_state().reading() == 0);
 }
 
-/// A read, as of now: once this member has heard that it leads still.
+/// A read, or an answer that changes nothing, as of now: once this member has heard that it leads
+/// still. Who was stopped for a while knows only what was.
 void ask_to_read(group_pointer self, group_author& x) {
   auto& s = self->state;
   auto number = s.core()->read();
@@ -94,7 +95,8 @@ void change(group_pointer self, group_author& x) {
     return;
   }
   if (reply) {
-    x.reply.deliver(std::move(*reply));
+    x.decided = std::move(*reply);
+    ask_to_read(self, x);
     return;
   }
   auto position = s.core()->propose(std::get<group_entry>(next).SerializeAsString());
@@ -251,6 +253,8 @@ void on_read_granted(group_pointer self, std::uint64_t number) {
   auto& x = found.mapped();
   if (!s.keeps)
     refuse_elsewhere(self, x);
+  else if (x.decided)
+    x.reply.deliver(std::move(*x.decided));
   else if (x.request.has_read())
     read(self, x);
   else if (x.request.has_read_state())

@@ -72,7 +72,8 @@ using keeper_reply = caf::typed_response_promise<entries_proposed>;
 struct group_author {
   group_request request;
   author_reply reply;
-  time_point patience; // until when it waits for a leader
+  time_point patience;                // until when it waits for a leader
+  std::optional<group_reply> decided; // what changes nothing, until it is sure that this one leads
 };
 
 struct resource_keeper {

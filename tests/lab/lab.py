@@ -23,6 +23,7 @@ import charter  # noqa: E402
 import cut_links  # noqa: E402
 import exclusive  # noqa: E402
 import recovery  # noqa: E402
+import stopped  # noqa: E402
 from cluster import (Cluster, LabFailure, Node, Skip, alive, check, cluster_ports, free_port_base,  # noqa: E402
                      host_ports, keeper_of, node_of, pid_of, processes_in, wait_for)
 from writer import Scaler, Writer, check_all_there  # noqa: E402
@@ -600,7 +601,7 @@ def main():
     passed = failed = skipped = 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is open is cleaned up then, too
     before = cgroups()
-    for function in tests + exclusive.tests + cut_links.tests + recovery.tests + charter.tests:
+    for function in tests + exclusive.tests + cut_links.tests + recovery.tests + charter.tests + stopped.tests:
         if given.names and function.__name__ not in given.names:
             continue
         title = function.__name__.replace("_", " ")
