@@ -120,6 +120,23 @@ void read_user(const spot& pod, const spot& own, container& into) {
     into.set_run_as_group(group.number(0));
 }
 
+bool breaks_line(const std::string& text) {
+  return text.find_first_of(std::string_view{"\r\n\0", 3}) != std::string::npos;
+}
+
+/// Kubernetes refuses these of fields that are not yet honoured, too.
+void check_others(const spot& from, const spot& pod, context& in) {
+  for (auto name : {"livenessProbe", "startupProbe"})
+    if (auto x = from[name]["successThreshold"]; x.number(1) != 1)
+      in.to.error(x.what->at, x.path, shown(*x.what), "1: it succeeds at once");
+  std::set<std::string> volumes;
+  for (std::size_t i = 0; i < pod["volumes"].size(); ++i)
+    volumes.insert(pod["volumes"].item(i)["name"].text());
+  for (std::size_t i = 0; i < from["volumeMounts"].size(); ++i)
+    if (auto x = from["volumeMounts"].item(i)["name"]; x && !volumes.contains(x.text()))
+      in.to.error(x.what->at, x.path, shown(*x.what), "the name of one of the pod's volumes");
+}
+
 void read_strings(const spot& from, google::protobuf::RepeatedPtrField<std::string>& into) {
   for (std::size_t i = 0; i < from.size(); ++i)
     *into.Add() = from.item(i).text();
@@ -134,6 +151,9 @@ void read_container(const spot& from, const spot& pod, std::set<std::string>& po
   into.set_image(from["image"].text());
   into.set_image_pull_policy(from["imagePullPolicy"].text());
   into.set_working_dir(from["workingDir"].text());
+  if (auto x = from["workingDir"]; x && !x.text().empty() && !x.text().starts_with('/'))
+    in.to.error(x.what->at, x.path, shown(*x.what), "an absolute path");
+  check_others(from, pod, in);
   read_strings(from["command"], *into.mutable_command());
   read_strings(from["args"], *into.mutable_args());
   if (auto image = from["image"]; image && !in.image_told) {
@@ -219,6 +239,9 @@ void read_probe(const spot& from, const container& of, probe& into, context& in)
   if (auto http = from["httpGet"]) {
     auto& x = *into.mutable_http_get();
     x.set_path(http["path"] && !http["path"].text().empty() ? http["path"].text() : "/");
+    if (breaks_line(x.path()))
+      in.to.error(http["path"].what->at, http["path"].path, shown(*http["path"].what),
+                  "a path: one line");
     x.set_host(http["host"].text());
     x.set_scheme(http["scheme"] ? http["scheme"].text() : "HTTP");
     if (x.scheme() == "HTTPS")
@@ -233,7 +256,7 @@ void read_probe(const spot& from, const container& of, probe& into, context& in)
       h.set_value(value.text());
       if (!header_name(h.name()))
         in.to.error(name.what->at, name.path, shown(*name.what), header_name_words);
-      if (h.value().find_first_of(std::string_view{"\r\n\0", 3}) != std::string::npos)
+      if (breaks_line(h.value()))
         in.to.error(value.what->at, value.path, shown(*value.what), "a header's value: one line");
     }
   }

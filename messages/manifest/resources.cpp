@@ -32,6 +32,7 @@ namespace {
 /// Annotations of one resource are at most 256 KiB, keys included.
 constexpr std::size_t largest_annotations = 256 << 10;
 
+constexpr std::int64_t default_progress_deadline = 600;
 constexpr const char* exclusive_annotation = "legion.dev/exclusive"; // see keeper/lease
 
 /// The version that is expected to be there; its place is the request, not what is kept.
@@ -288,6 +289,10 @@ resource read_deployment(const spot& document, context& in) {
   auto& into = *x.mutable_deployment();
   into.set_replicas(static_cast<std::int32_t>(spec["replicas"].number(1)));
   into.set_min_ready_seconds(static_cast<std::int32_t>(spec["minReadySeconds"].number(0)));
+  auto deadline = spec["progressDeadlineSeconds"].number(default_progress_deadline);
+  if (auto x = spec["minReadySeconds"]; x && into.min_ready_seconds() >= deadline)
+    in.to.error(x.what->at, x.path, shown(*x.what),
+                "less than progressDeadlineSeconds, " + std::to_string(deadline));
   into.set_paused(spec["paused"] && spec["paused"].text() == "true");
   read_metadata(pod["metadata"], *into.mutable_template_()->mutable_metadata(), false, in);
   read_pod_spec(pod["spec"], *into.mutable_template_()->mutable_spec(), in);

@@ -389,6 +389,20 @@ TEST_SUITE("manifest/resources") {
            "8:50: spec.containers[0].resources.limits.nvidia.com/gpu: not yet honoured");
   }
 
+  TEST_CASE("what Kubernetes refuses of fields that are not yet honoured is refused") {
+    CHECK(told(with_command("    livenessProbe: {tcpSocket: {port: 1}, successThreshold: 2}\n"))
+              .find("livenessProbe.successThreshold: found 2, allowed: 1: it succeeds at once")
+          != std::string::npos);
+    CHECK(told(with_command("    volumeMounts: [{name: data, mountPath: /data}]\n"))
+              .find("volumeMounts[0].name: found \"data\", allowed: the name of one of the pod's "
+                    "volumes")
+          != std::string::npos);
+    CHECK(told(with_command("    workingDir: srv\n"))
+              .find("workingDir: found \"srv\", allowed: an absolute path")
+          != std::string::npos);
+    CHECK(told(with_command("    workingDir: /srv\n")).empty());
+  }
+
   TEST_CASE("readiness probes") {
     auto probe = [](const std::string& x) {
       return with_command("    ports: [{name: http, containerPort: 80}]\n    readinessProbe: {" + x
@@ -407,6 +421,9 @@ TEST_SUITE("manifest/resources") {
              "allowed: an HTTP header's name: letters, digits and - such as X-Probe");
     CHECK(told(probe("httpGet: {port: http, httpHeaders: [{name: a, value: \"b\\r\\nc\"}]}"))
               .find("allowed: a header's value: one line")
+          != std::string::npos);
+    CHECK(told(probe("httpGet: {port: http, path: \"/a\\r\\nX: y\"}"))
+              .find("httpGet.path: found \"/a\\r\\nX: y\", allowed: a path: one line")
           != std::string::npos);
     CHECK(told(probe("httpGet: {port: http, scheme: HTTPS}"))
           == "9:52: spec.containers[0].readinessProbe.httpGet.scheme: HTTPS is not yet honoured: "
