@@ -47,7 +47,7 @@ int pod_lifecycle::find(const std::string& container) const {
 }
 
 effects pod_lifecycle::begin(const std::vector<process_status>& found, moment t, bool ending) {
-  started_ms_ = t.wall;
+  started_ms_ = what_->made_ms() > 0 ? what_->made_ms() : t.wall;
   if (ending) {
     ending_ = true;
     stop_at_ = t.now;

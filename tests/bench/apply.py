@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "lab"))
-from cluster import Cluster, wait_for  # noqa: E402
+from cluster import Cluster, end_orderly, wait_for  # noqa: E402
 
 replicas = 100
 manifest = f"""apiVersion: apps/v1
@@ -33,6 +33,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--bin", default="build")
 parser.add_argument("--rounds", type=int, default=5)
 given = parser.parse_args()
+end_orderly()
 plain_loop = pathlib.Path(given.bin) / "tests/bench/launch/launch_bench"
 
 with Cluster(given.bin) as c:

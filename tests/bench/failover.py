@@ -12,7 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "lab"))
-from cluster import Cluster, node_of, wait_for  # noqa: E402
+from cluster import Cluster, end_orderly, node_of, wait_for  # noqa: E402
 
 manifest = """apiVersion: apps/v1
 kind: Deployment
@@ -132,6 +132,7 @@ parser.add_argument("--trials", type=int, default=20)
 parser.add_argument("--idle-seconds", type=int, default=60)
 parser.add_argument("--resources", type=int, default=1000)
 given = parser.parse_args()
+end_orderly()
 idle(given.bin, given.idle_seconds, given.resources)
 if given.trials:
     failover(given.bin, given.trials)

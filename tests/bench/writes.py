@@ -27,7 +27,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "lab"))
-from cluster import Cluster, LabFailure, Skip, wait_for  # noqa: E402
+from cluster import Cluster, LabFailure, Skip, end_orderly, wait_for  # noqa: E402
 from network import FarCluster, Network  # noqa: E402
 
 
@@ -414,6 +414,7 @@ def main():
     parser.add_argument("--cuts", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    end_orderly()
     with contextlib.ExitStack() as opened:
         network = None
         if given.cuts:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -247,6 +248,11 @@ def pid_of(pod):
 
 def host_ports(pod):
     return [p["hostPort"] for p in pod["status"].get("legion.dev/ports", [])]
+
+
+def end_orderly():
+    """On SIGTERM what is open is cleaned up, as at any other end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def keeper_of(cluster, name="web", at=None):
