@@ -265,12 +265,11 @@ void exchange::answer(const node_id& to, start_number start, std::uint64_t reque
   x.failure = no.why;
   x.code = no.code;
   x.detail = no.detail;
-  if (auto failed = post(to, x, nullptr)) {
-    if (failed->code == static_cast<std::uint32_t>(errc::too_large))
-      refuse(to, value(start), request, *failed);
-    else
-      lost(to, failed->why);
-  }
+  auto failed = post(to, x, nullptr);
+  if (failed && failed->why == failure_overloaded) // what was asked was done: it is not `overloaded`
+    failed = {failure_unreachable, 0, "its answer found no room: " + failed->detail};
+  if (failed)
+    refuse(to, value(start), request, *failed);
 }
 
 void exchange::refuse(const node_id& to, std::uint64_t start, std::uint64_t request,

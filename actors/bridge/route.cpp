@@ -68,7 +68,8 @@ void loss_counters::add(failure why, std::uint64_t n) {
 bool outbox::add(const envelope_view& x, std::string_view cluster, start_number start,
                  const limits& most) {
   auto size = size_bound(x);
-  if (bytes_ != 0 && bytes_ + size > most.waiting_bytes)
+  auto room = most.waiting_bytes + (x.body.empty() ? most.frame_bytes : 0);
+  if (bytes_ != 0 && bytes_ + size > room)
     return false;
   thread_local std::string header;
   header.clear();

@@ -17,12 +17,12 @@ namespace legion::bridge {
 
 /// What one node allows itself. A test may ask for less.
 struct limits {
-  milliseconds deadline{10'000};           // of every request; its answer then is `deadline`
-  std::size_t requests_per_peer = 8192;    // in flight; more are answered `overloaded`
-  std::size_t frame_bytes = 64 * 1024;     // packed at most, unless one message is larger
-  std::size_t waiting_bytes = 1024 * 1024; // for one peer; more is `overloaded`
-  std::size_t arrived_bytes = 32 << 20;    // frames not yet read; more are dropped and counted
-  std::size_t peers = 4096;                // strangers beyond are not heard
+  milliseconds deadline{10'000};        // of every request; its answer then is `deadline`
+  std::size_t requests_per_peer = 8192; // in flight; more are answered `overloaded`
+  std::size_t frame_bytes = 64 * 1024;  // packed at most, unless one message is larger
+  std::size_t waiting_bytes = 4 << 20;  // for one peer; more is `overloaded`
+  std::size_t arrived_bytes = 32 << 20; // frames not yet read; more are dropped and counted
+  std::size_t peers = 4096;             // strangers beyond are not heard
   std::size_t proxies = 65536;
   std::size_t watches_per_peer = 4096;
 };
@@ -86,10 +86,12 @@ public:
     std::uint32_t one_ways = 0;          // that are lost then
   };
 
-  /// False if `limits::waiting_bytes` are waiting already.
+  /// False if `limits::waiting_bytes` are waiting already. A refusal, which has no body, finds room
+  /// for some more: who asked learns why there is no answer.
   bool add(const envelope_view& x, std::string_view cluster, start_number start,
            const limits& most);
   bool empty() const { return frames_.empty(); }
+  std::size_t bytes() const { return bytes_; }
   std::vector<packed> take();
 
 private:

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "actors/group/admission.hpp"
 #include "actors/group/whereabouts.hpp"
 #include "messages/manifest/manifest.hpp"
 
@@ -100,6 +101,12 @@ std::optional<effects> changing::read_files() {
       *request.mutable_put()->mutable_what() = x;
       request.mutable_put()->mutable_what()->mutable_metadata()->clear_resource_version();
       request.mutable_put()->set_expected_version(x.metadata().resource_version());
+      if (auto bytes = x.ByteSizeLong(); bytes > group::max_resource_bytes)
+        return refuse(refusal_too_large,
+                      shown(name) + " takes " + std::to_string(bytes / 1024)
+                          + " KiB with what is kept of its manifest; the limit is "
+                          + std::to_string(group::max_resource_bytes / 1024)
+                          + " KiB: nothing was applied");
     }
     if (!deletes && by_default(x) && !std::exchange(noted, true))
       reply_.add_notes("runs as processes: the container driver does not exist yet");

@@ -7,7 +7,7 @@ namespace legion::gateway {
 namespace {
 
 constexpr milliseconds try_total{1'500}; // by then a leader that stands still has been missed
-constexpr milliseconds change_total{12'000}, read_total{3'000};
+constexpr milliseconds change_total{12'000}, read_total{5'000};
 constexpr milliseconds without_quorum_total{2'000};
 constexpr milliseconds pause{200};
 constexpr milliseconds rest_after_silence{2'000};
@@ -64,6 +64,13 @@ effects errand::on_wake(const surroundings& at) {
 /// Why nobody can lead, or commit a change, if too many members cannot take part.
 std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
   auto members = at.zone.members_of(group_id{what_.group()});
+  if (members
+          .empty()) { // of whom nothing is known: those who could be, if each says that it is none
+    members = at.zone.keepers_of(group_id{what_.group()});
+    if (!std::all_of(members.begin(), members.end(),
+                     [&](const node_id& x) { return without_.contains(x); }))
+      return std::nullopt;
+  }
   auto all = members.size();
   auto full = false, without = false;
   std::erase_if(members, [&](const node_id& x) {
@@ -198,8 +205,8 @@ effects errand::give_up(const surroundings& at) {
   if (changes() && sent_in_vain_)
     return finish(refusal_deadline,
                   subject_ + ": " + why_
-                      + "; whether it was changed is unknown: look with `legionctl get`, or "
-                        "repeat the command, which does no harm");
+                      + "; whether it was changed is unknown: look with `legionctl get` before you "
+                        "repeat it");
   return finish(refusal_unreachable,
                 subject_ + ": " + why_
                     + (changes() ? "; nothing was changed: try again " + cure_ : ""));

@@ -14,7 +14,7 @@ namespace legion::gateway {
 /// silent is asked again only when others go on for 2 s to say that it leads, or nobody says
 /// anything.
 ///
-/// Units:  a try takes at most 1.5 s; all tries 12 s for a change and 3 s for a read; 2 s while
+/// Units:  a try takes at most 1.5 s; all tries 12 s for a change and 5 s for a read; 2 s while
 ///         fewer members are up than a quorum takes.
 /// Errors: `refusal_unreachable` when nothing was sent, because nobody who could answer is up, or
 ///         no leader was found; `refusal_deadline` when something was sent and what became of it is
@@ -39,6 +39,7 @@ public:
   /// The keeper could not be asked or did not answer.
   bool unanswered() const;
   const group_request& request() const { return what_; }
+  const std::string& subject() const { return subject_; }
 
 private:
   bool changes() const;

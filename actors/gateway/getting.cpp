@@ -141,8 +141,10 @@ effects getting::finish_round(const surroundings& at) {
         reply.add_notes("what " + at.zone.with_state(row.id(), at.now)
                         + ", has promised is missing: only it knows that");
   filter(reply);
-  if (!what_.watch()) {
+  reply.set_incomplete(!survey_->complete && sort_ != sort::nodes);
+  if (!what_.watch() || first_)
     refuse_missing(reply);
+  if (!what_.watch() || reply.has_refused()) {
     reply.set_last(true);
     return {say{std::move(reply)}};
   }

@@ -84,7 +84,9 @@ std::unique_ptr<inquiry> make_inquiry(const api_request& what) {
 }
 
 say still_at_it() {
-  return {{}, true};
+  api_reply reply;
+  reply.set_under_way(true);
+  return {std::move(reply), true};
 }
 
 std::string without_number(std::uint32_t group, const std::string& why) {

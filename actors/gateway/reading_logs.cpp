@@ -169,7 +169,7 @@ effects reading_logs::on_error(const log_lines& x) {
 effects reading_logs::on_lines(const log_lines& x) {
   if (!x.error().empty())
     return on_error(x);
-  read_before_ = true;
+  auto first = !std::exchange(read_before_, true);
   failures_ = 0;
   auto caught_up = x.text().size() < short_piece_bytes;
   auto last = x.end_of_life() || (caught_up && !what_.follow());
@@ -179,7 +179,7 @@ effects reading_logs::on_lines(const log_lines& x) {
   what_.set_tail_lines(-1);
   what_.set_offset(x.next_offset());
   effects out;
-  if (last || !x.text().empty() || !note_.empty()) {
+  if (last || first || !x.text().empty() || !note_.empty()) {
     api_reply reply;
     *reply.mutable_log() = x;
     reply.set_last(last);

@@ -4,12 +4,24 @@
 #include <tuple>
 
 #include "actors/group/whereabouts.hpp"
+#include "messages/listed.hpp"
 
 namespace legion::gateway {
 
 namespace {
 
 constexpr milliseconds node_timeout{2'000};
+
+/// A few names, and how many more there are.
+std::string first_of(std::vector<std::string> names) {
+  constexpr std::size_t most = 3;
+  if (names.size() > most + 1) {
+    auto more = std::to_string(names.size() - most) + " more";
+    names.resize(most);
+    names.push_back(std::move(more));
+  }
+  return listed(names);
+}
 
 auto key(const resource_name& x) {
   return std::make_tuple(x.kind(), x.namespace_(), x.name());
@@ -40,15 +52,12 @@ effects survey::ask_groups(const surroundings& at) {
     what.set_all_namespaces(what_.ns.empty());
     what.set_name(std::move(name));
     what.set_events(what_.events);
-    auto id = ids_.next();
-    auto& x =
-        errands_.emplace(id, errand{id, std::move(request), std::move(subject)}).first->second;
-    append(out, x.start(at));
-    if (x.done())
-      take(x, at);
+    append(out, ask_group(std::move(request), std::move(subject), at));
   };
   if (what_.named.empty()) {
-    for (auto group : at.zone.kept_groups())
+    auto groups = at.zone.kept_groups();
+    knows_no_group_ = groups.empty();
+    for (auto group : groups)
       read(group, {}, "group " + std::to_string(value(group)));
     return out;
   }
@@ -56,6 +65,15 @@ effects survey::ask_groups(const surroundings& at) {
   for (const auto& x : what_.named)
     if (once.insert(shown(x)).second)
       read(group::group_of(x), x.name(), shown(x));
+  return out;
+}
+
+effects survey::ask_group(group_request what, std::string subject, const surroundings& at) {
+  auto id = ids_.next();
+  auto [i, fresh] = errands_.emplace(id, errand{id, std::move(what), std::move(subject)});
+  auto out = i->second.start(at);
+  if (i->second.done())
+    append(out, take(i->second, at));
   return out;
 }
 
@@ -79,7 +97,7 @@ bool survey::on(std::uint64_t id, const answer& what, const surroundings& at, ef
       return true;
     append(out, i->second.on(what, at));
     if (i->second.done())
-      take(i->second, at);
+      append(out, take(i->second, at));
     append(out, step(at));
     return true;
   }
@@ -104,7 +122,7 @@ bool survey::on_wake(std::uint64_t id, const surroundings& at, effects& out) {
     return false;
   append(out, i->second.on_wake(at));
   if (i->second.done())
-    take(i->second, at);
+    append(out, take(i->second, at));
   append(out, step(at));
   return true;
 }
@@ -120,25 +138,45 @@ bool survey::wanted(const resource_name& x) const {
                      [&](const resource_name& y) { return key(x) == key(y); });
 }
 
-void survey::take(const errand& x, const surroundings& at) {
-  auto group = group_id{x.request().group()};
-  if (x.unanswered()) {
-    silent_groups_.emplace(group, x.keeper());
-    why_silent_.emplace(group, x.why());
+/// Behind what the page before had of it, if a page ended within it.
+void survey::add(resource_view view, const errand& from, const surroundings& at) {
+  const auto& wish = from.request().read();
+  auto name = name_of(view.what());
+  if (!wish.after_pod().empty() && key(name) == key(wish.after())) {
+    auto i = std::find_if(resources.rbegin(), resources.rend(),
+                          [&](const auto& x) { return key(name_of(x.what())) == key(name); });
+    if (i != resources.rend())
+      i->mutable_pods()->MergeFrom(view.pods());
     return;
   }
-  // A refusal such as not-found is an answer: there is nothing of that name.
-  for (const auto& view : x.reply().views().views()) {
-    if (!wanted(name_of(view.what())))
-      continue;
-    auto& mine = resources.emplace_back(view);
-    if (mine.keeper().empty()) {
-      mine.set_keeper(x.keeper().bytes());
-      mine.set_group(value(group));
-    }
-    if (mine.keeper_name().empty())
-      mine.set_keeper_name(at.zone.name_of(x.keeper()));
+  if (!wanted(name))
+    return;
+  auto& mine = resources.emplace_back(std::move(view));
+  if (mine.keeper().empty()) {
+    mine.set_keeper(from.keeper().bytes());
+    mine.set_group(from.request().group());
   }
+  if (mine.keeper_name().empty())
+    mine.set_keeper_name(at.zone.name_of(from.keeper()));
+}
+
+effects survey::take(const errand& x, const surroundings& at) {
+  auto group = group_id{x.request().group()};
+  const auto& refused = x.reply().refused();
+  if (x.reply().has_refused() && refused.code() != refusal_not_found) {
+    silent_groups_.emplace(group, x.keeper());
+    why_silent_.emplace(group, x.unanswered() ? x.why() : refused.detail());
+    return {};
+  }
+  auto page = x.reply().views();
+  for (auto& view : *page.mutable_views())
+    add(std::move(view), x, at);
+  if (!page.has_next())
+    return {};
+  auto next = x.request();
+  *next.mutable_read()->mutable_after() = page.next();
+  next.mutable_read()->set_after_pod(page.next_pod());
+  return ask_group(std::move(next), x.subject(), at);
 }
 
 effects survey::step(const surroundings& at) {
@@ -179,19 +217,25 @@ void survey::rebuild(const surroundings& at) {
   std::vector<node_view> all;
   for (const auto& [id, x] : answered_)
     all.push_back(x);
+  std::set<std::tuple<std::string, std::string, std::string>> told; // before its group fell silent
+  for (const auto& x : resources)
+    told.insert(key(name_of(x.what())));
+  std::map<std::string, std::vector<std::string>> unkept; // by what is wrong with their groups
   for (auto& view : views_from_promises(all)) {
     auto name = name_of(view.what());
     auto i = silent_groups_.find(group::group_of(name));
-    if (i == silent_groups_.end() || !wanted(name))
+    if (i == silent_groups_.end() || !wanted(name) || told.contains(key(name)))
       continue;
     view.set_group(value(i->first));
     name_members(view, i->second, at.zone);
-    notes.push_back(
-        name.name() + ": " + why_silent_[i->first]
-        + ": what runs goes on, and is not repaired until that ends; how many are wanted is "
-          "as of its promises");
+    unkept[without_number(value(i->first), why_silent_[i->first])].push_back(name.name());
     resources.push_back(std::move(view));
   }
+  for (auto& [why, names] : unkept)
+    notes.push_back(
+        first_of(std::move(names)) + ": " + why
+        + ": what runs goes on, and is not repaired until that ends; how many are wanted is "
+          "as of its promises");
 }
 
 void survey::finish(const surroundings& at) {
@@ -210,7 +254,11 @@ void survey::finish(const surroundings& at) {
     notes.push_back(text + (text.find(", which") == std::string::npos ? "" : ",")
                     + " did not answer in time: what it would say is missing");
   }
-  complete = silent_groups_.empty() && silent_nodes_.empty();
+  if (knows_no_group_)
+    notes.push_back(at.zone.name_of(at.self)
+                    + " knows of no keeper group, and so of nothing that is kept: `legionctl get "
+                      "nodes` says why");
+  complete = silent_groups_.empty() && silent_nodes_.empty() && !knows_no_group_;
   std::stable_sort(resources.begin(), resources.end(), [](const auto& a, const auto& b) {
     return key(name_of(a.what())) < key(name_of(b.what()));
   });

@@ -12,12 +12,13 @@ namespace legion::gateway {
 
 /// Asks everybody who has a part of the answer, and puts the parts together.
 ///
-/// Shape:  one question per kept group and one per living member; resources come out sorted by
+/// Shape:  one question per kept group, or several where its answer fills pages, and one per living
+///         member; resources come out sorted by
 ///         kind, namespace and name, nodes by name.
 /// Units:  a node has 2 s to answer.
 /// Errors: what a silent node would have said is missing, and a note says so. A group whose keeper
 ///         is silent is put together from the promises that the other nodes hold, and marked
-///         `keeper_dead`.
+///         `keeper_dead`; what then can't be known is missing, as when this node knows of no group.
 class survey {
 public:
   struct question {
@@ -47,9 +48,11 @@ public:
 
 private:
   effects ask_groups(const surroundings& at);
+  effects ask_group(group_request what, std::string subject, const surroundings& at);
   effects ask_nodes(bool assessments, bool resources, const surroundings& at);
   effects step(const surroundings& at);
-  void take(const errand& x, const surroundings& at);
+  effects take(const errand& x, const surroundings& at);
+  void add(resource_view view, const errand& from, const surroundings& at);
   static void name_members(resource_view& view, const node_id& asked, const zone_members& zone);
   void rebuild(const surroundings& at);
   void finish(const surroundings& at);
@@ -62,6 +65,7 @@ private:
   std::map<node_id, node_view> answered_;
   std::map<group_id, node_id> silent_groups_; // and who was asked last
   std::map<group_id, std::string> why_silent_;
+  bool knows_no_group_ = false;
   std::set<node_id> silent_nodes_;
   bool promises_asked_ = false;
   bool done_ = false;

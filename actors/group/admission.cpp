@@ -103,6 +103,13 @@ void leave_node(const resource_state& there, resource& what) {
     what = std::move(without);
 }
 
+/// What the group would take at most. What is not larger than what it takes the place of adds nothing.
+std::size_t bytes_with(const state& of, const resource_state* there, const resource& what) {
+  auto before = there ? bytes_of(there->what) : 0;
+  auto after = bytes_of(what);
+  return after <= before ? 0 : of.bytes() + after - before;
+}
+
 admission admit_put(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
   auto key = key_of(x.put().what());
   auto* there = of.find(key);
@@ -130,8 +137,7 @@ admission admit_put(const state& of, const group_request& x, wall_ms now, seeded
     leave_node(*there, what);
   if (before && same_resource(*before, what))
     return done(x, result_of(*before, "unchanged"));
-  auto bytes = of.bytes() + bytes_of(what);
-  if (bytes > max_state_bytes)
+  if (auto bytes = bytes_with(of, there, what); bytes > max_state_bytes)
     return refused(x, refusal_too_large,
                    text_of(key) + " would take its keeper group to " + std::to_string(bytes / 1024)
                        + " KiB; the limit is " + std::to_string(max_state_bytes / 1024) + " KiB");
@@ -165,7 +171,7 @@ admission admit_scale(const state& of, const group_request& x, wall_ms now, seed
     return done(x, result_of(there->what, "unchanged"));
   auto what = there->what;
   what.mutable_deployment()->set_replicas(x.scale().replicas());
-  if (of.bytes() + bytes_of(what) > max_state_bytes)
+  if (bytes_with(of, there, what) > max_state_bytes)
     return refused(x, refusal_too_large,
                    std::to_string(x.scale().replicas()) + " replicas of " + text_of(key)
                        + " would take its keeper group over "

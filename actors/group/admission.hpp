@@ -29,6 +29,8 @@ admission admit_restore(const state& of, const group_request& x, wall_ms now);
 /// What a state may take: its snapshot must fit into one batch of the journal (8 MiB) beside the
 /// entries that ride with it.
 inline constexpr std::size_t max_state_bytes = 5 * 1024 * 1024;
+/// What one resource may take, without its replicas: an entry must fit into a frame.
+inline constexpr std::size_t max_resource_bytes = 920 * 1024;
 /// What a resource takes, with all its replicas.
 std::size_t bytes_of(const resource& x);
 /// The same but for what the group gives: uid, versions, times.

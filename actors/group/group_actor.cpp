@@ -55,7 +55,7 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
       [self](const stand_back& x) {
         self->state.standing_back = x.back;
         stand_aside(self);
-        try_to_leave(self);
+        leave_in_turn(self);
       },
       [self](const roster_known& x) { on_roster(self, x); },
       [self](group_mail& x) { self->state.seat->on_mail(std::move(x.messages)); },

@@ -16,6 +16,10 @@ constexpr std::size_t max_waiting_proposals = 4096;
 /// An election takes less; a group without a quorum does not get one.
 constexpr auto leader_patience = milliseconds{1000};
 
+constexpr const char* damaged = ", whose journal was damaged: `legionctl keepers rebuild` begins "
+                                "it anew with the promises that "
+                                "nodes hold";
+
 std::string text_of(group_id group) {
   return "group " + std::to_string(value(group));
 }
@@ -43,7 +47,8 @@ group_reply elsewhere(const group_shell& state, const group_request& x) {
                             : in && state.full ? " has no leader: the disk of "
                                                      + state.context->self.name + " is full"
                             : in ? " has no leader: most of " + members_of(state) + " must be up"
-                                 : " is not kept by " + state.context->self.name));
+                                 : " is not kept by " + state.context->self.name
+                                       + (state.context->damage ? damaged : "")));
   if (!leader.null())
     reply.mutable_refused()->set_node(leader.bytes());
   reply.mutable_refused()->set_absent(leader.null() && !in && !leads(state));
@@ -164,7 +169,7 @@ author_reply on_request(group_pointer self, group_request& x) {
     reply.deliver(look(self, x));
     return reply;
   }
-  auto who = group_author{std::move(x), reply, now(self) + leader_patience};
+  auto who = group_author{std::move(x), reply, now(self) + leader_patience, {}};
   if (who.request.has_raise()) {
     raise(self, std::move(who));
     return reply;

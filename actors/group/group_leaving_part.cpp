@@ -11,6 +11,7 @@ namespace {
 
 constexpr auto answer_time = seconds{2};
 constexpr auto ask_pause = milliseconds{250};
+constexpr auto leaving_apart = milliseconds{40}; // of 64 groups a few are given away at a time
 
 void go(group_pointer self, bool stuck) {
   auto& s = self->state;
@@ -57,6 +58,14 @@ void take(group_pointer self, group::leaving::step what) {
 }
 
 } // namespace
+
+void leave_in_turn(group_pointer self) {
+  auto& s = self->state;
+  if (s.standing_back && s.core() && s.core()->members().voters.size() > 1)
+    self->delayed_send(self, leaving_apart * value(s.group), ask_to_leave{});
+  else
+    try_to_leave(self);
+}
 
 void try_to_leave(group_pointer self) {
   auto& s = self->state;

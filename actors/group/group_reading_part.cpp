@@ -6,12 +6,14 @@
 #include "actors/group/admission.hpp"
 #include "actors/group/forgotten.hpp"
 #include "actors/group/group_state_part.hpp"
+#include "actors/group/page.hpp"
 
 namespace legion {
 
 namespace {
 
 constexpr auto view_time = seconds{2};
+constexpr std::size_t most_asked = 256; // keepers, for one page
 
 /// Answers of several keepers, gathered into one reply; what a keeper does not answer in time is
 /// shown as it is committed.
@@ -21,11 +23,37 @@ struct gathering {
   std::size_t waiting = 0;
 };
 
+/// The same for one page of a read, in the order of its resources.
+struct reading {
+  read_resources wish;
+  std::string request_id;
+  author_reply reply;
+  std::map<group::resource_key, resource_view> found;
+  bool more = false;       // resources behind those that were asked for
+  std::size_t waiting = 0; // answers, and one for who asks
+
+  void finish_one();
+};
+
 bool shown(const resource_view& x) {
   // Only dead nodes hold something of it: its tombstone waits for them, its author need not.
   return !x.deleting() || std::any_of(x.pods().begin(), x.pods().end(), [](const pod_view& pod) {
     return !pod.node_dead();
   });
+}
+
+void reading::finish_one() {
+  if (--waiting > 0)
+    return;
+  auto page = group::page_of(std::move(found), wish, more);
+  auto& views = *page.mutable_views();
+  views.erase(
+      std::remove_if(views.begin(), views.end(), [](const resource_view& x) { return !shown(x); }),
+      views.end());
+  group_reply answer;
+  answer.set_request_id(request_id);
+  *answer.mutable_views() = std::move(page);
+  reply.deliver(std::move(answer));
 }
 
 /// As far as membership knows: a new leader counts everybody as just heard.
@@ -57,50 +85,54 @@ void list_members_of(group_pointer self, View& view) {
 void read(group_pointer self, const group_author& x) {
   auto& state = self->state;
   const auto& wish = x.request.read();
-  auto all = std::make_shared<gathering>();
-  all->answer.set_request_id(x.request.request_id());
-  all->answer.mutable_views();
+  auto all = std::make_shared<reading>();
+  all->wish = wish;
+  all->request_id = x.request.request_id();
   all->reply = x.reply;
-  auto add = [self](gathering& to, resource_view view) {
-    view.set_keeper_name(self->state.context->self.name);
-    list_members_of(self, view);
-    if (shown(view))
-      *to.answer.mutable_views()->add_views() = std::move(view);
-    if (--to.waiting == 0)
-      to.reply.deliver(std::move(to.answer));
-  };
   std::vector<const std::pair<const group::resource_key, resource_keeper>*> asked;
   for (const auto& entry : state.keepers) {
     const auto& key = entry.first;
-    if ((wish.kind().empty() || wish.kind() == key.kind)
-        && (wish.all_namespaces() || wish.namespace_() == key.space)
-        && (wish.name().empty() || wish.name() == key.name))
-      asked.push_back(&entry);
+    if ((!wish.kind().empty() && wish.kind() != key.kind)
+        || (!wish.all_namespaces() && wish.namespace_() != key.space)
+        || (!wish.name().empty() && wish.name() != key.name) || !group::is_ahead(key, wish))
+      continue;
+    all->more = asked.size() >= most_asked;
+    if (all->more)
+      break;
+    asked.push_back(&entry);
   }
-  all->waiting = asked.size();
-  if (asked.empty()) {
-    all->reply.deliver(std::move(all->answer));
-    return;
-  }
+  all->waiting = asked.size() + 1;
   for (auto* entry : asked) {
+    auto add = [self, all, key = entry->first](resource_view view) {
+      view.set_keeper_name(self->state.context->self.name);
+      list_members_of(self, view);
+      all->found[key] = std::move(view);
+      all->finish_one();
+    };
     auto committed = [self, key = entry->first] {
       resource_view view;
       if (auto* x = self->state.rules->find(key)) {
         *view.mutable_what() = x->what;
         view.set_deleting(x->deleting);
+      } else { // gone since
+        view.mutable_what()->set_kind(key.kind);
+        view.mutable_what()->mutable_metadata()->set_namespace_(key.space);
+        view.mutable_what()->mutable_metadata()->set_name(key.name);
+        view.set_deleting(true);
       }
       view.set_keeper(self->state.context->self.id.bytes());
       view.set_group(value(self->state.group));
       return view;
     };
     if (!entry->second.keeper) {
-      add(*all, committed());
+      add(committed());
       continue;
     }
     self->request(entry->second.keeper, view_time, read_view{wish.events()})
-        .then([all, add](keeper_view& y) { add(*all, std::move(y.what)); },
-              [all, add, committed](caf::error&) { add(*all, committed()); });
+        .then([add](keeper_view& y) { add(std::move(y.what)); },
+              [add, committed](caf::error&) { add(committed()); });
   }
+  all->finish_one();
 }
 
 namespace {

@@ -65,7 +65,7 @@ bool member_rules::is_leaving(const member_id& who, const std::vector<resident>&
 }
 
 /// A voter keeps its place, though it may be down for a while.
-bool member_rules::stays(const member_id& who, const std::vector<resident>& zone,
+bool member_rules::stays(const member_id& who, const std::vector<resident>& zone, bool may_move,
                          time_point now) const {
   const auto* x = find(zone, who.node);
   if (distrusted_.contains(who) || is_leaving(who, zone))
@@ -74,7 +74,7 @@ bool member_rules::stays(const member_id& who, const std::vector<resident>& zone
     return true;
   if (!x->journal.null() && x->journal != who.journal)
     return false; // its journal is gone, and with it what it promised
-  return here(*x) || now - x->since < patience || mass_failure(zone, *x);
+  return here(*x) || !may_move || now - x->since < patience || mass_failure(zone, *x);
 }
 
 std::vector<member_id> member_rules::wanted(const configuration& of,
@@ -82,7 +82,7 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
                                             member_plan& plan, time_point now) const {
   std::vector<member_id> kept;
   for (const auto& who : of.voters)
-    if (stays(who, zone, now))
+    if (stays(who, zone, may_move, now))
       kept.push_back(who);
   auto healthy = kept.size() == of.voters.size();
   std::vector<resident> newcomers;

@@ -44,8 +44,8 @@ struct member_plan {
 ///         replace stays. But where so many have left, or ask to, that those who stay have no
 ///         quorum, it shrinks to one of them. Nobody is replaced who seems to have died together with
 ///         over a third of the zone, within `patience`.
-/// Units:  `may_move`: this look may move what is healthy; the owner draws it seldom, so that of a
-///         zone's groups a few move at a time.
+/// Units:  `may_move`: this look may move what is healthy, or replace who is dead for long; the owner
+///         draws it seldom, so that of a zone's groups a few do so at a time.
 /// Source: docs/consensus.md; Thaler and Ravishankar 1998 for the hashing.
 class member_rules {
 public:
@@ -78,7 +78,7 @@ private:
   bool is_leaving(const consensus::member_id& who, const std::vector<resident>& zone) const;
   std::size_t size_among(std::size_t nodes) const;
   bool may_join(const resident& x, time_point now) const;
-  bool stays(const consensus::member_id& who, const std::vector<resident>& zone,
+  bool stays(const consensus::member_id& who, const std::vector<resident>& zone, bool may_move,
              time_point now) const;
   std::vector<consensus::member_id> wanted(const consensus::configuration& of,
                                            const std::vector<resident>& zone, bool may_move,

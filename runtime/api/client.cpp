@@ -177,6 +177,11 @@ result<void> client::read_exactly(char* to, std::size_t size, clock::time_point 
   return {};
 }
 
+bool client::has_news(clock::time_point deadline) {
+  auto ready = wait(POLLIN, deadline);
+  return ready || ready.why().code != errc::deadline;
+}
+
 result<api_reply> client::receive(clock::time_point deadline) {
   char header[frame_header_bytes];
   if (auto got = read_exactly(header, sizeof(header), deadline); !got)

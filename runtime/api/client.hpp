@@ -31,6 +31,8 @@ public:
 
   result<void> send(const api_request& what, clock::time_point deadline);
   result<api_reply> receive(clock::time_point deadline);
+  /// False: until then there is nothing for `receive` to begin with.
+  bool has_news(clock::time_point deadline);
 
   /// The address that answered.
   const std::string& address() const { return address_; }

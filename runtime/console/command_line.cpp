@@ -38,15 +38,17 @@ std::optional<std::chrono::milliseconds> duration_of(std::string text) {
   return std::chrono::milliseconds{static_cast<std::int64_t>(sum)};
 }
 
-void add_duration(CLI::App& to, const char* name, std::chrono::milliseconds& into,
+void add_duration(CLI::App& to, const char* name, std::chrono::milliseconds& into, bool may_be_none,
                   const char* words) {
   to.add_option_function<std::string>(
         name,
-        [&into, name](const std::string& text) {
+        [&into, name, may_be_none](const std::string& text) {
           auto found = duration_of(text);
           if (!found)
             throw CLI::ValidationError(name,
                                        "'" + text + "': expected a time such as 30s, 5m, 1h30m");
+          if (found->count() == 0 && !may_be_none)
+            throw CLI::ValidationError(name, "'" + text + "': expected more than no time at all");
           into = *found;
         },
         words)
@@ -76,7 +78,7 @@ void add_apply(CLI::App& app, arguments& into) {
       ->required()
       ->type_name("FILE");
   x->add_flag("--wait", into.apply.wait, "wait until all is ready, and show how far it is");
-  add_duration(*x, "--timeout", into.apply.wait_timeout, "how long --wait waits [5m]");
+  add_duration(*x, "--timeout", into.apply.wait_timeout, true, "how long --wait waits [5m]");
   x->add_flag("--strict", into.apply.strict, "fields that are not honoured yet are errors");
   x->add_flag("--dry-run", into.apply.dry_run, "ask the keepers what would become of it, only");
   add_namespace(*x, into, false);
@@ -228,7 +230,7 @@ void add_commands(CLI::App& app, arguments& into) {
   app.set_version_flag("--version", "legionctl " LEGION_VERSION, "show the version and end");
   app.add_option("--target", into.target, "nodes to ask, in order: HOST:PORT or a socket, ...")
       ->type_name("A,B,...");
-  add_duration(app, "--request-timeout", into.request_timeout,
+  add_duration(app, "--request-timeout", into.request_timeout, false,
                "how long to wait for an answer [30s]");
   add_apply(app, into);
   add_get(app, into);

@@ -12,6 +12,7 @@ namespace legion::console {
 namespace {
 
 constexpr std::chrono::milliseconds connect_timeout{3'000};
+constexpr std::chrono::milliseconds look_for_reader{1'000};
 
 /// 16 random bytes: a repeated request is recognised by them.
 std::string random_id() {
@@ -26,13 +27,6 @@ bool changes(const api_request& x) {
   return x.has_delete_() || x.has_scale() || x.has_cordon() || x.has_rebuild_charter()
          || (x.has_apply() && !x.apply().dry_run()) || (x.has_restore() && !x.restore().dry_run())
          || (x.has_rebuild() && !x.rebuild().dry_run());
-}
-
-/// It says only that the node is at it.
-bool says_nothing_else(api_reply x) {
-  x.clear_request_id();
-  x.clear_answered_by();
-  return x.ByteSizeLong() == 0;
 }
 
 /// Lines of a stranger, each safe, the line breaks kept.
@@ -92,20 +86,22 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
     if (result.why.empty() && unknown && result.code != exit_done) {
       with_.err << "note: that is what " << address
                 << " can say; a node that was asked before said nothing: whether it was done is "
-                   "unknown; look with `legionctl get`, or repeat the command, which does no harm\n"
+                   "unknown; look with `legionctl get` before you repeat it\n"
                 << std::flush;
       return exit_unknown;
     }
     if (result.why.empty())
       return result.code;
     code = unknown ? static_cast<int>(exit_unknown) : result.code;
-    if (result.silent && !is_last) {
-      with_.err << "note: " << address << " says nothing; asking " << addresses[i + 1] << '\n'
+    // Under the same id it is done once, whoever is asked next.
+    unknown = unknown || (changes(what) && result.code == exit_unknown);
+    if (!is_last && result.try_next && (result.silent || result.code == exit_unknown)) {
+      with_.err << "note: " << address << (result.silent ? " says nothing" : " has gone silent")
+                << "; asking " << addresses[i + 1] << '\n'
                 << std::flush;
       std::erase(to_.addresses, address);
       to_.addresses.push_back(address);
-      unknown = unknown || changes(what);
-    } else if (!result.try_next) {
+    } else if (!result.try_next || (is_last && result.code == exit_unknown && tried.empty())) {
       print_error(result.why);
       return code;
     }
@@ -140,10 +136,10 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
   auto failed = [&](const fault& why) -> outcome {
     auto silent = why.code == errc::deadline && !anything_heard;
     if (changes(what))
-      return {exit_unknown, false, silent,
+      return {exit_unknown, true, silent,
               why.detail
-                  + ": whether it was done is unknown; look with `legionctl get`, or repeat "
-                    "the command, which does no harm"};
+                  + ": whether it was done is unknown; look with `legionctl get` before you "
+                    "repeat it"};
     auto code = why.code == errc::deadline ? exit_unknown : exit_unreachable;
     return {code, !answered, silent, why.detail};
   };
@@ -156,12 +152,15 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
   }
   for (;; anything_heard = true) {
     auto endless = stream && answered;
+    while (endless && !client->has_news(clock::now() + look_for_reader))
+      if (with_.is_unread && with_.is_unread())
+        return {};
     auto deadline = endless ? clock::time_point::max()
                             : clock::now() + (anything_heard ? timeout_ : first_reply);
     auto reply = client->receive(deadline);
     if (!reply)
       return failed(reply.why());
-    if (!reply->last() && says_nothing_else(*reply))
+    if (reply->under_way())
       continue;
     // A reply to no request: this client was turned away before it was asked anything.
     auto turned_away = reply->refused().code() == refusal_overloaded && reply->request_id().empty();

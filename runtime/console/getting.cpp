@@ -79,6 +79,8 @@ public:
       if (changed(key, std::move(cells)))
         news.add(rows.rows()[i]);
     }
+    if (news.empty())
+      return;
     out << news.text(first_ && how_.headings, &widths_) << std::flush;
     first_ = false;
   }
@@ -150,6 +152,8 @@ int get(conversation& with, const get_options& how, const scope& where) {
         printed = printed || !rows.empty();
       }
       with.print_notes(x);
+      if (x.incomplete()) // and the notes say whose part is missing
+        worst = std::max(worst, static_cast<int>(exit_unreachable));
       return true;
     });
     worst = std::max(worst, code);

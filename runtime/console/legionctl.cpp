@@ -222,6 +222,10 @@ int legionctl(int argc, char** argv, console::simulate_function simulate) {
       [] {
         using namespace std::chrono;
         return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+      },
+      [] {
+        pollfd out{STDOUT_FILENO, 0, 0};
+        return ::poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
       }};
   try {
     return once_written(console::run(words, with));

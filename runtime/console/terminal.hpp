@@ -16,6 +16,7 @@ struct terminal {
   bool out_is_tty = false;
   bool err_is_tty = false;
   std::function<wall_ms()> now;
+  std::function<bool()> is_unread = {}; // nobody reads `out` any more; empty: it can't be known
 };
 
 enum exit_code {

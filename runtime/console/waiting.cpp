@@ -83,7 +83,7 @@ std::string shown(const resource_name& x) {
 
 /// Takes out what is as wanted; true if the node answered.
 bool look_once(conversation& quiet, std::vector<put_result>& left,
-               std::map<std::string, std::string>& missing) {
+               std::map<std::string, std::string>& missing, std::set<std::string>& paused) {
   std::map<key, std::vector<std::string>> questions;
   for (const auto& x : left) {
     missing.try_emplace(shown(x.name()), "not seen yet");
@@ -105,6 +105,8 @@ bool look_once(conversation& quiet, std::vector<put_result>& left,
               || x.name().namespace_() != what.metadata().namespace_())
             return false;
           auto text = still_missing(view, x);
+          if (what.deployment().unstarted())
+            paused.insert(shown(x.name()));
           missing[shown(x.name())] = text;
           return text.empty();
         });
@@ -158,17 +160,23 @@ int wait_for(conversation& with, const std::vector<put_result>& applied,
   for (const auto& x : applied)
     if (!x.has_refused())
       left.push_back(x);
+  const auto wanted = left;
   std::istringstream nothing;
   std::ostringstream unheard;
-  terminal silence{nothing, unheard, unheard, false, false, with.with().now};
+  terminal silence{nothing, unheard, unheard, false, false, with.with().now, {}};
   auto quiet = with.speaking_to(silence);
   progress line{with.with()};
   std::map<std::string, std::string> missing;
+  std::set<std::string> paused;
   for (;;) {
     // What it waits too long is a part of what it has waited anyway.
     auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began);
     auto pause = std::clamp(waited / 4, first_pause, longest_pause);
-    auto answered = look_once(quiet, left, missing);
+    auto answered = look_once(quiet, left, missing, paused);
+    if (left.empty() && wanted.size() > 1) { // each was ready at some time: are they all, now?
+      left = wanted;
+      answered = look_once(quiet, left, missing, paused);
+    }
     if (left.empty())
       break;
     if (clock::now() + pause >= until) {
@@ -189,6 +197,8 @@ int wait_for(conversation& with, const std::vector<put_result>& applied,
   auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began).count();
   char took[32];
   std::snprintf(took, sizeof(took), "%.1f s", static_cast<double>(ms) / 1000);
+  for (const auto& name : paused)
+    with.with().err << "note: " << plain(name) << " is paused: nothing of it runs\n" << std::flush;
   with.with().out << "all ready after " << took << '\n' << std::flush;
   return exit_done;
 }

@@ -150,8 +150,8 @@ int drain_node(const configuration& settings) {
   tell_note(settings);
   if (pid <= 0)
     std::printf("legion-node: note: no node runs on %s: only workloads that it left running are "
-                "ended; its zone counts it as a node that is down, and replaces it in what it "
-                "keeps after 5 minutes\n",
+                "ended; unless it was drained before, its zone counts it as a node that is down, "
+                "and replaces it in what it keeps after 5 minutes\n",
                 settings.data.c_str());
   // The node is gone, asked or killed: its supervisor may still run workloads.
   auto folder = data_folder::open(settings.data);

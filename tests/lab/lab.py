@@ -22,9 +22,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import charter  # noqa: E402
 import cut_links  # noqa: E402
 import exclusive  # noqa: E402
+import large  # noqa: E402
 import recovery  # noqa: E402
 import stopped  # noqa: E402
-from cluster import (Cluster, LabFailure, Node, Skip, alive, check, cluster_ports, free_port_base,  # noqa: E402
+from cluster import (Cluster, LabFailure, Node, Skip, alive, check, cluster_ports, end_orderly, free_port_base,  # noqa: E402
                      host_ports, keeper_of, node_of, pid_of, processes_in, wait_for)
 from writer import Scaler, Writer, check_all_there  # noqa: E402
 
@@ -599,9 +600,9 @@ def main():
     parser.add_argument("names", nargs="*")
     given = parser.parse_args()
     passed = failed = skipped = 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is open is cleaned up then, too
+    end_orderly()
     before = cgroups()
-    for function in tests + exclusive.tests + cut_links.tests + recovery.tests + charter.tests + stopped.tests:
+    for function in tests + exclusive.tests + cut_links.tests + recovery.tests + charter.tests + stopped.tests + large.tests:
         if given.names and function.__name__ not in given.names:
             continue
         title = function.__name__.replace("_", " ")

@@ -355,6 +355,7 @@ TEST_SUITE("bridge/bridge_actor") {
   TEST_CASE("an answer that finds no room to wait in is counted as lost") {
     limits most;
     most.waiting_bytes = 8;
+    most.frame_bytes = 8; // so much more has room that has no body
     world x;
     node b{x.system, nodes::keys{}, cluster_a, 1, most};
     auto asker = nodes::keys{}.who.id;

@@ -176,7 +176,11 @@ TEST_SUITE("bridge/route") {
     envelope_view y;
     y.body = large;
     CHECK(x.add(y, own, start_number{1}, most));
-    CHECK(!x.add({}, own, start_number{1}, most));
+    y.body = "s";
+    CHECK(!x.add(y, own, start_number{1}, most));
+    CHECK(x.add({}, own, start_number{1}, most)); // a refusal has some more room
+    while (x.add({}, own, start_number{1}, most))
+      REQUIRE(x.bytes() < 1000 + 2000 + 2 * most.frame_bytes);
     x.take();
     CHECK(x.add({}, own, start_number{1}, most));
   }

@@ -62,6 +62,95 @@ TEST_SUITE("gateway/getting") {
     CHECK(it.last_said().resources(1).keeper_name() == "legion-2");
   }
 
+  TEST_CASE("an answer that fills pages: they are asked for one after the other, of the same one") {
+    play it{get_of("deployments")};
+    it.keeps(2, web_name);
+    it.start();
+    auto first = views_reply({view_of("web", {1, 2})});
+    *first.mutable_views()->mutable_next() = web_name;
+    first.mutable_views()->set_next_pod("web-abc-2");
+    it.answer(it.one_ask(), first);
+    CHECK_FALSE(it.ended());
+    auto second = it.one_ask();
+    CHECK(play::whom(second) == "legion-2");
+    const auto& read = std::get<group_request>(second.what).read();
+    CHECK(read.after().name() == "web");
+    CHECK(read.after_pod() == "web-abc-2");
+    auto rest = view_of("web", {3});
+    rest.mutable_what()->clear_deployment();
+    rest.mutable_pods(0)->mutable_slot()->set_pod("web-abc-3");
+    it.answer(second, views_reply({rest, view_of("xylophone", {4})}));
+    REQUIRE(it.ended());
+    CHECK_FALSE(it.last_said().incomplete());
+    REQUIRE(it.last_said().resources_size() == 2);
+    CHECK(it.last_said().resources(0).what().has_deployment());
+    CHECK(it.last_said().resources(0).pods_size() == 3);
+    CHECK(it.last_said().resources(1).pods_size() == 1);
+  }
+
+  TEST_CASE("a group that falls silent between two pages: what it told before is told once") {
+    play it{get_of("deployments")};
+    it.keeps(2, web_name);
+    it.start();
+    auto first = views_reply({view_of("web", {1})});
+    *first.mutable_views()->mutable_next() = web_name;
+    it.answer(it.one_ask(), first);
+    for (auto rounds = 0; !it.ended() && rounds < 40; ++rounds) {
+      for (const auto& x : it.asked())
+        if (std::holds_alternative<group_request>(x.what))
+          it.fail(x, errc::unreachable);
+        else
+          it.answer(x, holder(1, view_of("web", {1}), "web-abc-1"));
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.last_said().incomplete());
+    CHECK(it.last_said().resources_size() == 1);
+  }
+
+  TEST_CASE("an answer that could not be sent is missing, and not as if there were nothing") {
+    play it{get_of("deployments", {"web"})};
+    it.keeps(2, web_name);
+    it.start();
+    it.fail(it.one_ask(), errc::too_large, "a message of 3 MiB");
+    for (const auto& x : it.asked())
+      it.answer(x, node_view{});
+    REQUIRE(it.ended());
+    CHECK(it.last_said().incomplete());
+    CHECK(it.last_said().refused().code() == refusal_unreachable);
+    CHECK(it.last_said().notes(0).find("a message of 3 MiB") != std::string::npos);
+  }
+
+  TEST_CASE("who knows of no group says so, and not that there is nothing") {
+    play it{get_of("deployments")};
+    it.start();
+    REQUIRE(it.ended());
+    CHECK(it.last_said().incomplete());
+    REQUIRE(it.last_said().notes_size() == 1);
+    CHECK(it.last_said().notes(0).starts_with("legion-1 knows of no keeper group"));
+  }
+
+  TEST_CASE("a watch for what is not there is refused; one of nothing yet is answered") {
+    auto request = get_of("pods", {"nope"});
+    request.mutable_get()->set_watch(true);
+    play it{request};
+    it.keeps(2, make_name("Pod", "default", "nope"));
+    it.start();
+    for (const auto& x : it.asked())
+      it.answer(x, views_reply({}));
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_not_found);
+    request.mutable_get()->clear_names();
+    play all{request};
+    all.keeps(2, web_name);
+    all.start();
+    for (const auto& x : all.asked())
+      all.answer(x, views_reply({}));
+    REQUIRE(all.said.size() == 1);
+    CHECK_FALSE(all.last_said().under_way());
+    CHECK_FALSE(all.ended());
+  }
+
   TEST_CASE("by name: only the group of that name is asked; what is missing is refused") {
     play it{get_of("deployments", {"web"})};
     it.keeps(2, web_name);

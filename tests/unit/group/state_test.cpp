@@ -429,6 +429,20 @@ TEST_SUITE("group/admission") {
     CHECK(reply.refused().detail().find("5120 KiB") != std::string::npos);
   }
 
+  TEST_CASE("in a group that is nearly full what grows less than it must is let through") {
+    auto web = deployment("web", 10'000);
+    fixture f{web};
+    REQUIRE(f.ask(request("1", web)).has_done());
+    for (int i = 0; i < 5000; ++i)
+      f.accepted(web, f.named(web, std::to_string(i)));
+    REQUIRE(f.rules.bytes() > 1'000'000);
+    CHECK(f.ask(scale(web, 9'999)).done().action() == "scaled");
+    auto changed = deployment("web", 9'999, "b");
+    CHECK(f.ask(request("2", changed)).done().action() == "configured");
+    CHECK(f.ask(request("3", deployment("web", 30'000))).refused().code() == refusal_too_large);
+    CHECK(f.ask(scale(web, 30'000)).refused().code() == refusal_too_large);
+  }
+
   TEST_CASE("a name of another group is refused") {
     auto web = deployment("web", 1);
     fixture f{deployment("db", 1)};
