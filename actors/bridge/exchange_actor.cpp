@@ -266,7 +266,8 @@ void exchange::answer(const node_id& to, start_number start, std::uint64_t reque
   x.code = no.code;
   x.detail = no.detail;
   auto failed = post(to, x, nullptr);
-  if (failed && failed->why == failure_overloaded) // what was asked was done: it is not `overloaded`
+  if (failed
+      && failed->why == failure_overloaded) // what was asked was done: it is not `overloaded`
     failed = {failure_unreachable, 0, "its answer found no room: " + failed->detail};
   if (failed)
     refuse(to, value(start), request, *failed);
