@@ -436,4 +436,5 @@ def main():
             compare_losses(stores, network, how, count, rng, ledgers)
 
 
-main()
+if __name__ == "__main__":
+    main()
