@@ -84,6 +84,18 @@ TEST_SUITE("gateway/reading_logs") {
     CHECK(again.last_said().notes(0) == "container main of pod web-abc-1 never ran: execve");
   }
 
+  TEST_CASE("following what has written nothing is answered at once, and goes on") {
+    play it{logs_of(true)};
+    find(it, view_of("web", {2}));
+    it.answer(it.one_ask(), lines("", 0));
+    REQUIRE(it.said.size() == 1); // else whoever asked would take the node for a silent one
+    CHECK_FALSE(it.last_said().under_way());
+    CHECK_FALSE(it.ended());
+    REQUIRE(it.ring());
+    it.answer(it.one_ask(), lines("", 0));
+    CHECK(it.said.size() == 1);
+  }
+
   TEST_CASE("following asks again, slower when nothing comes, and ends with the life") {
     play it{logs_of(true)};
     find(it, view_of("web", {2}));
