@@ -266,18 +266,23 @@ void exchange::answer(const node_id& to, start_number start, std::uint64_t reque
   x.code = no.code;
   x.detail = no.detail;
   auto failed = post(to, x, nullptr);
-  if (failed
-      && failed->why == failure_overloaded) // what was asked was done: it is not `overloaded`
+  if (!failed)
+    return;
+  lost(to, failed->why);
+  if (failed->why == failure_overloaded) // but what was asked was done
     failed = {failure_unreachable, 0, "its answer found no room: " + failed->detail};
-  if (failed)
-    refuse(to, value(start), request, *failed);
+  tell_refusal(to, value(start), request, *failed);
 }
 
 void exchange::refuse(const node_id& to, std::uint64_t start, std::uint64_t request,
                       const spoken_failure& why) {
   lost(to, why.why);
-  if (request == 0)
-    return;
+  if (request != 0)
+    tell_refusal(to, start, request, why);
+}
+
+void exchange::tell_refusal(const node_id& to, std::uint64_t start, std::uint64_t request,
+                            const spoken_failure& why) {
   envelope_view x;
   x.reply_to = request;
   x.to_start = start;

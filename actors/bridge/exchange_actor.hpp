@@ -167,6 +167,8 @@ private:
                                      const caf::type_erased_tuple& what, asker* who);
   void refuse(const node_id& to, std::uint64_t start, std::uint64_t request,
               const spoken_failure& why);
+  void tell_refusal(const node_id& to, std::uint64_t start, std::uint64_t request,
+                    const spoken_failure& why);
   void fail(answers open, const fault& why, caf::execution_unit* host);
   void lost(const node_id& at, failure why, std::uint64_t n = 1);
   void end_node(const node_id& id, const fault& why, caf::execution_unit* host);

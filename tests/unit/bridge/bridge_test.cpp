@@ -2,26 +2,20 @@
 
 #include <atomic>
 
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <doctest/doctest.h>
 
 #include "actors/bridge/exchange_actor.hpp"
-#include "actors/census/census.hpp"
 #include "messages/vocabulary.hpp"
-#include "runtime/transport/zeromq/zeromq.hpp"
-#include "tests/unit/transport/zeromq_nodes.hpp"
+#include "tests/unit/bridge/bridge_nodes.hpp"
 
 namespace legion::bridge {
 namespace {
 
 namespace nodes = transport::zeromq_nodes;
 using std::chrono::seconds;
-
-constexpr auto cluster_a = "aaaaaaaaaaaaaaaa";
-constexpr auto cluster_b = "bbbbbbbbbbbbbbbb";
+using namespace bridge_nodes;
 
 using answering_handle = caf::typed_actor<caf::replies_to<group_request>::with<group_reply>, //
                                           caf::replies_to<logs_request>::with<log_lines>,    //
@@ -29,7 +23,6 @@ using answering_handle = caf::typed_actor<caf::replies_to<group_request>::with<g
                                           caf::replies_to<accept>::with<accept_reply>,       //
                                           caf::replies_to<release>::with<release_reply>,     //
                                           caf::reacts_to<swim_packet>>;
-using joining_handle = caf::typed_actor<caf::replies_to<join_request>::with<join_reply>>;
 
 struct heard {
   std::atomic<int> packets = 0;
@@ -65,97 +58,6 @@ answering_handle::behavior_type answering(answering_handle::pointer self,
   };
 }
 
-joining_handle::behavior_type joining() {
-  return {[](const join_request&) {
-    join_reply x;
-    x.set_refused("full");
-    return x;
-  }};
-}
-
-class node {
-public:
-  node(caf::actor_system& system, const char* cluster, std::uint64_t start = 1, limits most = {})
-      : node(system, nodes::keys{}, cluster, start, most) {}
-
-  node(caf::actor_system& system, nodes::keys keys, const char* cluster, std::uint64_t start,
-       limits most)
-      : keys{std::move(keys)} {
-    context.self.id = this->keys.who.id;
-    context.self.start = start_number{start};
-    context.cluster = cluster;
-    context.make_transport = transport::zeromq::make(
-        {this->keys.who.endpoint, this->keys.who.public_key, this->keys.secret_key});
-    auto spawned = spawn(system, context, std::make_shared<census>(), most);
-    REQUIRE_MESSAGE(spawned, spawned.why().detail);
-    handle = spawned->handle;
-    directory = spawned->directory;
-  }
-  node(const node&) = delete;
-
-  ~node() { stop(); }
-
-  void stop() {
-    if (!handle)
-      return;
-    caf::scoped_actor self{handle->home_system()};
-    self->monitor(handle);
-    self->send_exit(handle, caf::exit_reason::user_shutdown);
-    self->receive([](const caf::down_msg&) {});
-    handle = nullptr;
-  }
-
-  void knows(const node& x) { caf::anon_send(handle, introduce_contact{x.keys.who}); }
-  void told(const node& x, member_state state, std::uint64_t start) {
-    member who;
-    who.set_id(x.keys.who.id.bytes());
-    who.set_start(start);
-    who.set_endpoint(x.keys.who.endpoint);
-    who.set_public_key(x.keys.who.public_key);
-    caf::anon_send(handle, member_change{std::move(who), state, {}});
-  }
-  std::uint64_t losses(const node_id& peer, failure reason) {
-    caf::scoped_actor self{handle->home_system()};
-    std::uint64_t result = 0;
-    self->request(handle, seconds{5}, list_losses{})
-        .receive(
-            [&](const struct losses& x) {
-              for (auto& y : x.counts)
-                if (y.peer == peer && y.reason == reason)
-                  result += y.messages;
-            },
-            [](const caf::error&) {});
-    return result;
-  }
-
-  nodes::keys keys;
-  node_context context;
-  bridge_handle handle;
-  std::shared_ptr<legion::directory> directory;
-};
-
-struct world {
-  world() : system{set(config)} {}
-  static caf::actor_system_config& set(caf::actor_system_config& x) {
-    x.set("scheduler.policy", caf::atom("sharing"));
-    x.set("scheduler.max-threads", 2);
-    return x;
-  }
-  caf::actor_system_config config;
-  caf::actor_system system;
-};
-
-/// Asks, and gives the reply or the fault.
-template <class Reply, class Handle, class Question>
-result<Reply> ask(caf::actor_system& system, const Handle& whom, const Question& what) {
-  caf::scoped_actor self{system};
-  result<Reply> answer{fault{errc::none, "nothing came"}};
-  self->request(whom, seconds{8}, what)
-      .receive([&](const Reply& x) { answer = x; },
-               [&](const caf::error& e) { answer = fault_of(e); });
-  return answer;
-}
-
 result<group_reply> ask_group(caf::actor_system& system, const answering_handle& whom) {
   group_request x;
   x.set_request_id("77");
@@ -187,10 +89,6 @@ struct pair : world {
   answering_handle server;
   answering_handle remote;
 };
-
-errc code(const auto& x) {
-  return x ? errc::none : x.why().code;
-}
 
 } // namespace
 
@@ -350,31 +248,6 @@ TEST_SUITE("bridge/bridge_actor") {
       caf::anon_send(nowhere, swim_packet{});
     CHECK(code(ask_group(x.system, nowhere)) == errc::unreachable);
     CHECK(nodes::until([&] { return a.losses(dead.who.id, failure_unreachable) == 3; }));
-  }
-
-  TEST_CASE("an answer that finds no room to wait in is counted as lost") {
-    limits most;
-    most.waiting_bytes = 8;
-    most.frame_bytes = 8; // so much more has room that has no body
-    world x;
-    node b{x.system, nodes::keys{}, cluster_a, 1, most};
-    auto asker = nodes::keys{}.who.id;
-    auto here = x.system.spawn(joining);
-    b.directory->publish("here", caf::actor_cast<caf::strong_actor_ptr>(here));
-    std::string frame;
-    append_header(frame, cluster_a, 1);
-    for (std::uint64_t i = 1; i <= 20; ++i) {
-      envelope_view y;
-      y.sequence = i;
-      y.request = i;
-      y.to = i <= 10 ? "nobody" : "here";
-      y.kind = i <= 10 ? message_kind<group_request> : kind_watch;
-      append_envelope(frame, y);
-    }
-    static_cast<exchange&>(*b.directory).frame_arrived(asker, frame);
-    CHECK(nodes::until([&] { return b.losses(asker, failure_unknown_actor) == 10; }));
-    CHECK(b.losses(asker, failure_overloaded) == 19); // the first answer waits alone
-    caf::anon_send_exit(here, caf::exit_reason::kill);
   }
 
   TEST_CASE("strangers beyond the limit push out those with whom nothing is under way") {
