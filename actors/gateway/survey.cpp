@@ -27,6 +27,11 @@ auto key(const resource_name& x) {
   return std::make_tuple(x.kind(), x.namespace_(), x.name());
 }
 
+/// Where a page ended: behind a resource is behind all of its pods.
+auto place(const resource_name& x, const std::string& pod) {
+  return std::make_tuple(key(x), pod.empty(), pod);
+}
+
 } // namespace
 
 survey::survey(question what, id_sequence& ids) : what_(std::move(what)), ids_(ids) {}
@@ -173,6 +178,13 @@ effects survey::take(const errand& x, const surroundings& at) {
     add(std::move(view), x, at);
   if (!page.has_next())
     return {};
+  const auto& wish = x.request().read();
+  if (wish.has_after()
+      && place(page.next(), page.next_pod()) <= place(wish.after(), wish.after_pod())) {
+    silent_groups_.emplace(group, x.keeper()); // it would go on for ever
+    why_silent_.emplace(group, "its keeper " + at.zone.name_of(x.keeper()) + " repeats itself");
+    return {};
+  }
   auto next = x.request();
   *next.mutable_read()->mutable_after() = page.next();
   next.mutable_read()->set_after_pod(page.next_pod());
@@ -217,7 +229,7 @@ void survey::rebuild(const surroundings& at) {
   std::vector<node_view> all;
   for (const auto& [id, x] : answered_)
     all.push_back(x);
-  std::set<std::tuple<std::string, std::string, std::string>> told; // before its group fell silent
+  std::set<decltype(key({}))> told; // before its group fell silent
   for (const auto& x : resources)
     told.insert(key(name_of(x.what())));
   std::map<std::string, std::vector<std::string>> unkept; // by what is wrong with their groups

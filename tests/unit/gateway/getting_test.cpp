@@ -108,6 +108,26 @@ TEST_SUITE("gateway/getting") {
     CHECK(it.last_said().resources_size() == 1);
   }
 
+  TEST_CASE("a keeper that gives the same page again and again is not asked for ever") {
+    for (std::string pod : {"", "web-abc-1"}) {
+      play it{get_of("deployments")};
+      it.keeps(2, web_name);
+      it.start();
+      auto page = views_reply({view_of("web", {1})});
+      *page.mutable_views()->mutable_next() = web_name;
+      page.mutable_views()->set_next_pod(pod);
+      it.answer(it.one_ask(), page);
+      it.answer(it.one_ask(), page);
+      for (const auto& x : it.asked()) {
+        REQUIRE(std::holds_alternative<node_request>(x.what)); // what do nodes know of it?
+        it.answer(x, node_view{});
+      }
+      REQUIRE(it.ended());
+      CHECK(it.last_said().incomplete());
+      CHECK(it.last_said().notes(0).find("legion-2 repeats itself") != std::string::npos);
+    }
+  }
+
   TEST_CASE("an answer that could not be sent is missing, and not as if there were nothing") {
     play it{get_of("deployments", {"web"})};
     it.keeps(2, web_name);
