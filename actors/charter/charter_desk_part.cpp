@@ -178,7 +178,7 @@ void serve_desk(charter_pointer self) {
   if (empty(entry)) {
     for (auto& x : open.waiting) // nothing is to be changed
       answer_once_sure(self, {std::move(x), {}});
-    return;
+    return serve_desk(self); // what was too much for one entry
   }
   auto position = s.core()->propose(entry.SerializeAsString());
   if (!position) {
