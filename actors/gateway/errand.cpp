@@ -64,8 +64,7 @@ effects errand::on_wake(const surroundings& at) {
 /// Why nobody can lead, or commit a change, if too many members cannot take part.
 std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
   auto members = at.zone.members_of(group_id{what_.group()});
-  if (members
-          .empty()) { // of whom nothing is known: those who could be, if each says that it is none
+  if (members.empty()) { // of none is known: those who could be one, if each says that it is not
     members = at.zone.keepers_of(group_id{what_.group()});
     if (!std::all_of(members.begin(), members.end(),
                      [&](const node_id& x) { return without_.contains(x); }))

@@ -16,9 +16,8 @@ constexpr std::size_t max_waiting_proposals = 4096;
 /// An election takes less; a group without a quorum does not get one.
 constexpr auto leader_patience = milliseconds{1000};
 
-constexpr const char* damaged = ", whose journal was damaged: `legionctl keepers rebuild` begins "
-                                "it anew with the promises that "
-                                "nodes hold";
+constexpr const char* damaged =
+    ", whose journal was damaged: `legionctl keepers rebuild` begins it anew with what nodes hold";
 
 std::string text_of(group_id group) {
   return "group " + std::to_string(value(group));
