@@ -14,7 +14,6 @@ constexpr std::size_t most_waiting = 1024;
 constexpr auto leader_patience = milliseconds{1000};
 constexpr auto voter_time = milliseconds{800};
 constexpr auto cordon_time = seconds{5}; // its node is told meanwhile
-constexpr auto list_time = seconds{1};
 constexpr auto hints_pause = milliseconds{500};
 constexpr auto hints_rest = seconds{2}; // between newer and newer ones
 constexpr auto hints_again = seconds{15};

@@ -18,8 +18,8 @@ constexpr int next_pull = 60;
 constexpr std::size_t most_pulled = 3; // nodes asked in a row
 
 /// Of a roster actor on another node, what is used here.
-using charter_door = caf::typed_actor<caf::replies_to<roster_ask>::with<roster_state>,
-                                      caf::replies_to<roster_state>::with<roster_ask>>;
+using roster_exchange = caf::typed_actor<caf::replies_to<roster_ask>::with<roster_state>,
+                                         caf::replies_to<roster_state>::with<roster_ask>>;
 
 std::string standing_of(const charter_shell& s) {
   if (const auto* core = s.core()) {
@@ -90,7 +90,7 @@ void pull_next(charter_pointer self, std::vector<node_id> whom, std::size_t aske
   auto at = s.random() % whom.size();
   auto next = whom[at];
   whom.erase(whom.begin() + static_cast<std::ptrdiff_t>(at));
-  auto to = s.context->directory->at<charter_door>(next, "charter");
+  auto to = s.context->directory->at<roster_exchange>(next, "charter");
   self->request(to, pull_time, what_is_known(s))
       .then(
           [self, whom, asked](const roster_state& x) {
@@ -262,7 +262,7 @@ void pull_now_and_then(charter_pointer self) {
 
 void tell_node(charter_pointer self, const node_id& whom, std::function<void(bool heard)> done) {
   auto& s = self->state;
-  auto to = s.context->directory->at<charter_door>(whom, "charter");
+  auto to = s.context->directory->at<roster_exchange>(whom, "charter");
   auto wanted = s.fold.at();
   auto failed = [done](const caf::error&) { done(false); };
   self->request(to, tell_time, s.fold.since({wanted.incarnation, wanted.index - 1}))

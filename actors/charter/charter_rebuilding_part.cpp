@@ -9,12 +9,11 @@ namespace legion {
 
 namespace {
 
-constexpr auto list_time = seconds{2};
 constexpr auto ask_time = seconds{2};
 constexpr auto raise_pause = milliseconds{100};
 constexpr int most_tries = 50; // while a write is under way
 
-using charter_door = caf::typed_actor<caf::replies_to<roster_ask>::with<roster_state>>;
+using roster_source = caf::typed_actor<caf::replies_to<roster_ask>::with<roster_state>>;
 
 /// What the living know of the roster, gathered before the charter is raised from the newest.
 struct gathering {
@@ -80,7 +79,7 @@ void gather(charter_pointer self, charter_answer answer) {
     if (id == s.context->self.id || seen.state == member_dead || seen.state == member_left)
       continue;
     ++all->waiting;
-    auto to = s.context->directory->at<charter_door>(id, "charter");
+    auto to = s.context->directory->at<roster_source>(id, "charter");
     self->request(to, ask_time, question)
         .then(
             [self, heard](const roster_state& x) {

@@ -56,6 +56,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::raise_again)
 
 namespace legion {
 
+/// How long membership may take to say who is known.
+constexpr auto list_time = seconds{2};
+
 using charter_core =
     charter_handle::extend<caf::reacts_to<seat_tick>, caf::reacts_to<write_again>,      //
                            caf::reacts_to<review_charter>, caf::reacts_to<push_roster>, //

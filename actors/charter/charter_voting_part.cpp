@@ -6,7 +6,6 @@ namespace legion {
 
 namespace {
 
-constexpr auto list_time = seconds{2};
 constexpr auto review_pause = milliseconds{200}; // while something is under way
 constexpr auto zone_pause = milliseconds{1000};  // what changes together is looked at together
 /// In a large zone, where much changes, news go out seldom and together.

@@ -9,7 +9,7 @@ namespace legion::gateway {
 namespace {
 
 constexpr std::size_t most_asked = 128;
-constexpr milliseconds look_timeout{3'000};
+constexpr milliseconds standing_timeout{3'000};
 constexpr milliseconds raise_timeout{40'000};
 
 std::string group_text(std::uint32_t group) {
@@ -108,12 +108,12 @@ effects rebuilding::look(const surroundings& at) {
   for (const auto& who : living_) {
     node_request request;
     request.set_holdings(true);
-    enqueue(who, std::nullopt, false, std::move(request), look_timeout);
+    enqueue(who, std::nullopt, false, std::move(request), standing_timeout);
     for (const auto& [g, x] : lost_) {
       group_request look;
       look.set_group(g);
       look.mutable_look();
-      enqueue(who, g, false, std::move(look), look_timeout);
+      enqueue(who, g, false, std::move(look), standing_timeout);
     }
   }
   return step(at);

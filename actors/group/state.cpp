@@ -36,7 +36,7 @@ void name(resource_state& of, const group_entry& x) {
   }
 }
 
-std::size_t bytes_of(const std::deque<negotiation_round>& rounds) {
+std::size_t bytes_of_rounds(const std::deque<negotiation_round>& rounds) {
   std::size_t result = 0;
   for (const auto& x : rounds)
     result += x.ByteSizeLong();
@@ -425,7 +425,7 @@ std::size_t state::bytes() const {
   constexpr std::size_t per_slot = 200;
   std::size_t result = 0;
   for (const auto& [key, x] : resources_)
-    result += x.what.ByteSizeLong() + x.slots.size() * per_slot + bytes_of(x.rounds);
+    result += x.what.ByteSizeLong() + x.slots.size() * per_slot + bytes_of_rounds(x.rounds);
   return result;
 }
 

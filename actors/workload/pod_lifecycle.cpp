@@ -9,9 +9,6 @@ namespace legion::workload {
 
 namespace {
 
-constexpr auto look_again = seconds{1};
-constexpr int lost_code = 137; // gone, and nobody saw how it ended: as Kubernetes has it
-
 /// Of one container, the newest life.
 const process_status* newest(const std::vector<process_status>& found, const std::string& name) {
   const process_status* result = nullptr;

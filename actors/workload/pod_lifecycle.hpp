@@ -58,6 +58,11 @@ struct say_status {};
 /// The workload is over, and nothing of it is left.
 struct all_ended {};
 
+/// How soon the driver is asked again what runs.
+constexpr auto look_again = seconds{1};
+/// Exit code of a process that is gone, and nobody saw how it ended: as Kubernetes has it.
+constexpr int lost_code = 137;
+
 using effect = std::variant<start_process, stop_processes, try_probe, look, extend_lease,
                             lease_lost, remove_files, tell, say_status, all_ended>;
 using effects = std::vector<effect>;

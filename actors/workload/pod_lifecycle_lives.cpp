@@ -8,9 +8,7 @@ namespace legion::workload {
 
 namespace {
 
-constexpr auto look_again = seconds{1};
 constexpr int start_error_code = 128; // as Kubernetes has it
-constexpr int lost_code = 137;        // gone, and nobody saw how it ended: as Kubernetes has it
 
 std::string ended_text(const container_status& x) {
   if (x.signal() != 0)

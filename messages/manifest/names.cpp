@@ -2,18 +2,14 @@
 
 #include <algorithm>
 
+#include "messages/manifest/ascii.hpp"
+
 namespace legion::manifest {
 
 namespace {
 
-bool lower(char c) {
-  return c >= 'a' && c <= 'z';
-}
-bool digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool letter(char c) {
-  return lower(c) || (c >= 'A' && c <= 'Z');
+  return is_lower(c) || (c >= 'A' && c <= 'Z');
 }
 
 } // namespace
@@ -21,7 +17,8 @@ bool letter(char c) {
 bool dns_label(std::string_view x) {
   if (x.empty() || x.size() > 63 || x.front() == '-' || x.back() == '-')
     return false;
-  return std::all_of(x.begin(), x.end(), [](char c) { return lower(c) || digit(c) || c == '-'; });
+  return std::all_of(x.begin(), x.end(),
+                     [](char c) { return is_lower(c) || is_digit(c) || c == '-'; });
 }
 
 bool dns_subdomain(std::string_view x) {
@@ -32,7 +29,7 @@ bool dns_subdomain(std::string_view x) {
     auto part = x.substr(0, dot);
     if (part.empty() || part.front() == '-' || part.back() == '-'
         || !std::all_of(part.begin(), part.end(),
-                        [](char c) { return lower(c) || digit(c) || c == '-'; }))
+                        [](char c) { return is_lower(c) || is_digit(c) || c == '-'; }))
       return false;
     if (dot == std::string_view::npos)
       return true;
@@ -43,7 +40,7 @@ bool dns_subdomain(std::string_view x) {
 bool label_value(std::string_view x) {
   if (x.empty())
     return true;
-  auto edge = [](char c) { return letter(c) || digit(c); };
+  auto edge = [](char c) { return letter(c) || is_digit(c); };
   return x.size() <= 63 && edge(x.front()) && edge(x.back())
          && std::all_of(x.begin(), x.end(),
                         [&](char c) { return edge(c) || c == '-' || c == '_' || c == '.'; });
@@ -61,7 +58,7 @@ bool qualified_name(std::string_view x) {
 
 bool port_name(std::string_view x) {
   return x.size() <= 15 && dns_label(x) && x.find("--") == std::string_view::npos
-         && std::any_of(x.begin(), x.end(), lower);
+         && std::any_of(x.begin(), x.end(), is_lower);
 }
 
 bool header_name(std::string_view x) {

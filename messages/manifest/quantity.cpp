@@ -3,6 +3,8 @@
 #include <array>
 #include <limits>
 
+#include "messages/manifest/ascii.hpp"
+
 namespace legion::manifest {
 
 namespace {
@@ -32,10 +34,6 @@ constexpr std::array<suffix, 16> suffixes{{{"", 0, 0},
                                            {"Pi", 50, 0},
                                            {"Ei", 60, 0}}};
 
-bool digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 /// The power that the text after the number stands for.
 std::optional<suffix> read_suffix(std::string_view text) {
   for (const auto& s : suffixes)
@@ -51,7 +49,7 @@ std::optional<suffix> read_suffix(std::string_view text) {
     return std::nullopt;
   int power = 0;
   for (char c : text) {
-    if (!digit(c))
+    if (!is_digit(c))
       return std::nullopt;
     power = power > 1000 ? power : power * 10 + (c - '0');
   }
@@ -70,7 +68,7 @@ std::optional<std::int64_t> parse_quantity(std::string_view text, unit in) {
   int ten = 0;
   bool point = false, any = false, more = false;
   std::size_t i = 0;
-  for (; i < text.size() && (digit(text[i]) || (text[i] == '.' && !point)); ++i) {
+  for (; i < text.size() && (is_digit(text[i]) || (text[i] == '.' && !point)); ++i) {
     if (text[i] == '.') {
       point = true;
       continue;
@@ -108,7 +106,7 @@ std::optional<std::int32_t> parse_percent(std::string_view text) {
   text.remove_suffix(1);
   std::int32_t value = 0;
   for (char c : text) {
-    if (!digit(c) || value > 100'000)
+    if (!is_digit(c) || value > 100'000)
       return std::nullopt;
     value = value * 10 + (c - '0');
   }

@@ -5,20 +5,18 @@
 #include <cstdio>
 #include <limits>
 
+#include "messages/manifest/ascii.hpp"
+
 namespace legion::manifest {
 
 namespace {
-
-bool digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 std::string_view without_sign(std::string_view text) {
   return !text.empty() && (text[0] == '-' || text[0] == '+') ? text.substr(1) : text;
 }
 
 int value_of(char c) {
-  if (digit(c))
+  if (is_digit(c))
     return c - '0';
   if (c >= 'a' && c <= 'f')
     return c - 'a' + 10;
@@ -35,7 +33,7 @@ struct digits {
 /// The digits of a whole number and their radix; empty text: it is none.
 digits digits_of(std::string_view text) {
   digits x{10, without_sign(text)};
-  if (x.text.size() > 2 && x.text[0] == '0' && !digit(x.text[1])) {
+  if (x.text.size() > 2 && x.text[0] == '0' && !is_digit(x.text[1])) {
     char c = x.text[1];
     x.radix = c == 'x' ? 16 : c == 'o' ? 8 : c == 'b' ? 2 : 0;
     x.text = x.text.substr(2);
@@ -54,16 +52,16 @@ bool is_real(std::string_view text) {
       || text == ".NAN")
     return true;
   std::size_t i = 0, seen = 0;
-  for (; i < text.size() && digit(text[i]); ++i)
+  for (; i < text.size() && is_digit(text[i]); ++i)
     ++seen;
   if (i < text.size() && text[i] == '.')
-    for (++i; i < text.size() && digit(text[i]); ++i)
+    for (++i; i < text.size() && is_digit(text[i]); ++i)
       ++seen;
   if (seen == 0)
     return false;
   if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
     auto exponent = without_sign(text.substr(i + 1));
-    return !exponent.empty() && std::all_of(exponent.begin(), exponent.end(), digit);
+    return !exponent.empty() && std::all_of(exponent.begin(), exponent.end(), is_digit);
   }
   return i == text.size();
 }
@@ -76,7 +74,7 @@ node_kind resolve_plain(std::string_view text) {
   if (text == "true" || text == "false")
     return node_kind::boolean;
   char first = text[0];
-  if (!digit(first) && first != '-' && first != '+' && first != '.')
+  if (!is_digit(first) && first != '-' && first != '+' && first != '.')
     return node_kind::string;
   if (!digits_of(text).text.empty())
     return node_kind::integer;

@@ -30,7 +30,7 @@ std::string order_text(const order_number& x) {
   return std::to_string(x.incarnation()) + "." + std::to_string(x.index());
 }
 
-std::string amounts(const quantities& x) {
+std::string given_amounts(const quantities& x) {
   std::string result;
   if (x.has_cpu_millis())
     result += "cpu " + cpu(x.cpu_millis());
@@ -105,8 +105,8 @@ void add_container(page& to, const container& x) {
              + (port.name().empty() ? "" : " (" + port.name() + ")");
   if (!ports.empty())
     to.line("Ports", ports, 2);
-  to.line("Requests", amounts(x.requests()), 2);
-  to.line("Limits", amounts(x.limits()), 2);
+  to.line("Requests", given_amounts(x.requests()), 2);
+  to.line("Limits", given_amounts(x.limits()), 2);
   if (x.has_readiness_probe())
     to.line("Readiness", probe_text(x.readiness_probe()), 2);
 }

@@ -15,10 +15,11 @@
 #include "actors/node/node_actor.hpp"
 #include "runtime/simulator/virtual_system.hpp"
 
+namespace legion::gateway_test {
+
 // A gateway as it is, on legion-1. The nodes that it asks and membership are played by the test.
 // Time is virtual.
 
-using namespace legion;
 using std::chrono::microseconds;
 
 namespace {
@@ -424,3 +425,5 @@ TEST_SUITE("scenario/gateway") {
     CHECK(s.act->transcript == lines{"legion-3 read"}); // nobody asks the dead
   }
 }
+
+} // namespace legion::gateway_test

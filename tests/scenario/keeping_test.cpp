@@ -1,6 +1,7 @@
 #include "tests/scenario/keeping_world.hpp"
 
-using namespace legion;
+namespace legion::keeping_test {
+
 using namespace legion::keeping_world;
 
 TEST_SUITE("scenario/keeping") {
@@ -222,3 +223,5 @@ TEST_SUITE("scenario/keeping") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::keeping_test

@@ -13,10 +13,11 @@
 #include "actors/membership/membership_actor.hpp"
 #include "runtime/simulator/virtual_system.hpp"
 
+namespace legion::membership_test {
+
 // Three membership actors as they are. Between each two a wire, played by the test: it says who
 // sends, as the bridge does, and loses what goes to or comes from a silent node. Time is virtual.
 
-using namespace legion;
 using std::chrono::microseconds;
 
 namespace {
@@ -273,3 +274,5 @@ TEST_SUITE("scenario/membership") {
     CHECK(!s.heard("1 sees 3 dead, start 2"));
   }
 }
+
+} // namespace legion::membership_test

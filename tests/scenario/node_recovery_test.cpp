@@ -1,6 +1,7 @@
 #include "tests/scenario/node_world.hpp"
 
-using namespace legion;
+namespace legion::node_recovery_test {
+
 using namespace legion::node_world;
 
 TEST_SUITE("scenario/node") {
@@ -117,3 +118,5 @@ TEST_SUITE("scenario/node") {
     CHECK(s.last("a").ready());
   }
 }
+
+} // namespace legion::node_recovery_test

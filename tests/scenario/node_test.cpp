@@ -1,6 +1,7 @@
 #include "tests/scenario/node_world.hpp"
 
-using namespace legion;
+namespace legion::node_test {
+
 using namespace legion::node_world;
 
 TEST_SUITE("scenario/node") {
@@ -323,3 +324,5 @@ TEST_SUITE("scenario/node") {
     CHECK(s.ask<group_reply>(read).views().views_size() == 1);
   }
 }
+
+} // namespace legion::node_test

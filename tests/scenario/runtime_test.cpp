@@ -9,9 +9,10 @@
 #include "runtime/drivers/fake/machine.hpp"
 #include "runtime/simulator/virtual_system.hpp"
 
+namespace legion::runtime_test {
+
 // The runtime actor over a machine that runs nothing real. Time is virtual.
 
-using namespace legion;
 using std::chrono::microseconds;
 
 namespace {
@@ -179,3 +180,5 @@ TEST_SUITE("scenario/runtime") {
     REQUIRE(s.start("a", 1)); // and it goes on with the next
   }
 }
+
+} // namespace legion::runtime_test

@@ -5,10 +5,11 @@
 #include "messages/vocabulary.hpp"
 #include "runtime/simulator/cluster.hpp"
 
+namespace legion::authors_test {
+
 /// What authors are promised, from the gateway to the log and back, on three whole nodes.
 namespace {
 
-using namespace legion;
 using namespace legion::simulator;
 
 std::string manifest_of(int replicas, const std::string& meta = {},
@@ -255,3 +256,5 @@ TEST_SUITE("simulation/authors") {
 } // TEST_SUITE
 
 } // namespace
+
+} // namespace legion::authors_test

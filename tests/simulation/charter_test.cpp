@@ -8,11 +8,12 @@
 #include "messages/charter.pb.h"
 #include "runtime/simulator/cluster.hpp"
 
+namespace legion::charter_test {
+
 // Whole clusters and their charter: nodes come while voters go, and most of the voters are lost.
 
 namespace {
 
-using namespace legion;
 using namespace legion::simulator;
 
 /// A cluster, and what each node's journal says of the roster.
@@ -379,3 +380,5 @@ TEST_SUITE("simulation/charter") {
     CHECK_FALSE(it.different);
   }
 }
+
+} // namespace legion::charter_test

@@ -3,6 +3,8 @@
 #include "tests/simulation/exclusive_trial.hpp"
 #include "tests/simulation/raised_exclusive_trial.hpp"
 
+namespace legion::exclusive_test {
+
 namespace {
 
 using namespace legion::simulator;
@@ -62,3 +64,5 @@ TEST_SUITE("simulation/exclusive") {
 } // TEST_SUITE
 
 } // namespace
+
+} // namespace legion::exclusive_test

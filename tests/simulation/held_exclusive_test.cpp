@@ -4,10 +4,11 @@
 #include "actors/keeper/lease.hpp"
 #include "runtime/simulator/cluster.hpp"
 
+namespace legion::held_exclusive_test {
+
 /// How long what is exclusive waits, where what may have run before is not known.
 namespace {
 
-using namespace legion;
 using namespace legion::simulator;
 using std::chrono::microseconds;
 
@@ -116,3 +117,5 @@ TEST_SUITE("simulation/held exclusive") {
 } // TEST_SUITE
 
 } // namespace
+
+} // namespace legion::held_exclusive_test

@@ -8,11 +8,12 @@
 #include "actors/group/whereabouts.hpp"
 #include "runtime/simulator/cluster.hpp"
 
+namespace legion::raising_twice_test {
+
 /// Two people rebuild the same keeper group at the same time, each at another of the nodes that are
 /// left.
 namespace {
 
-using namespace legion;
 using namespace legion::simulator;
 
 std::string manifest_of(int replicas) {
@@ -188,3 +189,5 @@ TEST_SUITE("simulation/raising twice") {
 } // TEST_SUITE
 
 } // namespace
+
+} // namespace legion::raising_twice_test

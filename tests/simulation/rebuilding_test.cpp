@@ -2,6 +2,8 @@
 
 #include "tests/simulation/rebuilding_trial.hpp"
 
+namespace legion::rebuilding_test {
+
 namespace {
 
 using namespace legion::simulator;
@@ -35,3 +37,5 @@ TEST_SUITE("simulation/rebuilding") {
 } // TEST_SUITE
 
 } // namespace
+
+} // namespace legion::rebuilding_test

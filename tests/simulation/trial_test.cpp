@@ -1,7 +1,8 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include "tests/simulation/trial.hpp"
+
+namespace legion::trial_test {
 
 namespace {
 
@@ -148,3 +149,5 @@ TEST_SUITE("simulation") {
 }
 
 } // namespace
+
+} // namespace legion::trial_test

@@ -7,11 +7,12 @@
 #include "runtime/simulator/simulation.hpp"
 #include "runtime/simulator/zone_by_zone.hpp"
 
+namespace legion::zones_test {
+
 /// Several zones in one simulation, each a cluster of its own.
 
 namespace {
 
-using namespace legion;
 using namespace legion::simulator;
 
 disturbance what(disturbance::kind kind, std::vector<std::uint32_t> nodes, seconds at = {}) {
@@ -268,3 +269,5 @@ TEST_SUITE("simulation/zones") {
 }
 
 } // namespace
+
+} // namespace legion::zones_test

@@ -164,7 +164,7 @@ result<void> cgroups::make(const std::string& name, const limits& x) const {
     if (access(base.folder.c_str(), F_OK) != 0)
       make_again(base);
     if (!make_folder(group))
-      return fault{errc::disk, "mkdir " + group + ": " + std::strerror(errno)};
+      return fault{errc::disk, errno_text("mkdir " + group, errno)};
     for (auto& controller : base.controllers)
       for (auto& control : control_writes(base.version, controller, x))
         if (auto error = write_file(group + "/" + control.file, control.value);

@@ -29,10 +29,6 @@ std::int64_t wall_ms() {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-std::string errno_text(const std::string& doing, int error) {
-  return doing + ": " + std::strerror(error);
-}
-
 } // namespace
 
 lives::lives(poller& events, const cgroups& groups, workload_files files, bool namespaces,

@@ -18,10 +18,6 @@ namespace {
 
 constexpr std::size_t max_lives = 4096;
 
-std::string errno_text(const std::string& doing, int error) {
-  return doing + ": " + std::strerror(error);
-}
-
 /// The user's own group, so that a workload that names only a user does not keep root's.
 std::int64_t group_of_user(std::int64_t user) {
   auto table = read_file("/etc/passwd");

@@ -2,12 +2,17 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include <fcntl.h>
 #include <ftw.h>
 #include <unistd.h>
 
 namespace legion::drivers {
+
+std::string errno_text(const std::string& doing, int error) {
+  return doing + ": " + std::strerror(error);
+}
 
 std::string read_file(const std::string& path) {
   std::string result;

@@ -5,6 +5,9 @@
 
 namespace legion::drivers {
 
+/// What was done, and what the system said: "open /x: No such file or directory".
+std::string errno_text(const std::string& doing, int error);
+
 /// All of a small file; empty if it cannot be read.
 std::string read_file(const std::string& path);
 

@@ -273,11 +273,11 @@ int run_supervisor(const supervisor_settings& settings) {
   std::string folder = whole ? whole.get() : "";
   whole.reset();
   if (folder.empty() || chdir(folder.c_str()) != 0)
-    return give_up(settings.data_folder + ": " + std::strerror(errno));
+    return give_up(errno_text(settings.data_folder, errno));
   if (settings.detach) {
     auto child = fork();
     if (child < 0)
-      return give_up(std::string{"fork: "} + std::strerror(errno));
+      return give_up(errno_text("fork", errno));
     if (child > 0)
       _exit(0);
     setsid();
@@ -290,7 +290,7 @@ int run_supervisor(const supervisor_settings& settings) {
   auto signals = take_all_signals();
   auto listening = listen_here();
   if (signals < 0 || listening < 0)
-    return give_up(folder + "/" + socket_name + ": " + std::strerror(errno));
+    return give_up(errno_text(folder + "/" + socket_name, errno));
   {
     supervisor x{folder, listening};
     say_ready();

@@ -71,7 +71,7 @@ result<std::string> workload_files::output_of(const launch& x) const {
   auto folder = folder_ + "/logs/" + x.workload();
   if (!make_folders(folder_ + "/logs", folder))
     return fault{errno == ENOSPC ? errc::disk_full : errc::disk,
-                 "mkdir " + folder + ": " + std::strerror(errno)};
+                 errno_text("mkdir " + folder, errno)};
   if (x.life() >= kept_lives)
     unlink((folder + "/" + x.container() + "." + std::to_string(x.life() - kept_lives) + ".log")
                .c_str());
@@ -85,8 +85,7 @@ result<std::string> workload_files::own_folder(const std::string& workload,
   auto all = folder_ + "/workloads/" + workload + "/files";
   auto path = all + "/" + container;
   auto failed = [&](const char* what) {
-    return fault{errno == ENOSPC ? errc::disk_full : errc::disk,
-                 what + path + ": " + std::strerror(errno)};
+    return fault{errno == ENOSPC ? errc::disk_full : errc::disk, errno_text(what + path, errno)};
   };
   if (!make_folders(folder_ + "/workloads", folder_ + "/workloads/" + workload)
       || !make_folders(all, path))

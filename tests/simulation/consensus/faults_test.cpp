@@ -1,7 +1,8 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include "tests/simulation/consensus/cluster.hpp"
+
+namespace legion::faults_test {
 
 using namespace legion::proof;
 
@@ -100,3 +101,5 @@ TEST_SUITE("consensus/faults") {
     CHECK(early.flaw() != "");
   }
 }
+
+} // namespace legion::faults_test

@@ -12,7 +12,8 @@
 #include "runtime/store/sqlite/journal_file.hpp"
 #include "tests/simulation/consensus/cluster.hpp"
 
-using namespace legion;
+namespace legion::journal_test {
+
 using namespace legion::proof;
 using store::sqlite::journal_file;
 
@@ -201,3 +202,5 @@ TEST_SUITE("consensus/journal") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::journal_test

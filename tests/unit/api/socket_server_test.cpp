@@ -17,7 +17,8 @@
 #include "runtime/api/frame.hpp"
 #include "runtime/api/socket_server.hpp"
 
-using namespace legion;
+namespace legion::socket_server_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -380,3 +381,5 @@ TEST_SUITE("api/socket_server") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::socket_server_test

@@ -2,7 +2,7 @@
 
 #include "runtime/api/target.hpp"
 
-using namespace legion;
+namespace legion::target_test {
 
 TEST_SUITE("api/target") {
 
@@ -75,3 +75,5 @@ TEST_SUITE("api/target") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::target_test

@@ -5,7 +5,7 @@
 #include "messages/vocabulary.hpp"
 #include "tests/unit/bridge/bridge_nodes.hpp"
 
-namespace legion::bridge {
+namespace legion::bridge::answers_test {
 namespace {
 
 using namespace bridge_nodes;
@@ -90,4 +90,4 @@ TEST_SUITE("bridge/answers") {
   }
 }
 
-} // namespace legion::bridge
+} // namespace legion::bridge::answers_test

@@ -10,7 +10,7 @@
 #include "messages/vocabulary.hpp"
 #include "tests/unit/bridge/bridge_nodes.hpp"
 
-namespace legion::bridge {
+namespace legion::bridge::bridge_test {
 namespace {
 
 namespace nodes = transport::zeromq_nodes;
@@ -361,4 +361,4 @@ TEST_SUITE("bridge/bridge_actor") {
   }
 }
 
-} // namespace legion::bridge
+} // namespace legion::bridge::bridge_test

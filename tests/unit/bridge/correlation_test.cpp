@@ -5,7 +5,7 @@
 
 #include <doctest/doctest.h>
 
-namespace legion::bridge {
+namespace legion::bridge::correlation_test {
 namespace {
 
 const auto a = node_id::from_bytes("aaaaaaaaaaaaaaaa");
@@ -107,4 +107,4 @@ TEST_SUITE("bridge/correlation") {
   }
 }
 
-} // namespace legion::bridge
+} // namespace legion::bridge::correlation_test

@@ -4,7 +4,8 @@
 
 #include "actors/bridge/peer_table.hpp"
 
-using namespace legion;
+namespace legion::peer_table_test {
+
 using namespace legion::bridge;
 
 namespace {
@@ -50,3 +51,5 @@ TEST_SUITE("bridge/peer_table") {
     CHECK(table.find(id_of(100))->what == 100);
   }
 }
+
+} // namespace legion::peer_table_test

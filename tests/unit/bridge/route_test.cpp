@@ -4,7 +4,7 @@
 
 #include "messages/vocabulary.hpp"
 
-namespace legion::bridge {
+namespace legion::bridge::route_test {
 namespace {
 
 using verdict = admission::verdict;
@@ -196,4 +196,4 @@ TEST_SUITE("bridge/route") {
   }
 }
 
-} // namespace legion::bridge
+} // namespace legion::bridge::route_test

@@ -7,7 +7,7 @@
 
 #include "messages/vocabulary.hpp"
 
-namespace legion::bridge {
+namespace legion::bridge::wire_test {
 namespace {
 
 envelope_view sample() {
@@ -125,4 +125,4 @@ TEST_SUITE("bridge/wire") {
   }
 }
 
-} // namespace legion::bridge
+} // namespace legion::bridge::wire_test

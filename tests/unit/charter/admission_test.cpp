@@ -2,7 +2,8 @@
 
 #include "actors/charter/admission.hpp"
 
-using namespace legion;
+namespace legion::admission_test {
+
 using namespace legion::charter;
 
 namespace {
@@ -135,3 +136,5 @@ TEST_SUITE("charter/admission") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::admission_test

@@ -2,7 +2,8 @@
 
 #include "actors/charter/errand.hpp"
 
-using namespace legion;
+namespace legion::errand_test {
+
 using namespace legion::charter;
 
 namespace {
@@ -61,3 +62,5 @@ TEST_SUITE("charter/errand") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::errand_test

@@ -4,7 +4,8 @@
 
 #include "actors/charter/roster.hpp"
 
-using namespace legion;
+namespace legion::roster_test {
+
 using namespace legion::charter;
 
 namespace {
@@ -350,3 +351,5 @@ TEST_SUITE("charter/roster") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::roster_test

@@ -6,7 +6,8 @@
 #include "actors/consensus/beats.hpp"
 #include "tests/unit/consensus/few_members.hpp"
 
-using namespace legion;
+namespace legion::beats_test {
+
 using namespace legion::consensus;
 
 namespace {
@@ -229,3 +230,5 @@ TEST_SUITE("consensus/beats") {
     CHECK(told(two.b.heart.on_beat(two.b.who.node, early, two.now)) == "");
   }
 }
+
+} // namespace legion::beats_test

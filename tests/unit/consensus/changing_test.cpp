@@ -4,7 +4,8 @@
 
 #include "tests/unit/consensus/few_members.hpp"
 
-using namespace legion;
+namespace legion::changing_test {
+
 using namespace legion::consensus;
 
 namespace {
@@ -365,3 +366,5 @@ TEST_SUITE("consensus/changing") {
     CHECK(group.leader() == leader);
   }
 }
+
+} // namespace legion::changing_test

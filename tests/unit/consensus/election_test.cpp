@@ -2,7 +2,8 @@
 
 #include "tests/unit/consensus/few_members.hpp"
 
-using namespace legion;
+namespace legion::election_test {
+
 using namespace legion::consensus;
 
 namespace {
@@ -251,3 +252,5 @@ TEST_SUITE("consensus/election") {
     CHECK(one.rules->commit() == 0);
   }
 }
+
+} // namespace legion::election_test

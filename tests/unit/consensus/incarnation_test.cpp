@@ -2,6 +2,8 @@
 
 #include "actors/consensus/incarnation.hpp"
 
+namespace legion::incarnation_test {
+
 using namespace legion::consensus;
 
 TEST_SUITE("consensus/incarnation") {
@@ -35,3 +37,5 @@ TEST_SUITE("consensus/incarnation") {
     CHECK(incarnation_after((4094ull << 20) + 3, ~0ull) == most_incarnation);
   }
 }
+
+} // namespace legion::incarnation_test

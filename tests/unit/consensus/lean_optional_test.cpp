@@ -5,6 +5,8 @@
 
 #include "actors/consensus/lean_optional.hpp"
 
+namespace legion::lean_optional_test {
+
 using legion::consensus::lean_optional;
 
 TEST_SUITE("consensus/lean_optional") {
@@ -25,3 +27,5 @@ TEST_SUITE("consensus/lean_optional") {
     CHECK(sizeof(x) == sizeof(void*));
   }
 }
+
+} // namespace legion::lean_optional_test

@@ -6,7 +6,8 @@
 #include "actors/consensus/lean_queue.hpp"
 #include "messages/random.hpp"
 
-using namespace legion;
+namespace legion::lean_queue_test {
+
 using consensus::lean_queue;
 
 TEST_SUITE("consensus/lean_queue") {
@@ -50,3 +51,5 @@ TEST_SUITE("consensus/lean_queue") {
     CHECK(first.expired());
   }
 }
+
+} // namespace legion::lean_queue_test

@@ -4,7 +4,8 @@
 
 #include "actors/consensus/log_records.hpp"
 
-using namespace legion;
+namespace legion::log_records_test {
+
 using namespace legion::consensus;
 
 namespace {
@@ -228,3 +229,5 @@ TEST_SUITE("consensus/log_records") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::log_records_test

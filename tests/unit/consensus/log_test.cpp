@@ -3,7 +3,8 @@
 #include "actors/consensus/quorum.hpp"
 #include "tests/unit/consensus/few_members.hpp"
 
-using namespace legion;
+namespace legion::log_test {
+
 using namespace legion::consensus;
 
 namespace {
@@ -104,3 +105,5 @@ TEST_SUITE("consensus/log") {
     CHECK_FALSE(quorum(joint, [&](const member_id& x) { return has[x] >= 4; }));
   }
 }
+
+} // namespace legion::log_test

@@ -2,7 +2,8 @@
 
 #include "tests/unit/consensus/few_members.hpp"
 
-using namespace legion;
+namespace legion::reading_test {
+
 using namespace legion::consensus;
 
 TEST_SUITE("consensus/reading") {
@@ -104,3 +105,5 @@ TEST_SUITE("consensus/reading") {
     CHECK(group[0].reads.size() == 1);
   }
 }
+
+} // namespace legion::reading_test

@@ -4,7 +4,8 @@
 
 #include "tests/unit/consensus/few_members.hpp"
 
-using namespace legion;
+namespace legion::replication_test {
+
 using namespace legion::consensus;
 
 namespace {
@@ -309,3 +310,5 @@ TEST_SUITE("consensus/replication") {
       CHECK(group[i].state.size() == 10);
   }
 }
+
+} // namespace legion::replication_test

@@ -6,7 +6,8 @@
 #include "actors/consensus/seat_part.hpp"
 #include "actors/consensus/wire.hpp"
 
-using namespace legion;
+namespace legion::seat_test {
+
 using namespace legion::consensus;
 
 namespace {
@@ -361,3 +362,5 @@ TEST_SUITE("consensus/seat") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::seat_test

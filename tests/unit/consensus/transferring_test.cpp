@@ -6,7 +6,8 @@
 
 #include "tests/unit/consensus/few_members.hpp"
 
-using namespace legion;
+namespace legion::transferring_test {
+
 using namespace legion::consensus;
 
 namespace {
@@ -208,3 +209,5 @@ TEST_SUITE("consensus/transferring") {
     CHECK(group[away].state.size() == 1);
   }
 }
+
+} // namespace legion::transferring_test

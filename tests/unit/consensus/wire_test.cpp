@@ -3,7 +3,8 @@
 #include "actors/consensus/wire.hpp"
 #include "tests/unit/consensus/few_members.hpp"
 
-using namespace legion;
+namespace legion::wire_test {
+
 using namespace legion::consensus;
 
 TEST_SUITE("consensus/wire") {
@@ -75,3 +76,5 @@ TEST_SUITE("consensus/wire") {
     CHECK(decode_configuration(encode(a)) == in_order(b));
   }
 }
+
+} // namespace legion::wire_test

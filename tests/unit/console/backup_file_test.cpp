@@ -4,7 +4,8 @@
 
 #include "tests/unit/console/backup_sample.hpp"
 
-using namespace legion;
+namespace legion::backup_file_test {
+
 using namespace legion::console;
 
 namespace {
@@ -142,3 +143,5 @@ TEST_SUITE("console/backup_file") {
     CHECK(read_all(text + std::string("G\x00\x00\x00\x01", 5)).why->code == errc::damaged);
   }
 }
+
+} // namespace legion::backup_file_test

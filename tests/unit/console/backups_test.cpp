@@ -10,7 +10,8 @@
 #include "tests/unit/console/backup_sample.hpp"
 #include "tests/unit/console/fake_node.hpp"
 
-using namespace legion;
+namespace legion::backups_test {
+
 using namespace legion::console;
 
 namespace {
@@ -357,3 +358,5 @@ TEST_SUITE("console/backups") {
     CHECK(expected == 17);
   }
 }
+
+} // namespace legion::backups_test

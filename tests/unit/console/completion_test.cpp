@@ -13,7 +13,7 @@
 #include "runtime/console/completion.hpp"
 #include "runtime/console/legionctl.hpp"
 
-using namespace legion;
+namespace legion::completion_test {
 
 namespace {
 
@@ -139,3 +139,5 @@ TEST_SUITE("console/completion") {
     CHECK(console::completion("csh", {}).empty());
   }
 }
+
+} // namespace legion::completion_test

@@ -14,7 +14,8 @@
 #include "tests/unit/console/canned.hpp"
 #include "tests/unit/console/fake_node.hpp"
 
-using namespace legion;
+namespace legion::program_test {
+
 using namespace legion::console;
 
 namespace {
@@ -482,3 +483,5 @@ TEST_SUITE("console/program") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::program_test

@@ -10,7 +10,8 @@
 #include "runtime/console/words.hpp"
 #include "tests/unit/console/canned.hpp"
 
-using namespace legion;
+namespace legion::rendering_test {
+
 using namespace legion::console;
 
 namespace {
@@ -367,3 +368,5 @@ TEST_SUITE("console/rendering") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::rendering_test

@@ -4,7 +4,8 @@
 
 #include "tests/unit/console/canned.hpp"
 
-using namespace legion;
+namespace legion::waiting_test {
+
 using namespace legion::console;
 
 TEST_SUITE("console/waiting") {
@@ -87,3 +88,5 @@ TEST_SUITE("console/waiting") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::waiting_test

@@ -2,7 +2,8 @@
 
 #include "runtime/console/words.hpp"
 
-using namespace legion;
+namespace legion::words_test {
+
 using namespace legion::console;
 
 TEST_SUITE("console/words") {
@@ -90,3 +91,5 @@ TEST_SUITE("console/words") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::words_test

@@ -2,6 +2,8 @@
 
 #include "runtime/drivers/supervisor/cgroup_layout.hpp"
 
+namespace legion::cgroup_layout_test {
+
 using namespace legion::drivers;
 
 namespace {
@@ -93,3 +95,5 @@ TEST_SUITE("drivers/cgroup_layout") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::cgroup_layout_test

@@ -3,9 +3,10 @@
 #include "runtime/drivers/fake/machine.hpp"
 #include "runtime/simulator/timeline.hpp"
 
+namespace legion::fake_test {
+
 namespace {
 
-using namespace legion;
 using namespace std::chrono_literals;
 using namespace legion::drivers::fake;
 
@@ -212,3 +213,5 @@ TEST_SUITE("drivers/fake") {
 }
 
 } // namespace
+
+} // namespace legion::fake_test

@@ -9,7 +9,8 @@
 #include "runtime/drivers/boot_clock.hpp"
 #include "tests/unit/drivers/real_machine.hpp"
 
-using namespace legion;
+namespace legion::lease_test {
+
 using namespace legion::real_machine;
 using namespace std::chrono_literals;
 
@@ -150,3 +151,5 @@ TEST_SUITE("drivers/lease") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::lease_test

@@ -9,7 +9,8 @@
 #include "runtime/drivers/process/output_files.hpp"
 #include "tests/unit/node_process/scratch_folder.hpp"
 
-using namespace legion;
+namespace legion::life_output_test {
+
 using namespace legion::drivers;
 using legion::tests::scratch_folder;
 
@@ -39,3 +40,5 @@ TEST_SUITE("drivers/life_output") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::life_output_test

@@ -13,7 +13,8 @@
 #include "runtime/drivers/process/supervisor_link.hpp"
 #include "tests/unit/drivers/real_machine.hpp"
 
-using namespace legion;
+namespace legion::process_driver_test {
+
 using namespace legion::real_machine;
 using namespace std::chrono_literals;
 
@@ -468,3 +469,5 @@ TEST_SUITE("drivers/process_driver") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::process_driver_test

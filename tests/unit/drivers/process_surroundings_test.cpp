@@ -8,7 +8,8 @@
 
 #include "tests/unit/drivers/real_machine.hpp"
 
-using namespace legion;
+namespace legion::process_surroundings_test {
+
 using namespace legion::real_machine;
 using namespace std::chrono_literals;
 
@@ -87,3 +88,5 @@ TEST_SUITE("drivers/process_surroundings") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::process_surroundings_test

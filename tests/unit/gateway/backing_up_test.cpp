@@ -3,7 +3,8 @@
 #include "actors/gateway/backing_up.hpp"
 #include "tests/unit/gateway/play.hpp"
 
-using namespace legion;
+namespace legion::backing_up_test {
+
 using namespace legion::gateway;
 
 namespace {
@@ -160,3 +161,5 @@ TEST_SUITE("gateway/backing_up") {
     CHECK(list_of({0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) == "0, 1, 2, 3, 4, 5, 6, 7 and 2 more");
   }
 }
+
+} // namespace legion::backing_up_test

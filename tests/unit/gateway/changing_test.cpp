@@ -2,7 +2,8 @@
 
 #include "tests/unit/gateway/play.hpp"
 
-using namespace legion;
+namespace legion::changing_test {
+
 using namespace legion::gateway;
 
 namespace {
@@ -328,3 +329,5 @@ TEST_SUITE("gateway/changing") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::changing_test

@@ -2,9 +2,10 @@
 
 #include "tests/unit/gateway/play.hpp"
 
+namespace legion::errand_test {
+
 // Whom one change asks, in which order, and what it says when nobody does it: through a scaling.
 
-using namespace legion;
 using namespace legion::gateway;
 
 TEST_SUITE("gateway/errand") {
@@ -229,3 +230,5 @@ TEST_SUITE("gateway/errand") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::errand_test

@@ -2,7 +2,8 @@
 
 #include "tests/unit/gateway/play.hpp"
 
-using namespace legion;
+namespace legion::getting_test {
+
 using namespace legion::gateway;
 
 namespace {
@@ -444,3 +445,5 @@ TEST_SUITE("gateway/getting") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::getting_test

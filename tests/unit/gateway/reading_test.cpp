@@ -2,7 +2,8 @@
 
 #include "tests/unit/gateway/play.hpp"
 
-using namespace legion;
+namespace legion::reading_test {
+
 using namespace legion::gateway;
 
 namespace {
@@ -276,3 +277,5 @@ TEST_SUITE("gateway/reading_logs") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::reading_test

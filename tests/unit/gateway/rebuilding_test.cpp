@@ -2,7 +2,8 @@
 
 #include "tests/unit/gateway/play.hpp"
 
-using namespace legion;
+namespace legion::rebuilding_test {
+
 using namespace legion::gateway;
 
 namespace {
@@ -237,3 +238,5 @@ TEST_SUITE("gateway/rebuilding") {
     CHECK(it.last_said().refused().code() == refusal_invalid);
   }
 }
+
+} // namespace legion::rebuilding_test

@@ -4,7 +4,8 @@
 
 #include "tests/unit/gateway/play.hpp"
 
-using namespace legion;
+namespace legion::restoring_test {
+
 using namespace legion::gateway;
 
 namespace {
@@ -176,3 +177,5 @@ TEST_SUITE("gateway/restoring") {
     CHECK(!it.last_said().has_refused());
   }
 }
+
+} // namespace legion::restoring_test

@@ -2,7 +2,8 @@
 
 #include "actors/gateway/selector.hpp"
 
-using namespace legion;
+namespace legion::selector_test {
+
 using gateway::selector;
 
 namespace {
@@ -83,3 +84,5 @@ TEST_SUITE("gateway/selector") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::selector_test

@@ -2,7 +2,8 @@
 
 #include <doctest/doctest.h>
 
-using namespace legion;
+namespace legion::zone_members_test {
+
 using namespace legion::gateway;
 
 namespace {
@@ -56,3 +57,5 @@ TEST_SUITE("gateway/zone_members") {
     CHECK(x.with_state(id_of(1), now) == "legion-1");
   }
 }
+
+} // namespace legion::zone_members_test

@@ -3,7 +3,8 @@
 #include "actors/consensus/incarnation.hpp"
 #include "tests/unit/group/raised_world.hpp"
 
-using namespace legion;
+namespace legion::admission_restoring_test {
+
 using namespace legion::group;
 
 namespace {
@@ -203,3 +204,5 @@ TEST_SUITE("group/admission_restoring") {
     CHECK(subject_of(parts[0]) == key_of(web));
   }
 }
+
+} // namespace legion::admission_restoring_test

@@ -3,7 +3,8 @@
 #include "actors/group/forgotten.hpp"
 #include "tests/unit/group/raised_world.hpp"
 
-using namespace legion;
+namespace legion::forgotten_test {
+
 using namespace legion::group;
 
 namespace {
@@ -74,3 +75,5 @@ TEST_SUITE("group/forgotten") {
     CHECK(forgotten(it.rules, all).empty());
   }
 }
+
+} // namespace legion::forgotten_test

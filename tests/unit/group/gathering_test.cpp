@@ -2,7 +2,8 @@
 
 #include "actors/group/gathering.hpp"
 
-using namespace legion;
+namespace legion::gathering_test {
+
 using namespace legion::group;
 
 namespace {
@@ -81,3 +82,5 @@ TEST_SUITE("group/gathering") {
     CHECK(it.over());
   }
 }
+
+} // namespace legion::gathering_test

@@ -4,7 +4,8 @@
 #include "actors/group/group_keys.hpp"
 #include "messages/consensus.pb.h"
 
-using namespace legion;
+namespace legion::group_keys_test {
+
 using namespace legion::group;
 
 TEST_SUITE("group/group_keys") {
@@ -33,3 +34,5 @@ TEST_SUITE("group/group_keys") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::group_keys_test

@@ -4,7 +4,8 @@
 
 #include "tests/unit/consensus/few_members.hpp"
 
-using namespace legion;
+namespace legion::leaving_test {
+
 using namespace legion::group;
 using consensus::few_members;
 using step = leaving::step;
@@ -78,3 +79,5 @@ TEST_SUITE("group/leaving") {
     CHECK(who_leaves({}).node.null());
   }
 }
+
+} // namespace legion::leaving_test

@@ -5,7 +5,8 @@
 #include "actors/group/member_plan.hpp"
 #include "actors/group/whereabouts.hpp"
 
-using namespace legion;
+namespace legion::member_plan_test {
+
 using namespace legion::group;
 using consensus::configuration;
 using consensus::member_id;
@@ -359,3 +360,5 @@ TEST_SUITE("group/member_plan") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::member_plan_test

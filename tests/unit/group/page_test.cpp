@@ -4,7 +4,8 @@
 
 #include "actors/group/page.hpp"
 
-using namespace legion;
+namespace legion::page_test {
+
 using namespace legion::group;
 
 namespace {
@@ -134,3 +135,5 @@ TEST_SUITE("group/page") {
     CHECK(is_ahead(key_of(view.what()), wish));
   }
 }
+
+} // namespace legion::page_test

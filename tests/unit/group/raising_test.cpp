@@ -4,7 +4,8 @@
 #include "actors/group/raising.hpp"
 #include "actors/group/whereabouts.hpp"
 
-using namespace legion;
+namespace legion::raising_test {
+
 using namespace legion::group;
 
 namespace {
@@ -107,3 +108,5 @@ TEST_SUITE("group/raising") {
     CHECK(!choose_raising(group_id{3}, {last}, 1));
   }
 }
+
+} // namespace legion::raising_test

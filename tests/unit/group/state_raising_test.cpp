@@ -4,7 +4,8 @@
 
 #include "tests/unit/group/raised_world.hpp"
 
-using namespace legion;
+namespace legion::state_raising_test {
+
 using namespace legion::group;
 
 namespace {
@@ -264,3 +265,5 @@ TEST_SUITE("group/state_raising") {
     CHECK(state::from(it.rules.snapshot()).remembered("d3616"));
   }
 }
+
+} // namespace legion::state_raising_test

@@ -4,7 +4,8 @@
 #include "actors/group/state.hpp"
 #include "actors/group/whereabouts.hpp"
 
-using namespace legion;
+namespace legion::state_test {
+
 using namespace legion::group;
 
 namespace {
@@ -450,3 +451,5 @@ TEST_SUITE("group/admission") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::state_test

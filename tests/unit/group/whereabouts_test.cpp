@@ -6,7 +6,8 @@
 
 #include "actors/group/whereabouts.hpp"
 
-using namespace legion;
+namespace legion::whereabouts_test {
+
 using namespace legion::group;
 
 namespace {
@@ -101,3 +102,5 @@ TEST_SUITE("group/whereabouts") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::whereabouts_test

@@ -4,7 +4,8 @@
 
 #include "actors/group/zone_table.hpp"
 
-using namespace legion;
+namespace legion::zone_table_test {
+
 using namespace legion::group;
 
 namespace {
@@ -126,3 +127,5 @@ TEST_SUITE("group/zone_table") {
     CHECK(keeper::is_gone(table.at(id('a'))));
   }
 }
+
+} // namespace legion::zone_table_test

@@ -2,7 +2,8 @@
 
 #include <doctest/doctest.h>
 
-using namespace legion;
+namespace legion::history_test {
+
 using namespace legion::keeper;
 
 namespace {
@@ -224,3 +225,5 @@ TEST_SUITE("keeper/history") {
     CHECK(saved.back().call() == 20);
   }
 }
+
+} // namespace legion::history_test

@@ -2,7 +2,8 @@
 
 #include "actors/keeper/lease.hpp"
 
-using namespace legion;
+namespace legion::lease_test {
+
 using keeper::lease_desk;
 
 namespace {
@@ -91,3 +92,5 @@ TEST_SUITE("keeper/lease") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::lease_test

@@ -4,7 +4,8 @@
 
 #include "actors/keeper/plan.hpp"
 
-using namespace legion;
+namespace legion::plan_test {
+
 using namespace legion::keeper;
 
 namespace {
@@ -200,3 +201,5 @@ TEST_SUITE("keeper/plan") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::plan_test

@@ -2,7 +2,8 @@
 
 #include "actors/keeper/lease.hpp"
 
-using namespace legion;
+namespace legion::rollout_lease_test {
+
 using namespace legion::keeper;
 using namespace legion::rollout_world;
 
@@ -227,3 +228,5 @@ TEST_SUITE("keeper/rollout leases") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::rollout_lease_test

@@ -1,6 +1,7 @@
 #include "tests/unit/keeper/rollout_world.hpp"
 
-using namespace legion;
+namespace legion::rollout_pod_test {
+
 using namespace legion::keeper;
 using namespace legion::rollout_world;
 
@@ -99,3 +100,5 @@ TEST_SUITE("keeper/rollout_pod") {
     CHECK(w.pods()[0].note().empty());
   }
 }
+
+} // namespace legion::rollout_pod_test

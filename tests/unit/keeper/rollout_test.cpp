@@ -1,6 +1,7 @@
 #include "tests/unit/keeper/rollout_world.hpp"
 
-using namespace legion;
+namespace legion::rollout_test {
+
 using namespace legion::keeper;
 using namespace legion::rollout_world;
 
@@ -508,3 +509,5 @@ TEST_SUITE("keeper/rollout") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::rollout_test

@@ -2,6 +2,8 @@
 
 #include "messages/manifest/fields.hpp"
 
+namespace legion::fields_test {
+
 using namespace legion::manifest;
 
 TEST_SUITE("manifest/fields") {
@@ -55,3 +57,5 @@ TEST_SUITE("manifest/fields") {
     CHECK(edit_distance("", "abc") == 3);
   }
 }
+
+} // namespace legion::fields_test

@@ -5,7 +5,7 @@
 
 #include "messages/manifest/manifest.hpp"
 
-using namespace legion;
+namespace legion::manifest_test {
 
 namespace {
 
@@ -316,3 +316,5 @@ TEST_SUITE("manifest/manifest") {
     CHECK(all.back() == "web.yaml: more errors than the 1000 told");
   }
 }
+
+} // namespace legion::manifest_test

@@ -4,6 +4,8 @@
 
 #include "messages/manifest/names.hpp"
 
+namespace legion::names_test {
+
 using namespace legion::manifest;
 
 TEST_SUITE("manifest/names") {
@@ -61,3 +63,5 @@ TEST_SUITE("manifest/names") {
     CHECK_FALSE(variable_name("a\n"));
   }
 }
+
+} // namespace legion::names_test

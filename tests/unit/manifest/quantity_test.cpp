@@ -4,6 +4,8 @@
 
 #include "messages/manifest/quantity.hpp"
 
+namespace legion::quantity_test {
+
 using namespace legion::manifest;
 
 TEST_SUITE("manifest/quantity") {
@@ -82,3 +84,5 @@ TEST_SUITE("manifest/quantity") {
     }
   }
 }
+
+} // namespace legion::quantity_test

@@ -4,7 +4,7 @@
 
 #include "messages/manifest/manifest.hpp"
 
-using namespace legion;
+namespace legion::resources_test {
 
 namespace {
 
@@ -518,3 +518,5 @@ TEST_SUITE("manifest/resources") {
           == "OnFailure");
   }
 }
+
+} // namespace legion::resources_test

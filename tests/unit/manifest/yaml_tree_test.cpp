@@ -6,6 +6,8 @@
 #include "messages/manifest/scalar.hpp"
 #include "messages/manifest/yaml_tree.hpp"
 
+namespace legion::yaml_tree_test {
+
 using namespace legion::manifest;
 
 namespace {
@@ -159,3 +161,5 @@ TEST_SUITE("manifest/yaml_tree") {
     CHECK_FALSE(c.get("<<"));
   }
 }
+
+} // namespace legion::yaml_tree_test

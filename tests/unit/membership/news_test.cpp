@@ -2,7 +2,8 @@
 
 #include "actors/membership/news.hpp"
 
-using namespace legion;
+namespace legion::news_test {
+
 using namespace legion::membership;
 
 namespace {
@@ -93,3 +94,5 @@ TEST_SUITE("membership/news") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::news_test

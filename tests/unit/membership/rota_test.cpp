@@ -4,6 +4,8 @@
 
 #include "actors/membership/rota.hpp"
 
+namespace legion::rota_test {
+
 using namespace legion::membership;
 
 TEST_SUITE("membership/rota") {
@@ -54,3 +56,5 @@ TEST_SUITE("membership/rota") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::rota_test

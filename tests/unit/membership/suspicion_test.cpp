@@ -3,7 +3,8 @@
 #include "actors/membership/local_health.hpp"
 #include "actors/membership/suspicion.hpp"
 
-using namespace legion;
+namespace legion::suspicion_test {
+
 using namespace legion::membership;
 
 namespace {
@@ -69,3 +70,5 @@ TEST_SUITE("membership/suspicion") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::suspicion_test

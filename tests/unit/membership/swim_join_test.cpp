@@ -2,7 +2,8 @@
 
 #include "tests/unit/membership/one_node.hpp"
 
-using namespace legion;
+namespace legion::swim_join_test {
+
 using namespace legion::membership;
 
 namespace {
@@ -301,3 +302,5 @@ TEST_SUITE("membership/swim_join") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::swim_join_test

@@ -4,7 +4,8 @@
 
 #include "tests/unit/membership/one_node.hpp"
 
-using namespace legion;
+namespace legion::swim_test {
+
 using namespace legion::membership;
 
 namespace {
@@ -391,3 +392,5 @@ TEST_SUITE("membership/swim") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::swim_test

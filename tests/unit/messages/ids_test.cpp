@@ -3,7 +3,7 @@
 #include "actors/message_types.hpp"
 #include "messages/ids.hpp"
 
-using namespace legion;
+namespace legion::ids_test {
 
 TEST_SUITE("messages/ids") {
 
@@ -34,3 +34,5 @@ TEST_SUITE("messages/ids") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::ids_test

@@ -3,7 +3,7 @@
 #include "messages/charter.pb.h"
 #include "messages/message_pool.hpp"
 
-using namespace legion;
+namespace legion::message_pool_test {
 
 TEST_SUITE("messages/message_pool") {
 
@@ -39,3 +39,5 @@ TEST_SUITE("messages/message_pool") {
     CHECK(kept->group() == 3);
   }
 }
+
+} // namespace legion::message_pool_test

@@ -2,6 +2,8 @@
 
 #include "messages/random.hpp"
 
+namespace legion::random_test {
+
 TEST_SUITE("messages/random") {
   TEST_CASE("the numbers are those of splitmix64, on every machine") {
     // The reference implementation's, for this seed.
@@ -13,3 +15,5 @@ TEST_SUITE("messages/random") {
     CHECK(random() == 6457827717110365317u);
   }
 }
+
+} // namespace legion::random_test

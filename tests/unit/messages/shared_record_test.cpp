@@ -6,7 +6,7 @@
 #include "messages/random.hpp"
 #include "messages/shared_record.hpp"
 
-using namespace legion;
+namespace legion::shared_record_test {
 
 TEST_SUITE("messages/shared_record") {
 
@@ -75,3 +75,5 @@ TEST_SUITE("messages/shared_record") {
     CHECK(alone.size() == other.size());
   }
 }
+
+} // namespace legion::shared_record_test

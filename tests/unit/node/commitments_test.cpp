@@ -8,7 +8,8 @@
 #include "actors/node/log_question.hpp"
 #include "actors/node/recovery.hpp"
 
-using namespace legion;
+namespace legion::commitments_test {
+
 using namespace legion::node;
 using namespace std::chrono_literals;
 
@@ -327,3 +328,5 @@ TEST_SUITE("node/recovery") {
     CHECK(first.labels_size() == 0);
   }
 }
+
+} // namespace legion::commitments_test

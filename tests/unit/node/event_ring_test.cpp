@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace legion;
+namespace legion::event_ring_test {
 
 namespace {
 
@@ -60,3 +60,5 @@ TEST_SUITE("node/event_ring") {
     CHECK(x.all().front().reason() == "R0.");
   }
 }
+
+} // namespace legion::event_ring_test

@@ -4,7 +4,8 @@
 
 #include "actors/node/holdings.hpp"
 
-using namespace legion;
+namespace legion::holdings_test {
+
 using namespace legion::node;
 
 namespace {
@@ -107,3 +108,5 @@ TEST_SUITE("node/holdings") {
     CHECK(holdings[2].promises() == 0);
   }
 }
+
+} // namespace legion::holdings_test

@@ -4,7 +4,8 @@
 
 #include "actors/node/ledger.hpp"
 
-using namespace legion;
+namespace legion::ledger_test {
+
 using legion::node::ledger;
 using legion::node::need;
 
@@ -288,3 +289,5 @@ TEST_SUITE("node/ledger") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::ledger_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace legion;
+namespace legion::losses_test {
 
 TEST_SUITE("node/losses") {
 
@@ -29,3 +29,5 @@ TEST_SUITE("node/losses") {
     CHECK(node::word_of(failure_none) == "gap");
   }
 }
+
+} // namespace legion::losses_test

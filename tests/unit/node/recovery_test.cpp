@@ -4,7 +4,7 @@
 #include "actors/node/recovery.hpp"
 #include "messages/charter.pb.h"
 
-using namespace legion;
+namespace legion::recovery_test {
 
 namespace {
 
@@ -117,3 +117,5 @@ TEST_SUITE("node/recovery") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::recovery_test

@@ -2,7 +2,8 @@
 
 #include "actors/node/reporting.hpp"
 
-using namespace legion;
+namespace legion::reporting_test {
+
 using namespace legion::node;
 using namespace std::chrono_literals;
 
@@ -142,3 +143,5 @@ TEST_SUITE("node/reporting") {
     CHECK(!due[0].anew);
   }
 }
+
+} // namespace legion::reporting_test

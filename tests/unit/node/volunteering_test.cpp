@@ -2,7 +2,8 @@
 
 #include <doctest/doctest.h>
 
-using namespace legion;
+namespace legion::volunteering_test {
+
 using namespace legion::node;
 using namespace std::chrono_literals;
 
@@ -94,3 +95,5 @@ TEST_SUITE("node/volunteering") {
     CHECK(x.ask().decline().detail() == "cpu: needs 1001m, free 1000m of 1000m");
   }
 }
+
+} // namespace legion::volunteering_test

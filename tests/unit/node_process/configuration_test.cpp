@@ -6,7 +6,8 @@
 #include "runtime/node/texts.hpp"
 #include "tests/unit/node_process/scratch_folder.hpp"
 
-using namespace legion;
+namespace legion::configuration_test {
+
 using namespace legion::node_process;
 using legion::tests::scratch_folder;
 
@@ -109,3 +110,5 @@ TEST_SUITE("node_process/configuration") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::configuration_test

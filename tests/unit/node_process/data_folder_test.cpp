@@ -9,7 +9,8 @@
 #include "runtime/node/data_folder.hpp"
 #include "tests/unit/node_process/scratch_folder.hpp"
 
-using namespace legion;
+namespace legion::data_folder_test {
+
 using namespace legion::node_process;
 using legion::tests::scratch_folder;
 
@@ -80,3 +81,5 @@ TEST_SUITE("node_process/data_folder") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::data_folder_test

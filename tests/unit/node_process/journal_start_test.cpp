@@ -12,7 +12,8 @@
 #include "runtime/store/sqlite/sqlite_store.hpp"
 #include "tests/unit/node_process/scratch_folder.hpp"
 
-using namespace legion;
+namespace legion::journal_start_test {
+
 using namespace legion::node_process;
 using legion::tests::scratch_folder;
 
@@ -191,3 +192,5 @@ TEST_SUITE("node_process/journal_start") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::journal_start_test

@@ -5,6 +5,8 @@
 #include "runtime/node/machine.hpp"
 #include "tests/unit/node_process/scratch_folder.hpp"
 
+namespace legion::machine_test {
+
 using namespace legion::node_process;
 using legion::tests::scratch_folder;
 
@@ -79,3 +81,5 @@ TEST_SUITE("node_process/machine") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::machine_test

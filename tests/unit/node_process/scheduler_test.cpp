@@ -11,7 +11,7 @@
 #include <caf/stateful_actor.hpp>
 #include <doctest/doctest.h>
 
-namespace legion::node_process {
+namespace legion::node_process::scheduler_test {
 namespace {
 
 constexpr std::chrono::seconds long_enough{60};
@@ -172,4 +172,4 @@ TEST_SUITE("node_process/scheduler") {
   }
 }
 
-} // namespace legion::node_process
+} // namespace legion::node_process::scheduler_test

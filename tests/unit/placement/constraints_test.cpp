@@ -2,7 +2,8 @@
 
 #include "actors/placement/constraints.hpp"
 
-using namespace legion;
+namespace legion::constraints_test {
+
 using namespace legion::placement;
 
 namespace {
@@ -192,3 +193,5 @@ TEST_SUITE("placement/constraints") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::constraints_test

@@ -5,7 +5,8 @@
 #include "actors/placement/round.hpp"
 #include "actors/placement/score.hpp"
 
-using namespace legion;
+namespace legion::round_test {
+
 using namespace legion::placement;
 
 namespace {
@@ -368,3 +369,5 @@ TEST_SUITE("placement/score") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::round_test

@@ -2,7 +2,8 @@
 
 #include "actors/promise/lifecycle.hpp"
 
-using namespace legion;
+namespace legion::lifecycle_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -94,3 +95,5 @@ TEST_SUITE("promise/lifecycle") {
     CHECK(x.may_restart(t + 62s));
   }
 }
+
+} // namespace legion::lifecycle_test

@@ -2,7 +2,8 @@
 
 #include "actors/promise/renewal.hpp"
 
-using namespace legion;
+namespace legion::renewal_test {
+
 using promise::renewals;
 
 namespace {
@@ -109,3 +110,5 @@ TEST_SUITE("promise/renewal") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::renewal_test

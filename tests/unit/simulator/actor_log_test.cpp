@@ -7,6 +7,8 @@
 
 #include "runtime/simulator/actor_log.hpp"
 
+namespace legion::actor_log_test {
+
 namespace {
 
 using namespace legion::simulator;
@@ -49,3 +51,5 @@ TEST_SUITE("simulator/actor_log") {
 }
 
 } // namespace
+
+} // namespace legion::actor_log_test

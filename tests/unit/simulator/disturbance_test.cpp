@@ -2,9 +2,10 @@
 
 #include "runtime/simulator/disturbance.hpp"
 
+namespace legion::disturbance_test {
+
 namespace {
 
-using namespace legion;
 using namespace legion::simulator;
 using namespace std::chrono_literals;
 
@@ -124,3 +125,5 @@ TEST_SUITE("simulator/disturbance") {
 }
 
 } // namespace
+
+} // namespace legion::disturbance_test

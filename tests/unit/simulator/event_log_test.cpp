@@ -5,6 +5,8 @@
 
 #include "runtime/simulator/event_log.hpp"
 
+namespace legion::event_log_test {
+
 using namespace legion::simulator;
 using std::chrono::seconds;
 
@@ -28,3 +30,5 @@ TEST_SUITE("simulator/event_log") {
     CHECK(lines.size() == 2);
   }
 }
+
+} // namespace legion::event_log_test

@@ -2,7 +2,8 @@
 
 #include <doctest/doctest.h>
 
-using namespace legion;
+namespace legion::simulate_options_test {
+
 using namespace legion::simulator;
 
 TEST_SUITE("simulator/simulate_options") {
@@ -40,3 +41,5 @@ TEST_SUITE("simulator/simulate_options") {
     }
   }
 }
+
+} // namespace legion::simulate_options_test

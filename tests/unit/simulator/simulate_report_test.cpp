@@ -5,7 +5,8 @@
 
 #include "runtime/simulator/simulate_report.hpp"
 
-using namespace legion;
+namespace legion::simulate_report_test {
+
 using namespace legion::simulator;
 using namespace std::chrono_literals;
 
@@ -93,3 +94,5 @@ TEST_SUITE("simulator/simulate_report") {
     CHECK(told(x) == "f:1:2: warning: a: not yet honoured");
   }
 }
+
+} // namespace legion::simulate_report_test

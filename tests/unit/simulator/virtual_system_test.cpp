@@ -5,6 +5,8 @@
 
 #include "runtime/simulator/virtual_system.hpp"
 
+namespace legion::virtual_system_test {
+
 namespace {
 
 using namespace legion::simulator;
@@ -87,3 +89,5 @@ TEST_SUITE("simulator/virtual_system") {
 }
 
 } // namespace
+
+} // namespace legion::virtual_system_test

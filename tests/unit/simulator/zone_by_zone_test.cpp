@@ -7,6 +7,8 @@
 
 #include "runtime/simulator/zone_by_zone.hpp"
 
+namespace legion::zone_by_zone_test {
+
 namespace {
 
 using namespace legion::simulator;
@@ -61,3 +63,5 @@ TEST_SUITE("simulator/zone_by_zone") {
 }
 
 } // namespace
+
+} // namespace legion::zone_by_zone_test

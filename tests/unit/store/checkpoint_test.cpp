@@ -3,7 +3,8 @@
 #include "runtime/store/sqlite/journal_file.hpp"
 #include "tests/unit/store/real_files.hpp"
 
-using namespace legion;
+namespace legion::checkpoint_test {
+
 using namespace legion::real_files;
 using store::sqlite::journal_file;
 
@@ -55,3 +56,5 @@ TEST_SUITE("store/checkpoint") {
     CHECK(fs::file_size(here.path + "/journal.db-wal") < 12 * 1024 * 1024);
   }
 }
+
+} // namespace legion::checkpoint_test

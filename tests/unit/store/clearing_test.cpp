@@ -5,7 +5,8 @@
 #include "runtime/store/sqlite/journal_file.hpp"
 #include "tests/unit/store/real_files.hpp"
 
-using namespace legion;
+namespace legion::clearing_test {
+
 using namespace legion::real_files;
 using store::sqlite::journal_file;
 
@@ -89,3 +90,5 @@ TEST_SUITE("store/clearing") {
     CHECK(rows(here.path) <= 2);
   }
 }
+
+} // namespace legion::clearing_test

@@ -4,7 +4,8 @@
 
 #include "tests/unit/store/real_files.hpp"
 
-using namespace legion;
+namespace legion::every_boundary_test {
+
 using namespace legion::real_files;
 
 namespace {
@@ -173,3 +174,5 @@ TEST_SUITE("store/every_boundary") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::every_boundary_test

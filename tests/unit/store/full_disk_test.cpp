@@ -8,7 +8,8 @@
 #include "runtime/store/sqlite/ballast.hpp"
 #include "tests/unit/store/real_files.hpp"
 
-using namespace legion;
+namespace legion::full_disk_test {
+
 using namespace legion::real_files;
 
 namespace {
@@ -155,3 +156,5 @@ TEST_SUITE("store/full_disk") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::full_disk_test

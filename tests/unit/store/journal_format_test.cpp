@@ -8,7 +8,8 @@
 #include "store/old_journals.hpp" // made by meson
 #include "tests/unit/store/real_files.hpp"
 
-using namespace legion;
+namespace legion::journal_format_test {
+
 using namespace legion::real_files;
 
 namespace {
@@ -100,3 +101,5 @@ TEST_SUITE("store/journal_format") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::journal_format_test

@@ -10,7 +10,8 @@
 
 #include "tests/unit/store/real_files.hpp"
 
-using namespace legion;
+namespace legion::kill_test {
+
 using namespace legion::real_files;
 
 namespace {
@@ -97,3 +98,5 @@ TEST_SUITE("store/kill") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::kill_test

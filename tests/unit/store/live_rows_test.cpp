@@ -5,7 +5,8 @@
 #include "runtime/store/sqlite/checksum.hpp"
 #include "runtime/store/sqlite/live_rows.hpp"
 
-using namespace legion;
+namespace legion::live_rows_test {
+
 using store::sqlite::live_rows;
 
 namespace {
@@ -113,3 +114,5 @@ TEST_SUITE("store/live_rows") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::live_rows_test

@@ -3,9 +3,10 @@
 #include "runtime/simulator/timeline.hpp"
 #include "runtime/store/memory/disk.hpp"
 
+namespace legion::memory_test {
+
 namespace {
 
-using namespace legion;
 using namespace std::chrono_literals;
 using legion::store::memory::disk;
 
@@ -171,3 +172,5 @@ TEST_SUITE("store/memory") {
 }
 
 } // namespace
+
+} // namespace legion::memory_test

@@ -9,7 +9,8 @@
 #include "runtime/store/sqlite/salvage.hpp"
 #include "tests/unit/store/real_files.hpp"
 
-using namespace legion;
+namespace legion::salvage_test {
+
 using namespace legion::real_files;
 
 namespace {
@@ -157,3 +158,5 @@ TEST_SUITE("store/salvage") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::salvage_test

@@ -14,7 +14,8 @@
 #include "runtime/store/sqlite/wal_scan.hpp"
 #include "tests/unit/store/real_files.hpp"
 
-using namespace legion;
+namespace legion::sqlite_store_test {
+
 using namespace legion::real_files;
 namespace fs = std::filesystem;
 
@@ -253,3 +254,5 @@ TEST_SUITE("store/sqlite_store") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::sqlite_store_test

@@ -12,7 +12,7 @@
 #include "actors/census/census.hpp"
 #include "actors/store/store_actor.hpp"
 
-using namespace legion;
+namespace legion::store_actor_test {
 
 namespace {
 
@@ -105,3 +105,5 @@ TEST_SUITE("store/store_actor") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::store_actor_test

@@ -5,7 +5,8 @@
 #include "runtime/store/sqlite/journal_file.hpp"
 #include "tests/unit/store/real_files.hpp"
 
-using namespace legion;
+namespace legion::torn_log_test {
+
 using namespace legion::real_files;
 using store::sqlite::journal_file;
 
@@ -158,3 +159,5 @@ TEST_SUITE("store/torn_log") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::torn_log_test

@@ -3,9 +3,10 @@
 #include "runtime/simulator/timeline.hpp"
 #include "runtime/transport/simulated/network.hpp"
 
+namespace legion::simulated_test {
+
 namespace {
 
-using namespace legion;
 using namespace std::chrono_literals;
 using legion::transport::sent;
 using legion::transport::simulated::network;
@@ -193,3 +194,5 @@ TEST_SUITE("transport/simulated") {
 }
 
 } // namespace
+
+} // namespace legion::simulated_test

@@ -8,7 +8,7 @@
 
 #include "tests/unit/transport/zeromq_nodes.hpp"
 
-namespace legion::transport {
+namespace legion::transport::zeromq_stopped_test {
 namespace {
 
 /// Says on a pipe that the last frame has come.
@@ -103,4 +103,4 @@ TEST_SUITE("transport/zeromq") {
 
 } // TEST_SUITE
 
-} // namespace legion::transport
+} // namespace legion::transport::zeromq_stopped_test

@@ -15,7 +15,7 @@
 #include "tests/unit/transport/contract.hpp"
 #include "tests/unit/transport/zeromq_nodes.hpp"
 
-namespace legion::transport {
+namespace legion::transport::zeromq_test {
 namespace {
 
 using contract::listener;
@@ -249,4 +249,4 @@ TEST_SUITE("transport/zeromq") {
   }
 }
 
-} // namespace legion::transport
+} // namespace legion::transport::zeromq_test

@@ -2,7 +2,8 @@
 
 #include "actors/workload/environment.hpp"
 
-using namespace legion;
+namespace legion::environment_test {
+
 using namespace legion::workload;
 
 namespace {
@@ -198,3 +199,5 @@ TEST_SUITE("workload/environment") {
     CHECK(ports[2].protocol() == "TCP");
   }
 }
+
+} // namespace legion::environment_test

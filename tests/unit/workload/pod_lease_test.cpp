@@ -2,7 +2,8 @@
 
 #include "actors/workload/pod_lifecycle.hpp"
 
-using namespace legion;
+namespace legion::pod_lease_test {
+
 using namespace legion::workload;
 using namespace std::chrono_literals;
 
@@ -117,3 +118,5 @@ TEST_SUITE("workload/pod_lifecycle leases") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::pod_lease_test

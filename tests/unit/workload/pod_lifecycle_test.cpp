@@ -4,7 +4,8 @@
 
 #include "actors/workload/pod_lifecycle.hpp"
 
-using namespace legion;
+namespace legion::pod_lifecycle_test {
+
 using namespace legion::workload;
 using namespace std::chrono_literals;
 
@@ -441,3 +442,5 @@ TEST_SUITE("workload/pod_lifecycle") {
     CHECK(x.on_exit(stranger, at(2s)).empty());
   }
 }
+
+} // namespace legion::pod_lifecycle_test
