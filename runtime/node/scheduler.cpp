@@ -7,6 +7,13 @@
 
 namespace legion::node_process {
 
+namespace {
+/// So many jobs wait before a worker calls another one: most take microseconds, less than a thread
+/// needs to wake. What comes from outside always calls one, so a long job holds up a few others no
+/// longer than until the next frame, timer or request.
+constexpr std::size_t few_jobs = 4;
+} // namespace
+
 thread_local scheduler::worker* scheduler::here_ = nullptr;
 
 scheduler::scheduler(caf::actor_system& system)
@@ -48,13 +55,13 @@ void scheduler::enqueue(caf::resumable* job) {
   take(job, runs_here());
 }
 
-/// A worker that put it there looks for more when its actor is done: nobody else need wake for one.
+/// A worker that put it there looks for more when its actor is done: nobody else need wake for a few.
 void scheduler::take(caf::resumable* job, bool from_worker) {
   worker* helper = nullptr;
   {
     std::lock_guard guard{mutex_};
     jobs_.push_back(job);
-    if (!from_worker || jobs_.size() > 1)
+    if (!from_worker || jobs_.size() > few_jobs)
       helper = wake_one();
   }
   if (helper != nullptr)
@@ -123,7 +130,7 @@ void scheduler::run(worker& me) {
     }
     auto* job = jobs_.front();
     jobs_.pop_front();
-    auto* helper = jobs_.empty() ? nullptr : wake_one();
+    auto* helper = jobs_.size() < few_jobs ? nullptr : wake_one();
     guard.unlock();
     if (helper != nullptr)
       helper->called.notify_one();

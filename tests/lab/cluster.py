@@ -45,9 +45,13 @@ def alive(pid):
         return False
 
 
+lane = 0  # of this process: each has ports of its own
+
+
 def free_port_base(count):
     """The first of `count` ports in a row that nobody listens on."""
-    for base in range(17000, 19900, count):
+    first = 17000 + 1000 * lane
+    for base in range(first, first + 1000 - count, count):
         sockets = []
         try:
             for port in range(base, base + count):
@@ -125,7 +129,7 @@ class Node:
 
 
 def cluster_ports(index):
-    return 24000 + 100 * index
+    return 24000 + 1000 * lane + 100 * index
 
 
 class Cluster:
