@@ -22,6 +22,10 @@ constexpr const char* settings = "PRAGMA page_size=4096;"
                                  "PRAGMA cache_size=-256;"
                                  "PRAGMA journal_size_limit=8388608;";
 
+constexpr int page_bytes = 4096;
+constexpr int wal_header_bytes = 32;
+constexpr int wal_frame_header_bytes = 24;
+
 } // namespace
 
 std::uint32_t row_checksum(std::int64_t id, std::string_view body) {
@@ -276,6 +280,28 @@ void journal_file::checkpoint() {
   if (code)
     (void)failed(code, "checkpoint"); // ends the process if a sync failed; else the next one tries
   wal_pages_ = 0;                     // of what follows; a commit counts those of a log that stays
+}
+
+/// Zeros: no frame's salts are, so whoever reads the log stops there (SQLite's file format, 4.2).
+void journal_file::reserve_log() {
+  sqlite3_file* log = nullptr;
+  sqlite3_int64 size = 0;
+  if (sqlite3_file_control(db_, nullptr, SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK
+      || !log->pMethods || log->pMethods->xFileSize(log, &size) != SQLITE_OK)
+    return;
+  const std::string zeros(wal_frame_header_bytes + page_bytes, '\0');
+  sqlite3_int64 frame_bytes = std::ssize(zeros),
+                end = wal_header_bytes + reserved_pages * frame_bytes;
+  auto code = SQLITE_OK;
+  for (auto at = size; at < end && code == SQLITE_OK;) {
+    auto bytes = std::min(frame_bytes, end - at);
+    code = log->pMethods->xWrite(log, zeros.data(), static_cast<int>(bytes), at);
+    at += bytes;
+  }
+  if (code == SQLITE_OK)
+    code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (code != SQLITE_OK)
+    log->pMethods->xTruncate(log, size);
 }
 
 } // namespace legion::store::sqlite

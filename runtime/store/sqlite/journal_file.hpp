@@ -50,9 +50,14 @@ public:
   /// Takes some milliseconds, and syncs twice.
   void checkpoint();
 
+  /// Makes the log's file as long as it will soon be, so that a commit's sync has no new size and no
+  /// new blocks to write. It stays as it was where that fails.
+  void reserve_log();
+
 private:
   static constexpr int soon_pages = 250;  // 1 MiB
   static constexpr int most_pages = 2000; // 8 MiB
+  static constexpr int reserved_pages = 500;
   static constexpr std::size_t least_cleared =
       8; // dead rows a commit deletes at least, if there are so many
 

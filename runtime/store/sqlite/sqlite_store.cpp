@@ -25,6 +25,8 @@ constexpr auto look_again = std::chrono::seconds{1};
 constexpr auto lull = std::chrono::milliseconds{100};
 /// Beside the ballast, so much must fit before the disk counts as having space.
 constexpr std::size_t least_space = 256 * 1024;
+/// Free on the disk before the log is given space that it does not need yet.
+constexpr std::size_t plenty = 64 * 1024 * 1024;
 
 /// Owns the writer thread and what waits for it.
 ///
@@ -56,19 +58,22 @@ public:
                                        + std::to_string(max_batch_bytes)});
       return;
     }
-    {
-      std::lock_guard guard{mutex_};
-      if (waiting_.size() < max_waiting_batches && waiting_bytes_ + size <= max_waiting_bytes) {
-        waiting_.push_back({correlation, std::move(batch), takes_ballast});
-        waiting_bytes_ += size;
-        wake_.notify_one();
-        return;
-      }
-    }
-    to_.failed(correlation, {errc::overloaded, "the journal's queue is full"});
+    if (enqueue({correlation, std::move(batch), takes_ballast}, size))
+      wake_.notify_one();
+    else
+      to_.failed(correlation, {errc::overloaded, "the journal's queue is full"});
   }
 
 private:
+  bool enqueue(waiting_batch what, std::size_t size) {
+    std::lock_guard guard{mutex_};
+    if (waiting_.size() >= max_waiting_batches || waiting_bytes_ + size > max_waiting_bytes)
+      return false;
+    waiting_.push_back(std::move(what));
+    waiting_bytes_ += size;
+    return true;
+  }
+
   void run() {
     if (!ballast_.take())
       set_full("there is no space for the ballast of "
@@ -95,8 +100,10 @@ private:
         taken.swap(waiting_);
         waiting_bytes_ = 0;
       }
-      if (!taken.empty())
+      if (!taken.empty()) {
         write(taken);
+        reserve_once();
+      }
       if (file_->needs_checkpoint()) // after those who wait were told
         file_->checkpoint();
     }
@@ -116,6 +123,14 @@ private:
       else
         to_.failed(correlation, one.why());
     }
+  }
+
+  /// Where space is plenty. Behind the first commit: the log's header is on disk then.
+  void reserve_once() {
+    std::error_code error;
+    if (!full_ && ballast_.whole() && !std::exchange(reserved_, true)
+        && std::filesystem::space(folder_, error).available >= plenty && !error)
+      file_->reserve_log();
   }
 
   result<void> write_one(waiting_batch what) {
@@ -155,7 +170,8 @@ private:
   ballast ballast_;
   std::string folder_;
   sink& to_;
-  bool full_ = false; // this and the next belong to the writer's thread
+  bool full_ = false; // this and the next two belong to the writer's thread
+  bool reserved_ = false;
   clock::time_point look_at_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -43,6 +43,32 @@ TEST_SUITE("store/checkpoint") {
     CHECK(reopen(here.path).records.size() == static_cast<std::size_t>(written));
   }
 
+  TEST_CASE("the log's file is as long from the start as it will be soon, and reads as before") {
+    folder here;
+    auto log = here.path + "/journal.db-wal";
+    auto opens = 0;
+    for (; opens < 2; ++opens) {
+      outcomes told;
+      auto opened = reopen(here.path);
+      CHECK(opened.records.size() == static_cast<std::size_t>(opens));
+      auto journal = opened.start(told);
+      auto whole = log_header_bytes + 500 * log_frame_bytes;
+      for (std::uint64_t i = 1; fs::file_size(log) < whole && i < 3000; ++i) {
+        journal->append(i,
+                        batch({{"key" + std::to_string(opens), "x"}})); // it is reserved behind one
+        REQUIRE(told.of(i) == errc::none);
+      }
+      CHECK(fs::file_size(log) == whole);
+      auto end = end_of_log(log);
+      CHECK(end < whole);
+      journal->append(5000, batch({{"key" + std::to_string(opens), "y"}}));
+      REQUIRE(told.of(5000) == errc::none);
+      CHECK(fs::file_size(log) == whole);
+      CHECK(end_of_log(log) > end);
+    }
+    CHECK(text_of(reopen(here.path).records) == "key0=y key1=y ");
+  }
+
   TEST_CASE("a store that is never idle keeps its log within bounds") {
     folder here;
     outcomes told;

@@ -10,17 +10,12 @@ using namespace legion::real_files;
 
 namespace {
 
-constexpr std::size_t wal_header = 32, frame_size = 24 + 4096;
+constexpr auto frame_size = log_frame_bytes;
 constexpr int batches = 30;
 
 /// Short, for messages.
 std::size_t hash(const std::vector<record>& x) {
   return std::hash<std::string>{}(text_of(x));
-}
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 void put(const std::string& path, std::string_view bytes) {
@@ -51,7 +46,7 @@ struct written_journal {
     outcomes told;
     auto journal = reopen(here.path).start(told);
     auto note = [&] {
-      answered.push_back(fs::file_size(here.path + "/journal.db-wal"));
+      answered.push_back(end_of_log(here.path + "/journal.db-wal"));
       std::vector<record> records;
       for (auto& [key, value] : now) {
         auto& x = records.emplace_back();
@@ -74,7 +69,7 @@ struct written_journal {
     }
     REQUIRE(std::is_sorted(answered.begin(), answered.end())); // it was never begun anew
     database = bytes_of(here.path + "/journal.db");
-    log = bytes_of(here.path + "/journal.db-wal");
+    log = bytes_of(here.path + "/journal.db-wal").substr(0, answered.back());
   }
 
   int answered_by(std::size_t length) const {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -86,6 +89,25 @@ inline store::opened reopen(const std::string& path) {
   if (!opened)
     FAIL(opened.why().detail);
   return std::move(*opened);
+}
+
+constexpr std::size_t log_header_bytes = 32;
+constexpr std::size_t log_frame_bytes = 24 + 4096;
+
+/// The whole of a file.
+inline std::string bytes_of(const std::string& path) {
+  std::ifstream file{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// Where the last frame of a write-ahead log ends: zeros that are reserved behind it are not counted.
+inline std::size_t end_of_log(const std::string& path) {
+  auto all = bytes_of(path);
+  auto last = all.find_last_not_of('\0');
+  if (last == std::string::npos || last < log_header_bytes)
+    return std::min(all.size(), log_header_bytes);
+  auto frames = (last - log_header_bytes) / log_frame_bytes + 1;
+  return std::min(all.size(), log_header_bytes + frames * log_frame_bytes);
 }
 
 } // namespace legion::real_files

@@ -15,11 +15,6 @@ using namespace legion::real_files;
 
 namespace {
 
-std::string bytes_of(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
-
 /// So many batches of one record, then all of it in the database's own pages.
 void fill(const std::string& path, int count) {
   {

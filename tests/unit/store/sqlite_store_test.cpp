@@ -113,7 +113,7 @@ TEST_SUITE("store/sqlite_store") {
     folder here;
     write_and_die(here.path, {batch({{"a", "1"}}), batch({{"b", std::string(9000, 'x')}})});
     auto wal = here.path + "/journal.db-wal";
-    fs::resize_file(wal, fs::file_size(wal) - 100);
+    fs::resize_file(wal, end_of_log(wal) - 100);
     CHECK(text_of(reopen(here.path).records) == "a=1 ");
   }
 
@@ -125,7 +125,7 @@ TEST_SUITE("store/sqlite_store") {
     write_and_die(here.path, batches);
     auto wal = here.path + "/journal.db-wal";
     auto size = fs::file_size(wal);
-    flip(wal, size / 2);
+    flip(wal, end_of_log(wal) / 2);
     for (int again = 0; again < 2; ++again) { // looking does not repair
       auto opened = store::sqlite::open(here.path);
       REQUIRE_FALSE(opened);

@@ -15,11 +15,6 @@ namespace {
 constexpr std::size_t header = 32, frame = 24 + 4096;
 constexpr int checkpoint_after = 8; // pages
 
-std::string bytes_of(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
-
 void put(const std::string& path, std::string_view bytes) {
   std::ofstream{path, std::ios::binary}.write(bytes.data(), static_cast<long>(bytes.size()));
 }
