@@ -79,6 +79,7 @@ std::optional<effects> changing::read_files() {
   manifest::options how;
   how.strict = what_.apply().strict();
   how.default_namespace = ns.empty() ? "default" : ns;
+  how.only_that = !ns.empty();
   auto parsed = manifest::read(sources, how);
   auto refused = manifest::refused(parsed);
   // What is to be deleted need not be perfect, but it must be readable.

@@ -71,12 +71,13 @@ std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
       return std::nullopt;
   }
   auto all = members.size();
-  auto full = false, without = false;
+  auto full = false, without = false, down = false;
   std::erase_if(members, [&](const node_id& x) {
     const auto* row = at.zone.find(x);
     auto up = row && !row->down();
     auto cannot_write = up && row->who.disk_full(); // nor is it elected
     full = full || cannot_write;
+    down = down || !up;
     without = without || (up && without_.contains(x));
     return up && !cannot_write && !without_.contains(x);
   });
@@ -96,7 +97,9 @@ std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
     result += (x == members.front() ? "" : ", and ") + at.zone.with_state(x, at.now)
               + (without_.contains(x) ? ", which has nothing of it any more" : "");
   if (!without)
-    return lost{result, full ? "once there is space on their disks" : "once most of them are up"};
+    return lost{result, full && down ? "once most of them are up, with space on their disks"
+                        : full       ? "once there is space on their disks"
+                                     : "once most of them are up"};
   // A node whose journal was damaged tells what of it, where it is, and the cure.
   auto told = why_.find("keepers rebuild") != std::string::npos;
   return lost{result + (told ? ": " + why_ : rebuild_hint), "then"};
@@ -196,8 +199,7 @@ effects errand::give_up(const surroundings& at) {
   if (at.cluster.empty()) {
     why_ = at.zone.name_of(at.self) + " has joined nobody yet: `legionctl get nodes` says why";
     cure_ = "once it has";
-  }
-  if (auto all = lost_quorum(at)) {
+  } else if (auto all = lost_quorum(at)) {
     why_ = std::move(all->why);
     cure_ = std::move(all->cure);
   }

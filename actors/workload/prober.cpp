@@ -15,7 +15,7 @@ prober::outcome prober::answered(bool passed, time_point now) {
     if (++failures_ >= allowed_)
       ready_ = false;
   }
-  if (early) {
+  if (early && !passed) { // successes are counted a whole period apart
     next_ = now + gap_;
     gap_ = std::min(gap_ * 2, period_);
   } else {

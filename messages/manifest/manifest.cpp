@@ -34,7 +34,7 @@ public:
 
   void file(const source& from, parsed& into) {
     complaints to(from.name, how_.strict);
-    context in{to, how_.default_namespace, false};
+    context in{to, how_.default_namespace, how_.only_that};
     auto tree = read_tree(from.text);
     auto no_map = [](const node* x) {
       return x->kind != node_kind::map && x->kind != node_kind::null;

@@ -23,8 +23,9 @@ struct source {
 };
 
 struct options {
-  bool strict = false; // a field that is not honoured yet is an error
-  std::string default_namespace = "default";
+  bool strict = false;                       // a field that is not honoured yet is an error
+  std::string default_namespace = "default"; // of a document that names none
+  bool only_that = false;                    // one that names another is an error
 };
 
 /// In the order of the documents. Without errors, `diagnostics` holds warnings only.

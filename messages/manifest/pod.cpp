@@ -127,7 +127,7 @@ bool breaks_line(const std::string& text) {
 /// Kubernetes refuses these of fields that are not yet honoured, too.
 void check_others(const spot& from, const spot& pod, context& in) {
   for (auto name : {"livenessProbe", "startupProbe"})
-    if (auto x = from[name]["successThreshold"]; x.number(1) != 1)
+    if (auto x = from[name]["successThreshold"]; x.number(1) > 1)
       in.to.error(x.what->at, x.path, shown(*x.what), "1: it succeeds at once");
   std::set<std::string> volumes;
   for (std::size_t i = 0; i < pod["volumes"].size(); ++i)
@@ -264,14 +264,15 @@ void read_probe(const spot& from, const container& of, probe& into, context& in)
     into.mutable_tcp_socket()->set_host(tcp["host"].text());
     read_probe_port(tcp["port"], of, *into.mutable_tcp_socket()->mutable_port(), in);
   }
-  auto seconds = [&](const char* name, std::int64_t otherwise) {
-    return static_cast<std::int32_t>(from[name].number(otherwise));
+  into.set_initial_delay_seconds(static_cast<std::int32_t>(from["initialDelaySeconds"].number(0)));
+  auto above_zero = [&](const char* name, std::int64_t otherwise) { // 0 is as left out there
+    auto x = from[name].number(otherwise);
+    return static_cast<std::int32_t>(x == 0 ? otherwise : x);
   };
-  into.set_initial_delay_seconds(seconds("initialDelaySeconds", 0));
-  into.set_timeout_seconds(seconds("timeoutSeconds", 1));
-  into.set_period_seconds(seconds("periodSeconds", 10));
-  into.set_success_threshold(seconds("successThreshold", 1));
-  into.set_failure_threshold(seconds("failureThreshold", 3));
+  into.set_timeout_seconds(above_zero("timeoutSeconds", 1));
+  into.set_period_seconds(above_zero("periodSeconds", 10));
+  into.set_success_threshold(above_zero("successThreshold", 1));
+  into.set_failure_threshold(above_zero("failureThreshold", 3));
 }
 
 void read_pod_spec(const spot& from, pod_spec& into, context& in) {

@@ -259,7 +259,10 @@ void read_metadata(const spot& from, metadata& into, bool named, context& in) {
     into.set_name(name.text());
     auto space = from["namespace"];
     into.set_namespace_(space ? space.text() : in.default_namespace);
-    if (!dns_label(into.namespace_()))
+    if (in.only_that && space && space.text() != in.default_namespace)
+      in.to.error(space.what->at, space.path, shown(*space.what),
+                  '"' + in.default_namespace + "\", the namespace asked for, or none");
+    else if (!dns_label(into.namespace_()))
       in.to.error(space ? space.what->at : from.what->at, space.path,
                   space
                       ? shown(*space.what)

@@ -20,6 +20,7 @@ namespace legion::manifest {
 struct context {
   complaints& to;
   std::string default_namespace;
+  bool only_that = false;
   bool image_told = false; // once a file
 };
 

@@ -39,14 +39,32 @@ std::string given_amounts(const quantities& x) {
   return or_none(result);
 }
 
+/// As a shell reads it back.
+std::string in_quotes(std::string_view x) {
+  std::string result = "'";
+  for (auto c : x)
+    result += c == '\'' ? std::string{"'\\''"} : std::string{c};
+  return result + "'";
+}
+
+/// What another node is given with --join.
+std::string join_string_of(const member& x) {
+  std::string result = x.endpoint() + "#";
+  for (unsigned char c : x.public_key()) {
+    constexpr auto digits = "0123456789abcdef";
+    result += {digits[c >> 4], digits[c & 15]};
+  }
+  return result;
+}
+
 /// An argument in one line: a script is cut after its first line.
 std::string word(const std::string& x) {
   auto end = x.find('\n');
   if (end != std::string::npos && end + 1 < x.size())
-    return "'" + x.substr(0, end) + " ...' ("
+    return in_quotes(x.substr(0, end) + " ...") + " ("
            + std::to_string(std::count(x.begin(), x.end(), '\n') + (x.back() != '\n')) + " lines)";
-  auto quoted = x.empty() || x.find_first_of(" \t\n'\"$;|&") != std::string::npos;
-  return quoted ? "'" + x + "'" : x;
+  auto plain = x.find_first_of(" \t\n'\"$;|&<>()*?[]#~`\\!{}") == std::string::npos;
+  return plain && !x.empty() ? x : in_quotes(x);
 }
 
 std::string joined(const google::protobuf::RepeatedPtrField<std::string>& words) {
@@ -201,6 +219,8 @@ std::string describe_node(const node_view& x, wall_ms now) {
     to.line("Joining", x.joining());
   to.line("Zone", who.zone());
   to.line("Address", who.endpoint());
+  if (x.joining().empty() && !who.public_key().empty())
+    to.line("Join string", join_string_of(who));
   to.line("Version", who.binary_version());
   if (x.answered())
     to.line("Created", with_age(x.first_started_ms(), now) + ", at its first start");

@@ -224,7 +224,7 @@ json pod_object(const pod_view& x, const resource_view& of) {
     meta.clear_resource_version();
   }
   meta.set_name(x.slot().pod());
-  if (what.has_deployment()) // a Pod of its own has its own
+  if (!x.slot().uid().empty()) // as the pod itself is told, and its folder is named
     meta.set_uid(x.slot().uid());
   meta.set_created_ms(x.created_ms() ? x.created_ms() : x.assessment().started_ms());
   if (inner.is_object() && inner.contains("metadata"))

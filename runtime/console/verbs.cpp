@@ -251,7 +251,7 @@ int remove(conversation& with, const std::vector<std::string>& words,
   if (!words.empty()) {
     auto things = read_names(words, naming::to_delete);
     if (!things || things->front().names.empty()) {
-      with.print_error(things ? "name what to delete: legionctl delete deployment NAME"
+      with.print_error(things ? "name what to delete: legionctl delete " + words.front() + " NAME"
                               : things.why().detail);
       return exit_usage;
     }

@@ -81,12 +81,32 @@ std::string shown(const resource_name& x) {
   return kind_name(x.kind()) + "/" + x.name();
 }
 
+/// Not one that ends, or is to end since the resource was changed.
+bool is_current(const pod_view& pod, const resource_view& of) {
+  return (pod.state() == "accepted" || pod.state() == "bound")
+         && (of.revision().empty() || pod.slot().revision() == of.revision());
+}
+
+/// A Pod of its own that has ended badly is not begun again; a Deployment's are.
+bool is_over(const resource_view& x) {
+  return !x.what().has_deployment()
+         && std::any_of(x.pods().begin(), x.pods().end(), [&](const pod_view& y) {
+              return is_current(y, x) && y.assessment().phase() == "Failed";
+            });
+}
+
+/// What was seen of what is waited for, by name.
+struct sight {
+  std::map<std::string, std::string> missing;
+  std::set<std::string> paused;
+  std::set<std::string> over; // and will not be ready any more
+};
+
 /// Takes out what is as wanted; true if the node answered.
-bool look_once(conversation& quiet, std::vector<put_result>& left,
-               std::map<std::string, std::string>& missing, std::set<std::string>& paused) {
+bool look_once(conversation& quiet, std::vector<put_result>& left, sight& seen) {
   std::map<key, std::vector<std::string>> questions;
   for (const auto& x : left) {
-    missing.try_emplace(shown(x.name()), "not seen yet");
+    seen.missing.try_emplace(shown(x.name()), "not seen yet");
     questions[{x.name().kind(), x.name().namespace_()}].push_back(x.name().name());
   }
   auto answered = false;
@@ -106,20 +126,16 @@ bool look_once(conversation& quiet, std::vector<put_result>& left,
             return false;
           auto text = still_missing(view, x);
           if (what.deployment().unstarted())
-            paused.insert(shown(x.name()));
-          missing[shown(x.name())] = text;
+            seen.paused.insert(shown(x.name()));
+          if (!text.empty() && is_over(view))
+            seen.over.insert(shown(x.name()));
+          seen.missing[shown(x.name())] = text;
           return text.empty();
         });
       return true;
     });
   }
   return answered;
-}
-
-/// Not one that ends, or is to end since the resource was changed.
-bool is_current(const pod_view& pod, const resource_view& of) {
-  return (pod.state() == "accepted" || pod.state() == "bound")
-         && (of.revision().empty() || pod.slot().revision() == of.revision());
 }
 
 } // namespace
@@ -166,40 +182,51 @@ int wait_for(conversation& with, const std::vector<put_result>& applied,
   terminal silence{nothing, unheard, unheard, false, false, with.with().now, {}};
   auto quiet = with.speaking_to(silence);
   progress line{with.with()};
-  std::map<std::string, std::string> missing;
-  std::set<std::string> paused;
+  sight seen;
   for (;;) {
     // What it waits too long is a part of what it has waited anyway.
     auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began);
     auto pause = std::clamp(waited / 4, first_pause, longest_pause);
-    auto answered = look_once(quiet, left, missing, paused);
+    auto answered = look_once(quiet, left, seen);
     if (left.empty() && wanted.size() > 1) { // each was ready at some time: are they all, now?
       left = wanted;
-      answered = look_once(quiet, left, missing, paused);
+      answered = look_once(quiet, left, seen);
     }
     if (left.empty())
       break;
+    if (!seen.over.empty()) {
+      line.end();
+      std::string text = "failed, and is not begun again:";
+      for (const auto& name : seen.over)
+        text += "\n  " + name + ": " + seen.missing[name];
+      with.print_error(text);
+      return exit_refused;
+    }
     if (clock::now() + pause >= until) {
       line.end();
       auto s = std::chrono::duration_cast<std::chrono::seconds>(timeout).count();
       std::string text = "not ready after " + std::to_string(s) + " s; it goes on:";
       for (const auto& x : left)
-        text += "\n  " + shown(x.name()) + ": " + missing[shown(x.name())];
+        text += "\n  " + shown(x.name()) + ": " + seen.missing[shown(x.name())];
       with.print_error(answered ? text : text + "\n  no node answered at last");
       return exit_unknown;
     }
     auto more = left.size() > 1 ? " (and " + std::to_string(left.size() - 1) + " more)" : "";
     auto first = shown(left.front().name());
-    line.show(answered ? first + ": " + missing[first] + more : "no node answers; trying again");
+    line.show(answered ? first + ": " + seen.missing[first] + more
+                       : "no node answers; trying again");
     std::this_thread::sleep_for(pause);
   }
   line.end();
   auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began).count();
   char took[32];
   std::snprintf(took, sizeof(took), "%.1f s", static_cast<double>(ms) / 1000);
-  for (const auto& name : paused)
+  for (const auto& name : seen.paused)
     with.with().err << "note: " << plain(name) << " is paused: nothing of it runs\n" << std::flush;
-  with.with().out << "all ready after " << took << '\n' << std::flush;
+  if (seen.paused.size() < wanted.size())
+    with.with().out << (seen.paused.empty() ? "all ready after " : "all others ready after ")
+                    << took << '\n'
+                    << std::flush;
   return exit_done;
 }
 

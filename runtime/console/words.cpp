@@ -272,9 +272,19 @@ std::string pod_status(const pod_view& x) {
     return "Terminating";
   if (x.state() == "missing")
     return "Pending";
-  for (const auto& container : seen.containers())
-    if (auto word = container_word(container); !word.empty())
+  const auto& all = seen.containers();
+  auto runs =
+      std::any_of(all.begin(), all.end(), [](const auto& y) { return y.state() == "running"; });
+  auto some_done = false;
+  for (const auto& container : all) {
+    auto done =
+        container.state() == "terminated" && container.exit_code() == 0 && container.signal() == 0;
+    some_done = some_done || done;
+    if (auto word = container_word(container); !word.empty() && !(done && runs))
       return plain(word);
+  }
+  if (some_done && runs) // as kubectl has it
+    return seen.ready() ? "Running" : "NotReady";
   if (seen.phase() == "Succeeded")
     return "Completed";
   return seen.phase().empty() ? "Pending" : plain(seen.phase());

@@ -165,7 +165,7 @@ private:
       if (error != std::errc{} || end != name.data() + name.size())
         number = 0;
     }
-    if (number == 0 || number > nodes_)
+    if (number == 0 || number > nodes_ || name != "node-" + std::to_string(number))
       throw complaint{x.Mark(), "`" + name + "` is no node; there are node-1 to node-"
                                     + std::to_string(nodes_)};
     return number - 1;

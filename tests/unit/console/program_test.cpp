@@ -336,6 +336,43 @@ TEST_SUITE("console/program") {
           != std::string::npos);
   }
 
+  TEST_CASE("apply --wait does not wait for what has failed for good, nor says that all is ready "
+            "of what is paused") {
+    api_reply seen;
+    fake_node node{[&](const api_request& what) {
+      if (!what.has_apply())
+        return std::vector{last(seen)};
+      auto x = result_reply("created");
+      auto& of = *x.mutable_results(0);
+      of.mutable_name()->set_kind(seen.resources(0).what().kind());
+      return std::vector{x};
+    }};
+    auto& view = *seen.add_resources();
+    view.mutable_what()->set_kind("Pod");
+    view.mutable_what()->mutable_metadata()->set_name("web");
+    view.mutable_what()->mutable_metadata()->set_namespace_("default");
+    view.mutable_what()->mutable_metadata()->set_generation(9);
+    view.mutable_what()->mutable_pod()->set_restart_policy("Never");
+    auto& pod = *view.add_pods();
+    pod.set_state("bound");
+    pod.mutable_slot()->set_pod("web");
+    pod.mutable_assessment()->set_phase("Failed");
+    auto& container = *pod.mutable_assessment()->add_containers();
+    container.set_state("terminated");
+    container.set_exit_code(5);
+    auto x = run_words({"apply", "-f", "-", "--wait", "--target", node.path()}, "x");
+    CHECK(x.code == exit_refused);
+    CHECK(x.err.find("failed, and is not begun again:\n  pod/web: not ready (web ExitCode:5")
+          != std::string::npos);
+    view.clear_pods();
+    view.mutable_what()->set_kind("Deployment");
+    view.mutable_what()->mutable_deployment()->set_unstarted(true);
+    x = run_words({"apply", "-f", "-", "--wait", "--target", node.path()}, "x");
+    CHECK(x.code == exit_done);
+    CHECK(x.out == "deployment.apps/web created\n");
+    CHECK(x.err.find("is paused: nothing of it runs") != std::string::npos);
+  }
+
   TEST_CASE("get: tables, names and objects; notes on stderr") {
     fake_node node{[](const api_request& what) {
       auto x = what.get().kind() == "nodes" ? canned_nodes() : canned_resources();

@@ -82,6 +82,17 @@ TEST_SUITE("console/words") {
     CHECK(pod_status(x) == "Signal:9");
     container.set_reason("OOMKilled");
     CHECK(pod_status(x) == "OOMKilled");
+    auto& other = *x.mutable_assessment()->add_containers();
+    other.set_state("running");
+    CHECK(pod_status(x) == "OOMKilled");
+    container.set_reason("Completed");
+    container.clear_signal();
+    container.set_exit_code(0);
+    CHECK(pod_status(x) == "NotReady"); // the other runs
+    x.mutable_assessment()->set_ready(true);
+    CHECK(pod_status(x) == "Running");
+    other.set_state("terminated");
+    CHECK(pod_status(x) == "Completed");
     x.set_state("ending");
     CHECK(pod_status(x) == "Terminating");
     x.set_node_dead(true);

@@ -81,6 +81,18 @@ TEST_SUITE("manifest/resources") {
     CHECK(d.deployment().match_labels_size() == 2);
     auto x = manifest::read({{"f", deployment_with("")}}, {.default_namespace = "shop"});
     CHECK(x.resources[0].metadata().namespace_() == "shop");
+    auto named = "apiVersion: v1\nkind: Pod\nmetadata: {name: x, namespace: bar}\n"
+                 "spec: {containers: [{name: c, command: [a]}]}\n";
+    CHECK(manifest::read({{"f", named}}, {.default_namespace = "foo"}).diagnostics.empty());
+    auto bar = manifest::options{.default_namespace = "bar", .only_that = true};
+    CHECK(manifest::read({{"f", named}}, bar).diagnostics.empty());
+    auto foo = manifest::options{.default_namespace = "foo", .only_that = true};
+    x = manifest::read({{"f", named}}, foo);
+    REQUIRE(x.diagnostics.size() == 1);
+    CHECK(
+        x.diagnostics[0].text()
+        == "f:3:32: metadata.namespace: found \"bar\", allowed: \"foo\", the namespace asked for, "
+           "or none");
     x = manifest::read({{"f", deployment_with("")}}, {.default_namespace = "My Shop"});
     REQUIRE(x.diagnostics.size() == 1);
     CHECK(x.diagnostics[0].text().find(
@@ -441,9 +453,9 @@ TEST_SUITE("manifest/resources") {
     CHECK(
         told(probe("httpGet: {port: 1}, tcpSocket: {port: 1}")).find("found httpGet and tcpSocket")
         != std::string::npos);
-    CHECK(told(probe("httpGet: {port: 1}, periodSeconds: 0"))
-          == "9:57: spec.containers[0].readinessProbe.periodSeconds: found 0, allowed: a whole "
-             "number of 1 or more");
+    CHECK(told(probe("httpGet: {port: 1}, periodSeconds: -1"))
+          == "9:57: spec.containers[0].readinessProbe.periodSeconds: found -1, allowed: a whole "
+             "number of 0 or more");
     auto exec = probe("exec: {command: [x]}");
     CHECK(told(exec) == "9:22: spec.containers[0].readinessProbe.exec: not yet honoured");
     CHECK_FALSE(first_container(exec).has_readiness_probe());

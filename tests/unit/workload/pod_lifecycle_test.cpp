@@ -133,6 +133,18 @@ TEST_SUITE("workload/prober") {
     CHECK(!x.ready());
   }
 
+  TEST_CASE("successes are counted a whole period apart, also of the first, early tries") {
+    probe spec;
+    spec.set_period_seconds(10);
+    spec.set_success_threshold(2);
+    prober x{spec, start, start};
+    CHECK(!x.answered(false, start).changed);
+    auto first = x.next().value();
+    CHECK(first < start + 1s);
+    CHECK(!x.answered(true, first).changed);
+    CHECK(x.next() == first + 10s);
+  }
+
   TEST_CASE("early failures are not told, later ones are") {
     probe spec;
     spec.set_period_seconds(1);
