@@ -35,6 +35,7 @@ struct row_pool;
 struct identity {
   node_id id;
   start_number start{};
+  std::uint32_t life = 0; // `member.life`
   std::string name;
   std::string zone;
   std::string endpoint;   // HOST:PORT that peers reach

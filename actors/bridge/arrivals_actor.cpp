@@ -15,11 +15,16 @@ namespace legion::bridge {
 
 namespace {
 
-std::string older_start(std::uint64_t start) {
-  return "a later start of your node than " + std::to_string(start)
-         + " is known here: your journal was lost or is old. Restore journal.db, or remove "
-           "node.key "
-           "too: then it begins as a new node";
+/// Known to be over, it is an old copy, and who asks begins its journal anew.
+std::string other_start(std::uint64_t start, errc code) {
+  auto said = "a later start of your node than " + std::to_string(start)
+              + ", or another one of that number, is known here";
+  if (code == errc::conflict)
+    return said;
+  return said
+         + ", and not known to be over. If a second machine runs with a copy of this node.key, end "
+           "it. Else wait: this one is admitted once the other is known to be down, unless its "
+           "journal was lost and its clock is behind: then set the clock";
 }
 
 } // namespace
@@ -39,12 +44,13 @@ void exchange::on_frame(const node_id& from, const std::string& bytes, caf::exec
     spdlog::debug("bridge damaged_frame peer={} bytes={}", from.short_text(), bytes.size());
     return lost(from, failure_refused);
   }
-  if (frame->version == wire_version && !learn_start(from, start_number{frame->start}, host)) {
+  if (frame->version == wire_version
+      && !learn_start(from, {start_number{frame->start}, frame->life}, host)) {
     // Late words of an earlier life, which nobody there hears an answer to; or a journal was lost.
+    auto code = code_for_older_start(from, *frame);
     for (const auto& x : frame->messages)
       refuse(from, frame->start, x.request,
-             {failure_refused, static_cast<std::uint32_t>(code_for_older_start(from, *frame)),
-              older_start(frame->start)});
+             {failure_refused, static_cast<std::uint32_t>(code), other_start(frame->start, code)});
     return;
   }
   std::vector<arrival> pass;
@@ -149,7 +155,8 @@ errc exchange::code_for_older_start(const node_id& id, const frame_view& frame) 
   return copy ? errc::conflict : errc::refused;
 }
 
-bool exchange::learn_start(const node_id& id, start_number start, caf::execution_unit* host) {
+/// False: of an earlier start, or of another life that was counted the same.
+bool exchange::learn_start(const node_id& id, const lifetime& of, caf::execution_unit* host) {
   caf::strong_actor_ptr port;
   bool restarted = false;
   {
@@ -157,14 +164,19 @@ bool exchange::learn_start(const node_id& id, start_number start, caf::execution
     auto* known = peers_.find(id);
     if (known == nullptr) {
       if (auto* fresh = peer_of(id))
-        fresh->start = start;
+        fresh->lives = of;
       return true;
     }
     auto& x = *known;
-    if (start <= x.start)
-      return start == x.start;
-    restarted = x.start != start_number{};
-    x.start = start;
+    if (of.start < x.lives.start)
+      return false;
+    if (of.start == x.lives.start) {
+      if (x.lives.life == 0)
+        x.lives.life = of.life;
+      return of.life == 0 || of.life == x.lives.life;
+    }
+    restarted = x.lives.start != start_number{};
+    x.lives = of;
     x.over = false;
     if (restarted) {
       x.arrivals.restart();
@@ -259,13 +271,15 @@ void exchange::on_member(const member_change& x, caf::execution_unit* host) {
     std::lock_guard guard{mutex_};
     auto* p = peers_.find(id);
     known = p != nullptr;
-    current = !known || value(p->start) <= x.who.start();
+    current = !known || value(p->lives.start) < x.who.start()
+              || (value(p->lives.start) == x.who.start()
+                  && (p->lives.life == 0 || x.who.life() == 0 || p->lives.life == x.who.life()));
     if (known && current)
       p->over = x.state == member_dead || x.state == member_left;
   }
   if (x.state == member_alive || x.state == member_suspect) {
     if (known)
-      learn_start(id, start_number{x.who.start()}, host);
+      learn_start(id, {start_number{x.who.start()}, x.who.life()}, host);
     if (current && !x.who.endpoint().empty())
       carrier_->introduce({id, x.who.endpoint(), x.who.public_key()});
     return;

@@ -188,9 +188,9 @@ std::optional<spoken_failure> exchange::post(const node_id& to, envelope_view& x
     }
     x.sequence = p->next_sequence;
     if (x.to_start == 0)
-      x.to_start = value(p->start);
+      x.to_start = value(p->lives.start);
     auto& with = p->deal();
-    if (!with.out.add(x, cluster_, self_.start, most_)) {
+    if (!with.out.add(x, cluster_, {self_.start, self_.life}, most_)) {
       if (who != nullptr)
         *who = *open_.close(x.request, to);
       return spoken_failure{failure_overloaded, 0,

@@ -140,8 +140,8 @@ private:
   /// Small, for most peers are silent most of the time.
   struct peer {
     node_id id;
-    start_number start{}; // the highest seen
-    bool over = false;    // that life, as the membership has it
+    lifetime lives;    // the latest seen
+    bool over = false; // that life, as the membership has it
     std::uint64_t next_sequence = 1;
     order_of_arrival arrivals;
     std::unique_ptr<dealings> with; // while there are any
@@ -172,7 +172,7 @@ private:
   void fail(answers open, const fault& why, caf::execution_unit* host);
   void lost(const node_id& at, failure why, std::uint64_t n = 1);
   void end_node(const node_id& id, const fault& why, caf::execution_unit* host);
-  bool learn_start(const node_id& id, start_number start, caf::execution_unit* host);
+  bool learn_start(const node_id& id, const lifetime& of, caf::execution_unit* host);
   errc code_for_older_start(const node_id& id, const frame_view& frame);
   void sort_out(const node_id& from, const frame_view& frame, std::vector<arrival>& pass);
   void deliver(const node_id& from, std::uint64_t start, arrival& x, caf::execution_unit* host);

@@ -65,7 +65,7 @@ void loss_counters::add(failure why, std::uint64_t n) {
   i->second += n;
 }
 
-bool outbox::add(const envelope_view& x, std::string_view cluster, start_number start,
+bool outbox::add(const envelope_view& x, std::string_view cluster, const lifetime& of,
                  const limits& most) {
   auto size = size_bound(x);
   auto room = most.waiting_bytes + (x.body.empty() ? most.frame_bytes : 0);
@@ -73,7 +73,7 @@ bool outbox::add(const envelope_view& x, std::string_view cluster, start_number 
     return false;
   thread_local std::string header;
   header.clear();
-  append_header(header, cluster, value(start));
+  append_header(header, cluster, value(of.start), of.life);
   if (frames_.empty() || !frames_.back().bytes.starts_with(header)
       || frames_.back().bytes.size() + size > most.frame_bytes) {
     auto& frame = frames_.emplace_back();

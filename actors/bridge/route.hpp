@@ -15,6 +15,12 @@
 /// The bridge's rules: who may say what, what is in order, what is packed into one frame.
 namespace legion::bridge {
 
+/// A start of a node's process. An old copy of a journal counts one twice: then the lives differ.
+struct lifetime {
+  start_number start{};
+  std::uint32_t life = 0; // `member.life`
+};
+
 /// What one node allows itself. A test may ask for less.
 struct limits {
   milliseconds deadline{10'000};        // of every request; its answer then is `deadline`
@@ -88,7 +94,7 @@ public:
 
   /// False if `limits::waiting_bytes` are waiting already. A refusal, which has no body, finds room
   /// for some more: who asked learns why there is no answer.
-  bool add(const envelope_view& x, std::string_view cluster, start_number start,
+  bool add(const envelope_view& x, std::string_view cluster, const lifetime& of,
            const limits& most);
   bool empty() const { return frames_.empty(); }
   std::size_t bytes() const { return bytes_; }

@@ -178,11 +178,14 @@ std::size_t size_bound(const envelope_view& x) {
   return 64 + x.to.size() + x.body.size() + x.detail.size();
 }
 
-void append_header(std::string& out, std::string_view cluster, std::uint64_t start) {
-  writer to{out, number_size(wire_version) + bytes_size(cluster) + number_size(start)};
+void append_header(std::string& out, std::string_view cluster, std::uint64_t start,
+                   std::uint32_t life) {
+  writer to{out, number_size(wire_version) + bytes_size(cluster) + number_size(start)
+                     + number_size(life)};
   to.number(1, wire_version);
   to.text(2, cluster);
   to.number(3, start);
+  to.number(5, life);
 }
 
 void append_envelope(std::string& out, const envelope_view& x) {
@@ -216,6 +219,8 @@ std::optional<frame_view> read_frame(std::string_view from) {
       result.cluster = f.text;
     else if (f.field == 3 && f.type == varint)
       result.start = f.number;
+    else if (f.field == 5 && f.type == varint)
+      result.life = static_cast<std::uint32_t>(f.number);
     else if (f.field == 4 && f.type == bytes) {
       envelope_view x;
       if (result.messages.size() >= most_messages || !read_envelope(f.text, x))

@@ -36,6 +36,7 @@ struct frame_view {
   std::uint32_t version = 0;
   std::string_view cluster;
   std::uint64_t start = 0;
+  std::uint32_t life = 0; // of that start; 0: not told
   std::vector<envelope_view> messages;
 };
 
@@ -44,7 +45,8 @@ std::size_t size_bound(const envelope_view& x);
 
 /// Appends the fields of a `frame` before its messages, then each message: together they are a
 /// serialised `frame`.
-void append_header(std::string& out, std::string_view cluster, std::uint64_t start);
+void append_header(std::string& out, std::string_view cluster, std::uint64_t start,
+                   std::uint32_t life);
 void append_envelope(std::string& out, const envelope_view& x);
 
 /// Reads a serialised `frame`; unknown fields are skipped, as protobuf does.

@@ -5,6 +5,7 @@
 
 #include "actors/census/census.hpp"
 #include "actors/charter/charter_state_part.hpp"
+#include "actors/node/recovery.hpp"
 #include "messages/journal.pb.h"
 
 namespace legion {
@@ -38,7 +39,7 @@ void sit_down(charter_pointer self, const std::vector<record>& replayed, bool fo
         {{s.context->self.id, consensus::journal_id::from_bytes(s.context->journal_id)}}, first);
     s.journal->writing(std::move(first));
   }
-  if (founds || (!mine.empty() && !s.context->damage))
+  if (founds || node::has_charter(replayed))
     take_seat(self);
 }
 

@@ -104,6 +104,8 @@ public:
   void leads_no_more(bool) override {
     auto& s = self_->state;
     s.leads = false;
+    if (s.choice && !s.standing_back)
+      s.choice->welcome_all_back(); // who still wants to leave asks again
     auto waiting = std::exchange(s.desk, {});
     for (auto& [read, x] : std::exchange(s.unsure, {}))
       waiting.push_back(std::move(x.to));
@@ -236,8 +238,11 @@ void on_member(charter_pointer self, const member_change& x) {
   seen.keeps = x.who.keeps() != 0;
   seen.full = x.who.disk_full();
   auto& record = s.records[id];
-  back = back || fresh || record.start() != x.who.start();
+  auto other_start = !fresh && record.start() != x.who.start();
+  back = back || fresh || other_start;
   record = x.who;
+  if (s.choice && other_start) // it drained, and is here again
+    s.choice->welcome_back(id);
   if (!s.leads)
     return;
   if (back)

@@ -14,6 +14,7 @@ namespace {
 
 constexpr milliseconds first_write_pause{50};
 constexpr milliseconds write_pause{1000};
+constexpr milliseconds alarm_pause{1000};
 /// Entries between two snapshots, at random, so that not all members of a group take theirs while
 /// one entry waits for them; or the bytes of as many entries of this size. A large state waits for
 /// so many of `share` times its own bytes to be logged (5.1): 1.5 to 2.5 times.
@@ -259,11 +260,22 @@ void seat::on_changed() {
   holder_->changed(status);
 }
 
+/// What is wrong for good is alarming at each message: the disk is not to be filled with saying so.
+void seat::say_alarm(const std::string& what) {
+  if (holder_->now() < next_alarm_) {
+    ++alarms_unsaid_;
+    return;
+  }
+  next_alarm_ = holder_->now() + alarm_pause;
+  spdlog::error("seat alarm of=\"{}\" what=\"{}\" unsaid_before={}", setting_.name, what,
+                std::exchange(alarms_unsaid_, 0));
+}
+
 /// In the order in which `consensus::work` lists it, but for the messages: none of them waits for
 /// this write, and the others write while this node does (10.2.1).
 void seat::do_work(work& w) {
   for (const auto& x : w.alarms)
-    spdlog::error("seat alarm of=\"{}\" what=\"{}\"", setting_.name, x);
+    say_alarm(x);
   if (!w.messages.empty())
     send_all(w.messages);
   if (w.fenced) {

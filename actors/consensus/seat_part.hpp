@@ -171,6 +171,7 @@ private:
   void leave_behind(term_number heard);
   bool is_later(term_number x) const;
   void on_changed();
+  void say_alarm(const std::string& what);
   void do_work(work& w);
   void arm();
 
@@ -184,6 +185,8 @@ private:
   bool finishing_ = false;      // what an earlier actor was writing is being written again
   std::vector<pending> writes_; // the first is under way
   bool write_failed_ = false;
+  time_point next_alarm_; // not said before
+  std::uint64_t alarms_unsaid_ = 0;
   bool pumping_ = false;
   std::optional<time_point> armed_;
   std::uint64_t generation_ = 0;

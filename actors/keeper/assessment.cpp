@@ -26,9 +26,9 @@ bool is_finished(const resource& what, const watch& x) {
 std::string broken_because(const resource& what, const watch& x) {
   if (!x.seen || is_finished(what, x))
     return {};
+  if (x.seen->withdrawn()) // how its processes ended then says nothing
+    return "withdrawn by its node";
   auto reason = x.seen->reason().empty() ? std::string{} : ": " + x.seen->reason();
-  if (x.seen->withdrawn())
-    return "withdrawn by its node" + reason;
   if (what.has_deployment() && x.seen->phase() == "Failed")
     return "failed" + reason;
   return {};

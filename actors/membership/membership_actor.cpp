@@ -111,7 +111,9 @@ void perform(membership_pointer self, membership::ask_join& x) {
             // The bridge there hears no life before one that is over: this journal is from then.
             auto outdated = why.code == errc::conflict;
             if (const auto& begin = self->state.context->begin_new_journal; outdated && begin)
-              begin(endpoint + " says: your journal is an old copy: " + why.detail);
+              begin(
+                  endpoint
+                  + " says: another start of your node is known here: your journal is an old copy");
             self->state.join_refused = why.code == errc::refused || outdated;
             self->state.join_trouble =
                 self->state.join_refused
@@ -163,6 +165,7 @@ membership::swim::setting setting_of(const node_context& context) {
   membership::swim::setting x;
   x.self.set_id(context.self.id.bytes());
   x.self.set_start(value(context.self.start));
+  x.self.set_life(context.self.life);
   x.self.set_name(context.self.name);
   x.self.set_endpoint(context.self.endpoint);
   x.self.set_public_key(context.self.public_key);
@@ -187,6 +190,7 @@ members_known all_members(membership_pointer self) {
   result.cluster = self->state.rules->cluster();
   result.join_trouble = self->state.join_trouble;
   result.join_refused = self->state.join_refused;
+  result.joining = self->state.rules->joining();
   for (auto& e : self->state.rules->members().all())
     result.members.push_back({membership::record_of(e), e.state, e.changed});
   return result;

@@ -42,6 +42,7 @@ struct members_known {
   std::string cluster;                // 16 bytes; empty before a join
   std::string join_trouble;           // what came of the last try to join, for people
   bool join_refused = false;          // for good, as far as that contact is concerned
+  bool joining = false;               // nobody has answered yet that this node is a member
   std::vector<member_change> members; // sorted by node id; with this node itself
 };
 

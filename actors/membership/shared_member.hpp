@@ -25,6 +25,7 @@ public:
   const std::string& id() const { return get().id(); }
   std::uint64_t start() const { return get().start(); }
   std::uint32_t version() const { return get().version(); }
+  std::uint32_t life() const { return get().life(); }
   const std::string& name() const { return get().name(); }
   const std::string& endpoint() const { return get().endpoint(); }
   const std::string& public_key() const { return get().public_key(); }

@@ -144,6 +144,7 @@ effects swim::describe(const member& record, time_point now) {
   auto& before = e.record->said;
   mine.set_id(before.id());
   mine.set_start(before.start());
+  mine.set_life(before.life());
   mine.set_endpoint(before.endpoint());
   mine.set_public_key(before.public_key());
   mine.set_zone(before.zone());

@@ -55,6 +55,8 @@ public:
 
   const member_table& members() const { return table_; }
   const std::string& cluster() const { return cluster_; }
+  /// Nobody has answered yet that this node is a member.
+  bool joining() const { return joining_; }
   int health() const { return health_.score(); }
 
 private:

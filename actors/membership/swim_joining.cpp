@@ -112,7 +112,8 @@ std::string swim::objection(const join_request& x, time_point now) const {
     if (is_outdated(who))
       return "your start number is " + std::to_string(who.start()) + ", but the zone has seen "
              + std::to_string(value(e->start))
-             + (start_number{who.start()} == e->start ? " from a later time" : "")
+             + (start_number{who.start()} == e->start ? " of another life, or from a later time"
+                                                      : "")
              + (x.cluster().empty()
                     ? ": your journal was lost or is old, or your clock is. Restore "
                       "journal.db, or remove node.key too: then it begins as a "
@@ -131,14 +132,18 @@ std::string swim::objection(const join_request& x, time_point now) const {
   return {};
 }
 
-/// The zone has seen a later life of it, or the same one further on: a start number is used once, and
-/// what a node says of itself gets higher versions only.
+/// The zone has seen a later life of it, or another one of the same number, or the same one further
+/// on: a start number is used once, and what a node says of itself gets higher versions only.
 bool swim::is_outdated(const member& who) const {
   auto* e = table_.find(node_id::from_bytes(who.id()));
   if (!e)
     return false;
   auto start = start_number{who.start()};
-  return start < e->start || (start == e->start && who.version() < e->record->said.version());
+  if (start != e->start)
+    return start < e->start;
+  const auto& said = e->record->said;
+  return who.version() < said.version()
+         || (who.life() != said.life() && who.life() != 0 && said.life() != 0);
 }
 
 join_reply swim::refusal(const join_request& x, const std::string& why) {

@@ -90,7 +90,7 @@ std::uint32_t ledger::how_many(const need& each, std::uint32_t count, shortage& 
   std::uint64_t result = count;
   auto lacks = [&](decline_reason reason, const std::string& detail) {
     why = {why.reason == decline_unknown ? reason : why.reason,
-           why.detail + (why.detail.empty() ? "" : "; ") + detail};
+           why.detail + (why.detail.empty() ? "" : "; ") + detail, why.holder};
   };
   auto limit = [&](std::int64_t wanted, std::int64_t available, decline_reason reason,
                    auto detail) {
@@ -128,6 +128,8 @@ std::uint32_t ledger::how_many(const need& each, std::uint32_t count, shortage& 
     auto free = fixed_port_free(port, user);
     if (!free)
       lacks(decline_ports, "ports: hostPort " + std::to_string(port) + " is used by " + user);
+    if (ports_.contains(port))
+      why.holder = user;
     result = std::min<std::uint64_t>(result, free ? 1 : 0);
   }
   return static_cast<std::uint32_t>(result);

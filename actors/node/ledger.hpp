@@ -31,7 +31,8 @@ need need_of(const pod_spec& what);
 /// Why something cannot be held, in numbers.
 struct shortage {
   decline_reason reason = decline_unknown;
-  std::string detail; // "cpu: needs 500m, free 120m of 2000m"
+  std::string detail;      // "cpu: needs 500m, free 120m of 2000m"
+  std::string holder = {}; // the promise whose port it wants: as the detail has it
 };
 
 /// What a node has, has offered and has promised: held + bound + stopping never exceeds the total.

@@ -40,6 +40,7 @@ member description(node_pointer self) {
   member result;
   result.set_id(context.self.id.bytes());
   result.set_start(value(context.self.start));
+  result.set_life(context.self.life);
   result.set_name(context.self.name);
   result.set_endpoint(context.self.endpoint);
   result.set_public_key(context.self.public_key);
@@ -220,6 +221,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const promise_lapsed& x) { end_here(self, x.uid, true); },
       [self](const node_tick& x) { on_tick(self, x); },
       [self](recover_again) { recover(self); },
+      [self](judge_strays) { on_judge_strays(self); },
       [self](const employ_later& x) { employ_again(self, x.uid); },
       [self](describe_again) {
         self->state.describing = false;

@@ -14,9 +14,56 @@ using node::phase;
 constexpr auto driver_timeout = seconds{10};
 constexpr auto recover_pause = seconds{1};
 
+void restore_one(node_pointer self, promise_record x) {
+  auto& s = self->state;
+  const auto uid = x.slot().uid();
+  std::vector<int> ports(x.host_ports().begin(), x.host_ports().end());
+  s.ledger.restore(uid, node::need_of(node::pod_of(x.what())), ports);
+  if (!x.keeper().empty())
+    s.terms[x.group()] = std::max(s.terms[x.group()], x.term());
+  auto where = x.ending() ? phase::ending : phase::bound;
+  s.promises.add(std::move(x), where);
+  s.promises.find(uid)->end_is_kept = where == phase::ending;
+}
+
 void try_again(node_pointer self, const char* what, const caf::error& why) {
   spdlog::warn("node {}_failed why=\"{}\": tried again", what, fault_of(why).detail);
   self->delayed_send(self, recover_pause, recover_again{});
+}
+
+/// A promise that the journal lost, from who runs what it says. Salvaged: it may have ended meanwhile,
+/// and its keeper says so.
+void take_back(node_pointer self, promise_record what) {
+  auto& s = self->state;
+  const auto uid = what.slot().uid();
+  spdlog::warn(
+      "node took_back uid={} pod={}: its promise was lost with the journal; the supervisor "
+      "had a copy",
+      uid, what.slot().pod());
+  record_batch batch;
+  auto& record = *batch.add_records();
+  record.set_key(node::promise_key(uid));
+  record.set_value(what.SerializeAsString());
+  write(
+      self, s.partners.store, store_timeout, std::move(batch), [](written) {},
+      [uid](const caf::error& why) { // should the node end now, it is taken back again
+        spdlog::warn("node not_written uid={} why=\"{}\"", uid, fault_of(why).detail);
+      });
+  restore_one(self, std::move(what));
+}
+
+void end_strays(node_pointer self, const process_list& all) {
+  auto& s = self->state;
+  std::map<std::string, std::vector<process_status>> by_workload;
+  for (const auto& x : all.processes())
+    if (!s.promises.find(x.workload()))
+      by_workload[x.workload()].push_back(x);
+  for (auto& [uid, found] : by_workload) {
+    spdlog::warn("node stray uid={} pod={}: no promise is known, it is ended", uid,
+                 found.front().pod());
+    s.promises.add(node::stray_record(uid, found), phase::ending);
+    employ(self, uid, std::move(found));
+  }
 }
 
 void adopt(node_pointer self, const process_list& all) {
@@ -25,17 +72,21 @@ void adopt(node_pointer self, const process_list& all) {
   std::map<std::string, std::vector<process_status>> by_workload;
   for (const auto& x : all.processes())
     by_workload[x.workload()].push_back(x);
-  for (const auto& [uid, found] : by_workload)
-    if (!s.promises.find(uid) && s.context->damage) {
-      // Its promise may be among what is lost, and absence ends none.
-      spdlog::warn("node unknown uid={} pod={}: no promise is known since the journal was damaged; "
-                   "it is left alone",
+  auto strays = false;
+  for (const auto& [uid, found] : by_workload) {
+    if (s.promises.find(uid))
+      continue;
+    if (!s.context->damage)
+      strays = true;
+    else if (auto copy = node::copy_of_promise(uid, found))
+      take_back(self, std::move(*copy));
+    else // its promise may be among what is lost, and absence ends none
+      spdlog::warn("node unknown uid={} pod={}: no promise is known since the journal was damaged, "
+                   "and its supervisor has no copy; it is left alone",
                    uid, found.front().pod());
-    } else if (!s.promises.find(uid)) {
-      spdlog::warn("node stray uid={} pod={}: no promise is known, it is ended", uid,
-                   found.front().pod());
-      s.promises.add(node::stray_record(uid, found), phase::ending);
-    }
+  }
+  if (strays)
+    self->send(self, judge_strays{});
   std::size_t running = 0;
   std::vector<std::string> uids;
   for (const auto& [uid, x] : s.promises.all())
@@ -76,18 +127,25 @@ void list_driver(node_pointer self) {
 } // namespace
 
 void restore(node_pointer self, const std::vector<record>& replayed) {
-  auto& s = self->state;
-  s.departed.restore(replayed);
-  for (auto& x : node::promises_in(replayed)) {
-    const auto uid = x.slot().uid();
-    std::vector<int> ports(x.host_ports().begin(), x.host_ports().end());
-    s.ledger.restore(uid, node::need_of(node::pod_of(x.what())), ports);
-    if (!x.keeper().empty())
-      s.terms[x.group()] = std::max(s.terms[x.group()], x.term());
-    auto where = x.ending() ? phase::ending : phase::bound;
-    s.promises.add(std::move(x), where);
-    s.promises.find(uid)->end_is_kept = where == phase::ending;
-  }
+  self->state.departed.restore(replayed);
+  for (auto& x : node::promises_in(replayed))
+    restore_one(self, std::move(x));
+}
+
+/// Not before the zone has heard of this start: the journal may be an old copy, whose promises are
+/// not all, and then this node begins anew with what runs.
+void on_judge_strays(node_pointer self) {
+  auto later = [self] { self->delayed_send(self, recover_pause, judge_strays{}); };
+  self->request(self->state.partners.membership, driver_timeout, list_members{})
+      .then(
+          [self, later](const members_known& x) {
+            if (x.joining)
+              return later();
+            self->request(self->state.partners.runtime, driver_timeout, list_running{})
+                .then([self](const process_list& all) { end_strays(self, all); },
+                      [later](const caf::error&) { later(); });
+          },
+          [later](const caf::error&) { later(); });
 }
 
 void recover(node_pointer self) {

@@ -35,6 +35,8 @@ struct node_tick {
 };
 /// The driver did not answer: what runs is asked again.
 struct recover_again {};
+/// What runs without a promise is ended, if this node is in its zone by now.
+struct judge_strays {};
 /// The supervisor was lost: another one is asked for its name.
 struct learn_supervisor {};
 struct employ_later {
@@ -51,6 +53,7 @@ struct hand_over_ends {};
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::node_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::recover_again)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::judge_strays)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::learn_supervisor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::employ_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_again)
@@ -60,9 +63,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::hand_over_ends)
 namespace legion {
 
 using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
-    caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<employ_later>,
-    caf::reacts_to<describe_again>, caf::reacts_to<zone_told>, caf::reacts_to<hand_over_ends>,
-    caf::reacts_to<store::health>, caf::reacts_to<supervisor_lost>,
+    caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<judge_strays>,
+    caf::reacts_to<employ_later>, caf::reacts_to<describe_again>, caf::reacts_to<zone_told>,
+    caf::reacts_to<hand_over_ends>, caf::reacts_to<store::health>, caf::reacts_to<supervisor_lost>,
     caf::reacts_to<learn_supervisor>>;
 
 inline constexpr auto store_timeout = seconds{30};
@@ -180,6 +183,7 @@ void tell_everybody(node_pointer self);
 // node_actor_recovery.cpp: what the journal and the driver know
 void restore(node_pointer self, const std::vector<record>& replayed);
 void recover(node_pointer self);
+void on_judge_strays(node_pointer self);
 void employ(node_pointer self, const std::string& uid, std::vector<process_status> found);
 void employ_again(node_pointer self, const std::string& uid);
 void on_supervisor_lost(node_pointer self, const std::string& why);

@@ -11,8 +11,6 @@ namespace legion::node {
 namespace {
 
 constexpr std::int64_t stray_grace_seconds = 10;
-/// The charter's log was here, and went with a damaged journal.
-constexpr const char* charter_lost_key = "charter/lost";
 
 } // namespace
 
@@ -48,17 +46,24 @@ std::string outdated_in(const std::vector<record>& journal) {
   return {};
 }
 
+bool has_charter(const std::vector<record>& journal) {
+  return std::any_of(journal.begin(), journal.end(), [](const record& x) {
+    return x.key().starts_with("charter/") && x.key() != charter_lost_key && !x.value().empty();
+  });
+}
+
 bool founds_charter(bool founds, const std::vector<record>& journal) {
+  if (has_charter(journal) || damage_in(journal))
+    return false;
   start_record start;
-  auto known = false;
   auto lost = false;
   for (const auto& x : journal) {
     if (x.key() == "start")
       start.ParseFromString(x.value());
     lost = lost || x.key() == charter_lost_key;
-    known = known || (x.key().starts_with("charter/") && x.key() != charter_lost_key);
   }
-  return !known && !damage_in(journal) && (founds || (!lost && !start.cluster().empty()));
+  auto founded = !start.cluster().empty() && group::groups_in(journal) != 0;
+  return founds || (!lost && founded);
 }
 
 std::vector<record> carried_over(std::vector<record> salvaged, damage_record what) {
@@ -103,6 +108,17 @@ std::vector<promise_record> promises_in(const std::vector<record>& journal) {
       result.push_back(std::move(y));
   }
   return result;
+}
+
+std::optional<promise_record> copy_of_promise(const std::string& uid,
+                                              const std::vector<process_status>& found) {
+  promise_record result;
+  for (const auto& x : found)
+    if (!x.promise().empty() && result.ParseFromString(x.promise()) && result.slot().uid() == uid) {
+      result.set_salvaged(true);
+      return result;
+    }
+  return std::nullopt;
 }
 
 promise_record stray_record(const std::string& uid, const std::vector<process_status>& found) {

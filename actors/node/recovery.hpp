@@ -22,6 +22,8 @@ inline constexpr const char* cordon_key = "cordoned";
 bool was_cordoned(const std::vector<record>& journal, const node_id& self);
 
 inline constexpr const char* damage_key = "damage";
+/// The charter's log was here, and went with a damaged journal.
+inline constexpr const char* charter_lost_key = "charter/lost";
 
 /// That this journal took the place of a damaged one; nothing if it did not.
 std::optional<damage_record> damage_in(const std::vector<record>& journal);
@@ -35,12 +37,19 @@ std::string outdated_in(const std::vector<record>& journal);
 /// seconds, unless it is higher: the last ones may be lost, and no start may share a number.
 std::vector<record> carried_over(std::vector<record> salvaged, damage_record what);
 
-/// Whether this node begins the zone's charter: it founded the zone, and its journal never knew a
-/// charter (a zone of an earlier version has none).
+/// Whether the journal has a log of the charter, or of what this node voted there.
+bool has_charter(const std::vector<record>& journal);
+
+/// Whether this node begins the zone's charter: it founds the zone, or it did and its journal, with
+/// groups in it, never knew a charter (a zone of an earlier version has none).
 bool founds_charter(bool founds, const std::vector<record>& journal);
 
 /// Every promise in the journal, in the order of the uids.
 std::vector<promise_record> promises_in(const std::vector<record>& journal);
+
+/// The promise of a workload as its supervisor keeps it, marked as salvaged; nothing if it has none.
+std::optional<promise_record> copy_of_promise(const std::string& uid,
+                                              const std::vector<process_status>& found);
 
 /// A promise that nobody relies on, for a workload that runs without one: it is ended like others.
 promise_record stray_record(const std::string& uid, const std::vector<process_status>& found);

@@ -35,6 +35,10 @@ call_reply answer_call(const call& x, const volunteer& self, std::uint64_t offer
   auto free = books.free();
   auto each = need_of(x.template_().spec());
   if (auto why = books.hold_some(offer_id, each, x.count(), now, now + offer_lifetime)) {
+    // People know a promise by its pod.
+    const auto* holder = promises.find(why->holder);
+    if (auto at = why->detail.find(why->holder); holder && at != std::string::npos)
+      why->detail.replace(at, why->holder.size(), "pod " + holder->record->slot().pod());
     declines(reply, self, why->reason, std::move(why->detail));
     return reply;
   }

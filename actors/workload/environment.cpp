@@ -11,6 +11,8 @@ constexpr const char* default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/
 /// Of one container; there is no field for it in a pod. Enough for any server, too few for a fork
 /// bomb.
 constexpr std::int64_t most_processes = 4096;
+/// A larger one is not copied to the supervisor, whose memory this is.
+constexpr std::size_t most_promise_bytes = 32 * 1024;
 
 const std::string* find(const google::protobuf::RepeatedPtrField<label>& in, std::string_view key) {
   for (const auto& x : in)
@@ -166,6 +168,8 @@ launch launch_of(const promise_record& x, int container, std::uint32_t life,
   result.set_memory_bytes(spec.limits().memory_bytes());
   result.set_pids(most_processes);
   result.set_cpu_weight_millis(spec.requests().cpu_millis());
+  if (x.ByteSizeLong() <= most_promise_bytes)
+    result.set_promise(x.SerializeAsString());
   return result;
 }
 

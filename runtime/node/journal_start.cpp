@@ -57,9 +57,26 @@ std::string lost_journal(bool founds) {
              "journal.db is new, but node.key is not: the journal that belonged to it is "
              "lost. This node adopts nothing: workloads of before are ended, and the groups "
              "that it kept take it in anew. "}
-         + (founds ? "Without --join it founds a cluster of its own"
+         + (founds ? "It founds a cluster of its own"
                    : "Should its zone refuse it, remove node.key too: it begins as a new node");
 }
+
+namespace {
+
+/// Why a node that nobody told whom to join does not found a cluster: it may have been in one.
+std::string cluster_unknown(const std::optional<damage_record>& damage) {
+  auto what = damage
+                  ? "journal.db was damaged (" + damage->detail() + "; set aside to "
+                        + damage->aside() + "), and which cluster this node is of is lost with it"
+                  : std::string{"journal.db is missing, but node.key is there: which cluster "
+                                "this node is of was in it"};
+  return what
+         + ". Restore journal.db, or name a node of that cluster with --join: it takes this one in "
+           "anew. If there is no other node, start this one with --accept-loss: it founds a "
+           "cluster anew";
+}
+
+} // namespace
 
 result<journal_start> begin_start(store::opened& journal, const node_id& self,
                                   const circumstances& how) {
@@ -89,7 +106,11 @@ result<journal_start> begin_start(store::opened& journal, const node_id& self,
   if (!how.founds && never_ran)
     last.clear_cluster();
   result.cluster = last.cluster().empty() ? known.cluster() : last.cluster();
+  auto damage = node::damage_in(journal.records);
   if (how.founds && result.cluster.empty() && result.contacts.empty()) {
+    auto lost = result.journal_is_new && !how.key_is_new;
+    if ((lost || damage) && !how.accepts_loss)
+      return fault{errc::conflict, cluster_unknown(damage)};
     result.cluster.resize(16);
     randombytes_buf(result.cluster.data(), result.cluster.size());
     last.set_cluster(result.cluster);
@@ -108,7 +129,6 @@ result<journal_start> begin_start(store::opened& journal, const node_id& self,
   auto& mine = *batch.add_records();
   mine.set_key("start");
   mine.set_value(last.SerializeAsString());
-  auto damage = node::damage_in(journal.records);
   if (how.accepts_loss && damage) {
     spdlog::warn("node loss_accepted what=\"{}\" aside={}: its groups are fenced no more",
                  damage->detail(), damage->aside());
@@ -121,6 +141,9 @@ result<journal_start> begin_start(store::opened& journal, const node_id& self,
     return written.why();
   if (how.accepts_loss)
     std::erase_if(journal.records, [](const record& x) { return x.key() == node::damage_key; });
+  for (auto& x : journal.records)
+    if (x.key() == "start")
+      x.set_value(last.SerializeAsString());
   return result;
 }
 

@@ -111,6 +111,9 @@ std::int64_t now_ms() {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
+/// In two bytes of each frame.
+constexpr std::uint32_t most_lives = 16'383;
+
 result<node_context> context_of(const configuration& settings, const key_pair& keys,
                                 store::opened& journal) {
   node_context result;
@@ -126,7 +129,12 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   auto contacts = contacts_of(settings);
   if (!contacts)
     return contacts.why();
+  // One list for all nodes of a zone names each of them, too.
+  std::erase_if(*contacts, [&](const auto& x) { return x.id == result.self.id; });
+  if (!founds && contacts->empty() && begun->contacts.empty())
+    return fault{errc::invalid, "--join: that is this node's own join string: name another node"};
   result.self.start = begun->start;
+  result.self.life = 1 + randombytes_uniform(most_lives);
   result.self.name = settings.name;
   result.self.zone = settings.zone;
   result.self.endpoint = settings.listen;
@@ -168,8 +176,11 @@ void greet(const configuration& settings, const node_context& context) {
               static_cast<double>(context.offers.total.cpu_millis()) / 1000,
               static_cast<long long>(context.offers.total.memory_bytes() >> 20),
               context.offers.total.pods(), settings.first_port, settings.last_port);
-  std::printf("another node joins with: legion-node --join %s\n",
-              text_of({settings.listen, context.self.public_key}).c_str());
+  if (!context.cluster.empty())
+    std::printf("another node joins with: legion-node --join %s\n",
+                text_of({settings.listen, context.self.public_key}).c_str());
+  else // whom it lets in would be in no zone, should this one not be let in itself
+    std::printf("it asks to be let in: legionctl get nodes says what comes of it\n");
   for (const auto& x : context.offers.notes)
     std::printf("note: %s\n", x.c_str());
   std::fflush(stdout);

@@ -1,8 +1,9 @@
 """The charter, in earnest: who is a member, though most of its voters are down, or their disks are gone."""
 
 import json
+import subprocess
 
-from cluster import Cluster, check, wait_for
+from cluster import Cluster, check, drained, wait_for
 
 
 tests = []
@@ -42,6 +43,39 @@ def a_node_that_is_down_is_cordoned_and_obeys_when_it_returns(bin_folder):
         check(cordoned(c.nodes[0], c.nodes[2].name), "a node that is down is not shown cordoned")
         c.nodes[2].start().await_up()
         wait_for("it obeys", lambda: cordoned(c.nodes[2], c.nodes[2].name), 20)
+
+
+@test
+def who_drained_and_is_back_votes_again(bin_folder):
+    with Cluster(bin_folder) as c:
+        wait_for("three voters", lambda: voters_are(c.nodes[0], 3), 30)
+        for node in (c.nodes[1], c.nodes[2], c.nodes[0]):
+            said = drained(c, node)
+            check("note:" not in said, f"{node.name} could not hand over: {said}")
+            node.start().await_up()
+            for other in c.nodes:
+                wait_for(f"three voters, as {other.name} says, after {node.name} was drained", lambda n=other: voters_are(n, 3), 30)
+        c.nodes[0].kill()
+        c.nodes[1].ctl("cordon", c.nodes[2].name)
+
+
+@test
+def a_node_whose_first_start_failed_founds_no_second_charter(bin_folder):
+    c = Cluster(bin_folder, 4)
+    slipped = c.nodes.pop()
+    with c:
+        wait_for("three voters", lambda: voters_are(c.nodes[0], 3), 30)
+        listen, slipped.listen = slipped.listen, c.nodes[0].listen
+        refused = subprocess.run(slipped.command(), capture_output=True, text=True, timeout=20)  # and --join is forgotten
+        check(refused.returncode == 1, f"a taken port: exit {refused.returncode}: {refused.stderr}")
+        slipped.listen = listen
+        c.nodes.append(slipped)
+        slipped.start().await_up()
+        for node in c.nodes:
+            wait_for(f"four nodes, as {node.name} says", lambda n=node: charter(n, "Roster").startswith("4 nodes"), 30)
+        leaders = {charter(n, "Leader") for n in c.nodes}
+        check(len(leaders) == 1, f"two charters: {leaders}")
+        check("alarm" not in slipped.log.read_text(), "alarms at the newcomer")
 
 
 @test

@@ -254,6 +254,14 @@ def host_ports(pod):
     return [p["hostPort"] for p in pod["status"].get("legion.dev/ports", [])]
 
 
+def drained(cluster, node):
+    done = subprocess.run([str(cluster.bin / "legion-node"), "--drain", "--data", str(node.data)], capture_output=True,
+                          text=True, timeout=60)
+    check(done.returncode == 0, f"drain of {node.name}: {done.stderr}")
+    node.process.wait(10)
+    return done.stdout
+
+
 def end_orderly():
     """On SIGTERM what is open is cleaned up, as at any other end."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

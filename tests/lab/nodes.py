@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from cluster import Cluster, Node, Skip, alive, check, free_port_base, keeper_of, node_of, pid_of, processes_in, wait_for
+from cluster import Cluster, Node, Skip, alive, check, drained, free_port_base, keeper_of, node_of, pid_of, processes_in, wait_for
 from web import web, applied, exactly, folded, other_than
 from writer import Scaler, Writer, check_all_there
 
@@ -129,7 +129,10 @@ def a_lost_journal_or_key_is_said_plainly(bin_folder):
         (node.data / "node.key").chmod(0o600)
         for file in node.data.glob("journal.db*"):
             file.unlink()
-        node.start().await_up()
+        refused = subprocess.run(node.command(), capture_output=True, text=True, timeout=20)
+        check(refused.returncode == 1 and "--join" in refused.stderr and "--accept-loss" in refused.stderr,
+              "a founder without its journal begins another cluster: " + refused.stderr)
+        node.start("--accept-loss").await_up()
         check("journal.db is new, but node.key is not" in node.log.read_text(), "a new journal is not said")
         check("journal.db is new" in folded(node.ctl("describe", "node", node.name).stdout), "describe node is silent")
         wait_for("what no promise is known of has ended", lambda: not alive(pod), 20)
@@ -262,14 +265,6 @@ def drain_ends_the_workloads_and_leaves_nothing(bin_folder):
         check(not alive(pid), "a workload outlived the drain")
         check(not processes_in(victim.data), f"left: {processes_in(victim.data)}")
         victim.process.wait(10)
-
-
-def drained(cluster, node):
-    done = subprocess.run([str(cluster.bin / "legion-node"), "--drain", "--data", str(node.data)], capture_output=True,
-                          text=True, timeout=60)
-    check(done.returncode == 0, f"drain of {node.name}: {done.stderr}")
-    node.process.wait(10)
-    return done.stdout
 
 
 @test

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import time
 
 from cluster import Cluster, alive, check, exactly_named, node_of, pid_of, processes_in, wait_for
@@ -235,7 +236,7 @@ def a_damaged_journal_of_the_only_node_is_raised_from_its_promises(bin_folder):
         node.kill()
         log = node.data / "journal.db-wal"
         with open(log, "r+b") as file:
-            file.seek(log.stat().st_size // 3)
+            file.seek(len(log.read_bytes().rstrip(b"\0")) // 3)  # the end of it is only reserved
             text = file.read(200)
             file.seek(-200, os.SEEK_CUR)
             file.write(bytes(x ^ 0xff for x in text))
@@ -345,10 +346,71 @@ def who_is_alone_after_all_were_killed_knows_who_is_missing(bin_folder):
         alone.ctl("scale", "deployment", "web", "--replicas", "2")
 
 
+def a_journal_put_back_from_before_its_last_start_does_not_vote(bin_folder):
+    """Its count of starts is that of the life that acknowledged: only the life's own number tells them apart."""
+    with Cluster(bin_folder) as c:
+        first, second, third = c.nodes
+        wait_for("three nodes keep all", lambda: (apply(first, "web", 1), kept_by_three(first))[1], 30)
+        third.kill()
+        saved = c.folder / "saved"
+        shutil.copytree(third.data, saved, ignore=lambda _, names: [n for n in names if not n.startswith("journal.db")])
+        third.start().await_up()
+        wait_for("it is back", lambda: c.ready(second) == 3 and kept_by_three(second), 30)
+        first.process.send_signal(signal.SIGSTOP)
+        names = [f"x{i}" for i in range(8)]
+        for name in names:
+            wait_for(f"{name} is acknowledged", lambda n=name: second.ctl("apply", "-f", "-", text_input=manifest(n, 0), check=False).returncode == 0, 30)
+        second.kill()
+        third.kill()
+        for file in third.data.glob("journal.db*"):
+            file.unlink()
+        for file in saved.iterdir():
+            shutil.copy(file, third.data)
+        first.process.send_signal(signal.SIGCONT)
+        third.start()
+
+        def listed():
+            done = first.ctl("get", "deployments", check=False)
+            return done.returncode, {line.split()[0] for line in done.stdout.splitlines()[1:]}
+        end = time.monotonic() + 12
+        while time.monotonic() < end:  # an event that must not come
+            code, found = listed()
+            check(code != 0 or found >= set(names), f"acknowledged and not listed: {sorted(set(names) - found)}")
+            time.sleep(0.2)
+        second.start().await_up()
+        wait_for("all are listed", lambda: (r := listed())[0] == 0 and r[1] >= set(names), 60)
+        wait_for("the copy's node is a member again", lambda: kept_by_three(first), 60)
+
+
+def what_ran_is_taken_back_after_the_journal_is_destroyed(bin_folder):
+    with Cluster(bin_folder) as c:
+        founder, other, _ = c.nodes
+        apply(founder, "web", 6)
+        pods = wait_for("6 ready", lambda: exactly_named(c.ready_pods(), 6, "web"), 30)
+        wait_for("three nodes keep it", lambda: kept_by_three(founder), 30)
+        join = next(line.split()[-1] for line in other.ctl("describe", "node", other.name).stdout.splitlines() if "Join string" in line)
+        mine = {pid_of(p) for p in pods.values() if node_of(p) == founder.name}
+        founder.kill()
+        (founder.data / "journal.db").write_bytes(bytes(16384))
+        for file in founder.data.glob("journal.db-*"):
+            file.unlink()
+        refused = subprocess.run(founder.command(), capture_output=True, text=True, timeout=20)
+        check(refused.returncode == 1 and "--join" in refused.stderr, "it founds another cluster: " + refused.stderr)
+        founder.start("--join", join).await_up()
+        wait_for("6 ready, of before", lambda: (p := exactly_named(c.ready_pods(other), 6, "web")) and
+                 {pid_of(x) for x in p.values() if node_of(x) == founder.name} == mine, 30)
+        check(all(alive(x) for x in mine), "what ran was ended")
+        other.ctl("delete", "deployment", "web")
+        wait_for("all has ended", lambda: not any(alive(x) for x in mine), 30)
+        wait_for("three nodes keep what comes", lambda: (apply(other, "next", 1), kept_by_three(other, "next"))[1], 60)
+
+
 tests = [two_of_three_lose_their_disks_and_the_third_raises_the_groups,
          old_members_that_return_together_stop_and_change_nothing,
          a_zone_that_lost_all_its_nodes_is_restored_from_a_backup,
          a_damaged_journal_of_the_only_node_is_raised_from_its_promises,
          a_node_whose_data_folder_is_an_old_copy_is_admitted_anew,
          a_copy_from_several_starts_ago_is_admitted_anew,
-         who_is_alone_after_all_were_killed_knows_who_is_missing]
+         who_is_alone_after_all_were_killed_knows_who_is_missing,
+         a_journal_put_back_from_before_its_last_start_does_not_vote,
+         what_ran_is_taken_back_after_the_journal_is_destroyed]

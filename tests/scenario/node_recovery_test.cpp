@@ -58,6 +58,30 @@ TEST_SUITE("scenario/node") {
     CHECK(s.view().promises() == 0);
   }
 
+  TEST_CASE("a promise that a damaged journal lost comes back from who runs it") {
+    stage s;
+    s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});
+    s.pass(seconds{1});
+    auto pid = s.last("a").containers(0).pid();
+    s.stop();
+    store::memory::disk empty{2, s.later};
+    s.disk = std::move(empty);
+    s.damaged = true;
+    s.start();
+    s.pass(seconds{2});
+    CHECK(s.running() == 1);
+    CHECK(s.last("a").containers(0).pid() == pid);
+    CHECK(s.view().promises() == 1);
+    s.stop(); // it was written, too
+    s.damaged = false;
+    s.start();
+    s.pass(seconds{2});
+    CHECK(s.running() == 1);
+    s.give_back(a_slot("a", 5));
+    s.pass(seconds{2});
+    CHECK(s.running() == 0);
+  }
+
   TEST_CASE("a promise whose actor fails adopts what runs; one that goes on failing has to wait") {
     stage s;
     s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});

@@ -213,7 +213,7 @@ struct stage {
 
   void start() {
     node_context x;
-    x.self = {self_id, start_number{++starts}, "n1", "local", "127.0.0.1:7710", {}};
+    x.self = {self_id, start_number{++starts}, 1, "n1", "local", "127.0.0.1:7710", {}};
     x.offers.total.set_cpu_millis(2000);
     x.offers.total.set_memory_bytes(1 << 30);
     x.offers.total.set_ports(10);
@@ -225,6 +225,8 @@ struct stage {
     x.cluster = x.journal_id = std::string(16, 'c'); // it founds the cluster, and its groups
     x.census = std::make_shared<census>();
     auto journal = disk.open();
+    if (damaged)
+      x.damage.emplace();
     x.make_store = std::move(journal.start);
     x.make_driver = machine.attach();
     context = std::make_shared<const node_context>(std::move(x));
@@ -342,6 +344,7 @@ struct stage {
   runtime_handle runtime;
   node_handle node;
   std::uint64_t starts = 0;
+  bool damaged = false; // the journal, before the next start
 };
 
 } // namespace legion::node_world

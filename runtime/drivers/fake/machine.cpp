@@ -148,6 +148,7 @@ void machine::content::begin(std::uint64_t correlation, const legion::launch& wh
   x.status.set_workload(what.workload());
   x.status.set_container(what.container());
   x.status.set_pod(what.pod());
+  x.status.set_promise(what.promise());
   x.status.set_life(what.life());
   x.status.set_state("running");
   x.status.set_pid(static_cast<int>(1000 + x.number));

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/drivers/boot_clock.hpp"
+#include "runtime/drivers/supervisor/frame.hpp"
 #include "runtime/drivers/supervisor/small_files.hpp"
 
 namespace legion::drivers {
@@ -190,9 +191,15 @@ result<void> lives::remove(const std::string& workload) {
 }
 
 void lives::list(process_list& into) const {
+  auto room = max_supervision_frame_bytes / 4; // for promises
   for (auto& [key, x] : lives_)
-    if (x->status.state() != "starting")
-      *into.add_processes() = x->status;
+    if (x->status.state() != "starting") {
+      auto& y = *into.add_processes() = x->status;
+      if (x->promise.size() > room)
+        continue;
+      y.set_promise(x->promise);
+      room -= x->promise.size();
+    }
 }
 
 void lives::reap() {

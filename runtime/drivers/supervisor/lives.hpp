@@ -52,6 +52,7 @@ private:
     std::string group;
     life_output output;
     int channel = -1;
+    std::string promise; // as `launch` had it
     std::string program;
     std::string working_dir;
     std::string failure;

@@ -133,6 +133,7 @@ result<void> lives::start(const life_ptr& who, const legion::launch& x) {
   auto& status = who->status;
   status.set_life(x.life());
   status.set_pod(x.pod());
+  who->promise = x.promise();
   who->program = x.argv(0);
   who->working_dir = x.working_dir();
   status.set_state("starting");

@@ -43,7 +43,7 @@ TEST_SUITE("bridge/answers") {
     auto here = x.system.spawn(joining);
     b.directory->publish("here", caf::actor_cast<caf::strong_actor_ptr>(here));
     std::string frame;
-    append_header(frame, cluster_a, 1);
+    append_header(frame, cluster_a, 1, 0);
     for (std::uint64_t i = 1; i <= 20; ++i) {
       envelope_view y;
       y.sequence = i;

@@ -40,8 +40,9 @@ public:
       : node(system, nodes::keys{}, cluster, start, most) {}
 
   node(caf::actor_system& system, nodes::keys keys, const char* cluster, std::uint64_t start,
-       limits most)
+       limits most, std::uint32_t life = 7)
       : keys{std::move(keys)} {
+    context.self.life = life;
     context.self.id = this->keys.who.id;
     context.self.start = start_number{start};
     context.cluster = cluster;

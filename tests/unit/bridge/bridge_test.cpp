@@ -185,7 +185,9 @@ TEST_SUITE("bridge/bridge_actor") {
     auto answer = ask_group(p.system, p.remote);
     REQUIRE(!answer);
     CHECK(answer.why().code == errc::refused);
-    CHECK(answer.why().detail.starts_with("a later start of your node than 1 is known here"));
+    CHECK(answer.why().detail.starts_with(
+        "a later start of your node than 1, or another one of that number, is "
+        "known here"));
     CHECK(p.b.losses(p.a.keys.who.id, failure_refused) > 0);
     // Once that life is over, the earlier one is a copy from before.
     p.b.told(p.a, member_dead, 5);
@@ -194,6 +196,22 @@ TEST_SUITE("bridge/bridge_actor") {
     p.b.told(p.a, member_alive, 6);
     p.b.losses(p.a.keys.who.id, failure_refused);
     CHECK(code(ask_group(p.system, p.remote)) == errc::refused);
+  }
+
+  TEST_CASE("another life with a start number that was seen is of an old copy, and not heard") {
+    pair p;
+    REQUIRE(code(ask_group(p.system, p.remote)) == errc::none);
+    p.a.stop();
+    auto asked_by = [&](std::uint32_t life) {
+      node again{p.system, p.a.keys, cluster_a, 1, {}, life};
+      again.knows(p.b);
+      auto remote = again.directory->at<answering_handle>(p.b.keys.who.id, "server");
+      return code(ask_group(p.system, remote));
+    };
+    CHECK(asked_by(8) == errc::refused);
+    p.b.told(p.a, member_dead, 1);
+    p.b.losses(p.a.keys.who.id, failure_refused); // once it answers, it has heard
+    CHECK(asked_by(8) == errc::conflict);
   }
 
   TEST_CASE("one-way messages arrive with the sender that the connection proves") {

@@ -132,7 +132,7 @@ TEST_SUITE("bridge/route") {
       y.sequence = i;
       y.body = body;
       y.request = i % 2 == 0 ? i : 0;
-      REQUIRE(x.add(y, own, start_number{1}, most));
+      REQUIRE(x.add(y, own, {start_number{1}, 0}, most));
     }
     auto frames = x.take();
     CHECK(x.empty());
@@ -160,11 +160,11 @@ TEST_SUITE("bridge/route") {
     outbox x;
     std::string large(most.frame_bytes + 1, 'l');
     envelope_view y;
-    REQUIRE(x.add(y, own, start_number{1}, most));
+    REQUIRE(x.add(y, own, {start_number{1}, 0}, most));
     y.body = large;
-    REQUIRE(x.add(y, own, start_number{1}, most));
+    REQUIRE(x.add(y, own, {start_number{1}, 0}, most));
     y.body = {};
-    REQUIRE(x.add(y, own, start_number{1}, most));
+    REQUIRE(x.add(y, own, {start_number{1}, 0}, most));
     CHECK(x.take().size() == 3);
   }
 
@@ -175,20 +175,20 @@ TEST_SUITE("bridge/route") {
     std::string large(2000, 'l');
     envelope_view y;
     y.body = large;
-    CHECK(x.add(y, own, start_number{1}, most));
+    CHECK(x.add(y, own, {start_number{1}, 0}, most));
     y.body = "s";
-    CHECK(!x.add(y, own, start_number{1}, most));
-    CHECK(x.add({}, own, start_number{1}, most)); // a refusal has some more room
-    while (x.add({}, own, start_number{1}, most))
+    CHECK(!x.add(y, own, {start_number{1}, 0}, most));
+    CHECK(x.add({}, own, {start_number{1}, 0}, most)); // a refusal has some more room
+    while (x.add({}, own, {start_number{1}, 0}, most))
       REQUIRE(x.bytes() < 1000 + 2000 + 2 * most.frame_bytes);
     x.take();
-    CHECK(x.add({}, own, start_number{1}, most));
+    CHECK(x.add({}, own, {start_number{1}, 0}, most));
   }
 
   TEST_CASE("a frame never mixes two clusters") {
     outbox x;
-    x.add({}, "", start_number{1}, {});
-    x.add({}, own, start_number{1}, {});
+    x.add({}, "", {start_number{1}, 0}, {});
+    x.add({}, own, {start_number{1}, 0}, {});
     auto frames = x.take();
     REQUIRE(frames.size() == 2);
     CHECK(read_frame(frames[0].bytes)->cluster.empty());

@@ -38,7 +38,7 @@ bool same(const envelope_view& x, const envelope& y) {
 TEST_SUITE("bridge/wire") {
   TEST_CASE("what is written is a protobuf frame, and its size was foretold") {
     std::string bytes;
-    append_header(bytes, "0123456789abcdef", 5);
+    append_header(bytes, "0123456789abcdef", 5, 9);
     auto before = bytes.size();
     append_envelope(bytes, sample());
     CHECK(bytes.size() - before <= size_bound(sample()));
@@ -86,7 +86,7 @@ TEST_SUITE("bridge/wire") {
 
   TEST_CASE("every prefix and every flipped byte is read or refused, never more than its bytes") {
     std::string bytes;
-    append_header(bytes, "0123456789abcdef", 5);
+    append_header(bytes, "0123456789abcdef", 5, 9);
     append_envelope(bytes, sample());
     for (std::size_t n = 0; n < bytes.size(); ++n) {
       std::string cut{bytes.data(), n}; // its own memory, so that a sanitizer sees an overrun

@@ -257,7 +257,9 @@ TEST_SUITE("drivers/process_driver") {
 
   TEST_CASE("a second driver adopts: same pid, and what ended in between is known") {
     machine m;
-    auto first = m.run(machine::shell("stays", "echo up; sleep 1000"));
+    auto stays = machine::shell("stays", "echo up; sleep 1000");
+    stays.set_promise("of stays");
+    auto first = m.run(stays);
     REQUIRE(first);
     REQUIRE(m.run(
         machine::shell("ends", "while [ ! -e " + m.folder + "/go ]; do sleep 0.01; done; exit 5")));
@@ -277,6 +279,7 @@ TEST_SUITE("drivers/process_driver") {
     CHECK(all.processes(0).exit_code() == 5);
     CHECK(all.processes(1).pid() == first->pid());
     CHECK(all.processes(1).state() == "running");
+    CHECK(all.processes(1).promise() == "of stays");
     CHECK(m.read_until("stays", "up") == "up\n");
     m.stop("stays", 1000);
     CHECK(m.exit_of("stays").signal() == SIGTERM);

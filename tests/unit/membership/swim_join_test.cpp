@@ -91,6 +91,26 @@ TEST_SUITE("membership/swim_join") {
     CHECK_FALSE(a.reply.outdated());
   }
 
+  TEST_CASE("another life of a start that was seen is of a journal that was put back") {
+    one_node a;
+    auto last = request('B', 5);
+    last.set_cluster(a.rules.cluster());
+    last.mutable_who()->set_life(3);
+    REQUIRE(ask(a, last).has_accepted());
+    auto copy = last;
+    copy.mutable_who()->set_life(4);
+    auto refused = ask(a, copy);
+    CHECK_FALSE(refused.has_accepted());
+    CHECK_FALSE(refused.outdated()); // the other one lives, as far as is known
+    CHECK(refused.refused().find("of another life") != std::string::npos);
+    copy.mutable_who()->set_life(0); // of a version that tells none
+    CHECK(ask(a, copy).has_accepted());
+    REQUIRE(ask(a, last).has_accepted());
+    a.hear('B', one_node::update('B', 5, 0, member_dead));
+    copy.mutable_who()->set_life(4);
+    CHECK(ask(a, copy).outdated());
+  }
+
   TEST_CASE("a member whose journal is an old copy: of an earlier life, or of the last one before "
             "its end") {
     one_node a;
@@ -118,8 +138,8 @@ TEST_SUITE("membership/swim_join") {
          {row{4, 9, true,
               "your start number is 4, but the zone has seen 5: your journal is an old copy"},
           row{5, 6, true,
-              "your start number is 5, but the zone has seen 5 from a later time: your "
-              "journal is an old copy"},
+              "your start number is 5, but the zone has seen 5 of another life, or from a later "
+              "time: your journal is an old copy"},
           row{5, 7, false, ""}, // the same life comes back
           row{5, 8, false, ""}, row{6, 1, false, ""}}) {
       CAPTURE(x.start);

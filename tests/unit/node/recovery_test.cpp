@@ -36,6 +36,8 @@ TEST_SUITE("node/recovery") {
     CHECK(node::founds_charter(false, {start_of(founder), record_of("group/1/snapshot", "x")}));
     CHECK_FALSE(
         node::founds_charter(false, {start_of(joiner), record_of("group/1/snapshot", "x")}));
+    // Its first start failed, and then it was told whom to join.
+    CHECK_FALSE(node::founds_charter(false, {start_of(founder)}));
     // It was a voter, or was one and is none any more.
     for (auto key : {"charter/snapshot", "charter/promised", "charter/log/00000000000000000002"})
       CHECK_FALSE(node::founds_charter(true, {start_of(founder), record_of(key, "x")}));

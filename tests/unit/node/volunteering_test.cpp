@@ -94,6 +94,19 @@ TEST_SUITE("node/volunteering") {
     CHECK(x.declines() == decline_cpu);
     CHECK(x.ask().decline().detail() == "cpu: needs 1001m, free 1000m of 1000m");
   }
+
+  TEST_CASE("a port that another promise has is told with the name of its pod") {
+    played x;
+    promise_record other;
+    other.mutable_slot()->set_uid("6f1c");
+    other.mutable_slot()->set_pod("web-1");
+    x.promises.add(other, node::phase::bound);
+    x.books.restore("6f1c", {}, {9090});
+    x.what.mutable_template_()->mutable_spec()->mutable_containers(0)->add_ports()->set_host_port(
+        9090);
+    CHECK(x.declines() == decline_ports);
+    CHECK(x.ask().decline().detail().ends_with("ports: hostPort 9090 is used by pod web-1"));
+  }
 }
 
 } // namespace legion::volunteering_test

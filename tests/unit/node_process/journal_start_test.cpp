@@ -86,6 +86,23 @@ TEST_SUITE("node_process/journal_start") {
     REQUIRE(joins);
     CHECK(joins->cluster.empty());
     CHECK(value(joins->start) == 2);
+    CHECK_FALSE(node::founds_charter(false, journal->records)); // nor has it a charter of its own
+  }
+
+  TEST_CASE("a node that has lost its journal founds nothing unless its loss is accepted") {
+    scratch_folder at;
+    auto begin = [&](circumstances how) {
+      auto journal = store::sqlite::open(at.path());
+      REQUIRE(journal);
+      how.now = 5'000'000;
+      how.key_is_new = false;
+      return begin_start(*journal, me, how);
+    };
+    auto refused = begin({.founds = true});
+    REQUIRE(!refused);
+    CHECK(refused.why().code == errc::conflict);
+    CHECK(refused.why().detail.find("journal.db is missing, but node.key is there") == 0);
+    CHECK(begin({.founds = true, .accepts_loss = true})->cluster.size() == 16);
   }
 
   TEST_CASE("a founder that kept something stays in its cluster, whatever it is told to join") {
@@ -131,15 +148,25 @@ TEST_SUITE("node_process/journal_start") {
       auto damage = node::damage_in(journal->records);
       REQUIRE(damage);
       CHECK(damage->time_ms() == now);
-      auto begun = begin_start(*journal, me, {.founds = true, .now = 1000});
-      REQUIRE(begun);
-      CHECK(value(begun->start) == now / 1000 + 1); // above any that may be lost
+      auto founds = begin_start(*journal, me, {.founds = true, .now = 1000});
+      REQUIRE(!founds); // it may have been in a cluster that lives
+      CHECK(founds.why().detail.find("--join") != std::string::npos);
+      CHECK(founds.why().detail.find("--accept-loss") != std::string::npos);
       old = journal->id;
     }
     {
       auto journal = open_journal(at.path(), now);
+      auto begun = begin_start(*journal, me, {.now = 1000}); // told whom to join
+      REQUIRE(begun);
+      CHECK(begun->cluster.empty());
+      CHECK(value(begun->start) == now / 1000 + 1); // above any that may be lost
+    }
+    {
+      auto journal = open_journal(at.path(), now);
       CHECK(node::damage_in(journal->records)); // a restart lifts nothing
-      REQUIRE(begin_start(*journal, me, {.founds = true, .now = 1000, .accepts_loss = true}));
+      auto begun = begin_start(*journal, me, {.founds = true, .now = 1000, .accepts_loss = true});
+      REQUIRE(begun);
+      CHECK(begun->cluster.size() == 16);
       CHECK_FALSE(node::damage_in(journal->records));
     }
     auto journal = open_journal(at.path(), now);
