@@ -38,6 +38,11 @@ _legionctl() {
         *) COMPREPLY=($(compgen -W "wide json yaml name" -- "$cur")) ;;
       esac
       return ;;
+    -n|--namespace)
+      local spaces
+      spaces="$(legionctl get pods -A "${where[@]}" 2>/dev/null | sed '1d; s/ .*//' | sort -u)"
+      COMPREPLY=($(compgen -W "$spaces" -- "$cur"))
+      return ;;
     ?*) COMPREPLY=(); return ;;
   esac
   case "$cur" in
@@ -65,12 +70,16 @@ $WORDS
     get|describe) ;;
     *) return ;;
   esac
+  local before=""
+  case "$verb:$cur" in
+    get:*/*|describe:*/*|delete:*/*|scale:*/*) before="${cur%%/*}/" kind="${cur%%/*}" ;;
+  esac
   if [ -z "$kind" ]; then
     COMPREPLY=($(compgen -W "$kinds" -- "$cur"))
     return
   fi
   local names
-  names="$(legionctl get "$kind" -o name "${where[@]}" 2>/dev/null | sed 's|.*/||')"
+  names="$(legionctl get "$kind" -o name "${where[@]}" 2>/dev/null | sed "s|.*/|$before|")"
   COMPREPLY=($(compgen -W "$names" -- "$cur"))
 }
 complete -F _legionctl legionctl

@@ -33,8 +33,12 @@ struct shell_folder {
     path = ::mkdtemp(name);
     for (const auto* shell : {"bash", "zsh", "fish"})
       std::ofstream{path + "/completion." + shell} << script_for(shell);
-    std::ofstream{path + "/legionctl"} << "#!/bin/sh\n[ \"$1 $3 $4\" = 'get -o name' ] || exit 1\n"
-                                          "echo \"$2/a-$2\"; echo \"$2/b-$2\"\n";
+    std::ofstream{path + "/legionctl"}
+        << "#!/bin/sh\n"
+           "[ \"$1 $2 $3\" = 'get pods -A' ] && { echo NAMESPACE NAME; "
+           "echo shop a; echo lab b; echo shop c; exit; }\n"
+           "[ \"$1 $3 $4\" = 'get -o name' ] || exit 1\n"
+           "echo \"$2/a-$2\"; echo \"$2/b-$2\"\n";
     std::filesystem::permissions(path + "/legionctl", std::filesystem::perms::owner_all);
   }
   ~shell_folder() { std::filesystem::remove_all(path); }
@@ -90,6 +94,8 @@ TEST_SUITE("console/completion") {
     CHECK(offered(at, "keepers re") == "rebuild\n");
     CHECK(offered(at, "keepers rebuild ''") == "\n");
     CHECK(offered(at, "restore completion.z") == "completion.zsh\n");
+    CHECK(offered(at, "get pods -n ''") == "lab shop\n");
+    CHECK(offered(at, "describe deployments/b") == "deployments/b-deployments\n");
   }
 
   TEST_CASE("bash is offered each command's flags, and values where they are known") {
