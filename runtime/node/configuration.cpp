@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include <unistd.h>
@@ -111,6 +112,7 @@ result<void> add_file(const CLI::App& app, const std::string& path, raw& x) {
     return {};
   if (!root.IsMap())
     return fault{errc::invalid, path + ":1:1: found no settings, allowed: KEY: VALUE lines"};
+  std::set<std::string> seen;
   for (const auto& entry : root) {
     auto where = path + ":" + std::to_string(entry.first.Mark().line + 1) + ":"
                  + std::to_string(entry.first.Mark().column + 1) + ": ";
@@ -120,6 +122,8 @@ result<void> add_file(const CLI::App& app, const std::string& path, raw& x) {
     if (text == texts.end() && list == lists.end())
       return fault{errc::invalid, where + "unknown setting \"" + key
                                       + "\", allowed: the names of legion-node's flags"};
+    if (!seen.insert(key).second)
+      return fault{errc::invalid, where + key + ": found twice, allowed: once"};
     if (app.get_option("--" + key)->count() > 0)
       continue;
     if (entry.second.IsScalar() && text != texts.end())

@@ -176,11 +176,10 @@ void greet(const configuration& settings, const node_context& context) {
               static_cast<double>(context.offers.total.cpu_millis()) / 1000,
               static_cast<long long>(context.offers.total.memory_bytes() >> 20),
               context.offers.total.pods(), settings.first_port, settings.last_port);
-  if (!context.cluster.empty())
-    std::printf("another node joins with: legion-node --join %s\n",
-                text_of({settings.listen, context.self.public_key}).c_str());
-  else // whom it lets in would be in no zone, should this one not be let in itself
-    std::printf("it asks to be let in: legionctl get nodes says what comes of it\n");
+  // Should it not be let in itself, nobody joins through it.
+  std::printf("%sanother node joins with: legion-node --join %s\n",
+              context.cluster.empty() ? "it asks to be let in; once it is, " : "",
+              text_of({settings.listen, context.self.public_key}).c_str());
   for (const auto& x : context.offers.notes)
     std::printf("note: %s\n", x.c_str());
   std::fflush(stdout);

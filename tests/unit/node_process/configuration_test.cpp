@@ -48,6 +48,7 @@ TEST_SUITE("node_process/configuration") {
     scratch_folder scratch;
     scratch.write("bad.yaml", "name: a\nnmae: b\n");
     scratch.write("list.yaml", "zone: [a, b]\n");
+    scratch.write("twice.yaml", "name: a\nzone: b\nname: c\n");
     const std::vector<std::pair<std::vector<std::string>, std::string>> rows{
         {{"--listen", "nowhere"}, "--listen: found \"nowhere\", allowed: HOST:PORT"},
         {{"--name", "Upper"}, "--name: found \"Upper\""},
@@ -64,6 +65,7 @@ TEST_SUITE("node_process/configuration") {
         {{"--log-level", "loud"}, "--log-level: found \"loud\""},
         {{"--config", scratch / "bad.yaml"}, "bad.yaml:2:1: unknown setting \"nmae\""},
         {{"--config", scratch / "list.yaml"}, "list.yaml:1:1: zone: found a list"},
+        {{"--config", scratch / "twice.yaml"}, "twice.yaml:3:1: name: found twice"},
         {{"--config", scratch / "none.yaml"}, "none.yaml: cannot be read"},
     };
     for (const auto& [words, text] : rows) {
