@@ -346,26 +346,24 @@ def who_is_alone_after_all_were_killed_knows_who_is_missing(bin_folder):
         alone.ctl("scale", "deployment", "web", "--replicas", "2")
 
 
-def a_journal_put_back_from_before_its_last_start_does_not_vote(bin_folder):
-    """Its count of starts is that of the life that acknowledged: only the life's own number tells them apart."""
+def forgetful(bin_folder, remember, forget):
+    """Two of three acknowledge; then one of them and a third, whose journal was made to forget it, are left."""
     with Cluster(bin_folder) as c:
         first, second, third = c.nodes
         wait_for("three nodes keep all", lambda: (apply(first, "web", 1), kept_by_three(first))[1], 30)
         third.kill()
         saved = c.folder / "saved"
-        shutil.copytree(third.data, saved, ignore=lambda _, names: [n for n in names if not n.startswith("journal.db")])
+        remember(third, saved)
         third.start().await_up()
         wait_for("it is back", lambda: c.ready(second) == 3 and kept_by_three(second), 30)
         first.process.send_signal(signal.SIGSTOP)
         names = [f"x{i}" for i in range(8)]
         for name in names:
-            wait_for(f"{name} is acknowledged", lambda n=name: second.ctl("apply", "-f", "-", text_input=manifest(n, 0), check=False).returncode == 0, 30)
+            text = manifest(name, 0)
+            wait_for(f"{name} is acknowledged", lambda t=text: second.ctl("apply", "-f", "-", text_input=t, check=False).returncode == 0, 30)
         second.kill()
         third.kill()
-        for file in third.data.glob("journal.db*"):
-            file.unlink()
-        for file in saved.iterdir():
-            shutil.copy(file, third.data)
+        forget(third, saved)
         first.process.send_signal(signal.SIGCONT)
         third.start()
 
@@ -379,7 +377,31 @@ def a_journal_put_back_from_before_its_last_start_does_not_vote(bin_folder):
             time.sleep(0.2)
         second.start().await_up()
         wait_for("all are listed", lambda: (r := listed())[0] == 0 and r[1] >= set(names), 60)
-        wait_for("the copy's node is a member again", lambda: kept_by_three(first), 60)
+        wait_for("who forgot is a member again", lambda: kept_by_three(first), 60)
+
+
+def a_journal_put_back_from_before_its_last_start_does_not_vote(bin_folder):
+    """Its count of starts is that of the life that acknowledged: only the life's own number tells them apart."""
+    def remember(node, saved):
+        shutil.copytree(node.data, saved, ignore=lambda _, names: [n for n in names if not n.startswith("journal.")])
+
+    def forget(node, saved):
+        for file in node.data.glob("journal.*"):
+            file.unlink()
+        for file in saved.iterdir():
+            shutil.copy(file, node.data)
+    forgetful(bin_folder, remember, forget)
+
+
+def a_journal_that_lost_its_end_does_not_vote(bin_folder):
+    def remember(node, saved):
+        saved.write_text(str(len((node.data / "journal.db-wal").read_bytes().rstrip(b"\0"))))
+
+    def forget(node, saved):
+        log = node.data / "journal.db-wal"
+        check(len(log.read_bytes().rstrip(b"\0")) > int(saved.read_text()) + 4096, "the log began anew: nothing is cut")
+        os.truncate(log, int(saved.read_text()))
+    forgetful(bin_folder, remember, forget)
 
 
 def what_ran_is_taken_back_after_the_journal_is_destroyed(bin_folder):
@@ -413,4 +435,5 @@ tests = [two_of_three_lose_their_disks_and_the_third_raises_the_groups,
          a_copy_from_several_starts_ago_is_admitted_anew,
          who_is_alone_after_all_were_killed_knows_who_is_missing,
          a_journal_put_back_from_before_its_last_start_does_not_vote,
+         a_journal_that_lost_its_end_does_not_vote,
          what_ran_is_taken_back_after_the_journal_is_destroyed]

@@ -34,6 +34,10 @@ public:
   /// 16 random bytes, made with the file.
   const std::string& id() const { return id_; }
 
+  /// The number of the row that comes next: rows are numbered in the order of their commits, and the
+  /// last one is never deleted.
+  live_rows::row_id next_row() const { return next_; }
+
   /// All live records in the order of their keys; once, before the first commit.
   result<std::vector<record>> replay();
 

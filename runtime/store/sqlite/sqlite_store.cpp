@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/store/sqlite/ballast.hpp"
+#include "runtime/store/sqlite/end_mark.hpp"
 #include "runtime/store/sqlite/journal_file.hpp"
 #include "runtime/store/sqlite/salvage.hpp"
 
@@ -35,7 +36,8 @@ constexpr std::size_t plenty = 64 * 1024 * 1024;
 class sqlite_store final : public store {
 public:
   sqlite_store(std::shared_ptr<journal_file> file, const std::string& folder, sink& to)
-      : file_(std::move(file)), ballast_(folder), folder_(folder), to_(to) {
+      : file_(std::move(file)), ballast_(folder), mark_(folder, file_->id()), folder_(folder),
+        to_(to) {
     writer_ = std::thread{[this] { run(); }};
   }
 
@@ -111,6 +113,7 @@ private:
 
   void write(std::deque<waiting_batch>& taken) {
     if (!full_ && taken.size() > 1 && file_->commit(taken)) {
+      mark_.put(file_->next_row());
       for (auto& x : taken)
         to_.written(x.correlation);
       return;
@@ -118,10 +121,13 @@ private:
     // One that does not fit must not fail the others.
     for (auto& x : taken) {
       auto correlation = x.correlation;
-      if (auto one = write_one(std::move(x)); one)
-        to_.written(correlation);
-      else
+      auto one = write_one(std::move(x));
+      if (!one) {
         to_.failed(correlation, one.why());
+        continue;
+      }
+      mark_.put(file_->next_row());
+      to_.written(correlation);
     }
   }
 
@@ -168,6 +174,7 @@ private:
 
   std::shared_ptr<journal_file> file_;
   ballast ballast_;
+  end_mark mark_;
   std::string folder_;
   sink& to_;
   bool full_ = false; // this and the next two belong to the writer's thread
@@ -196,6 +203,12 @@ result<opened> open(const std::string& folder) {
   auto records = (*file)->replay();
   if (!records)
     return records.why();
+  auto reached = end_mark::read(folder, (*file)->id());
+  if (reached && *reached > (*file)->next_row())
+    return fault{errc::damaged, folder + "/journal.db: it ends at row "
+                                    + std::to_string((*file)->next_row() - 1) + ", but went on to "
+                                    + std::to_string(*reached - 1)
+                                    + ": its end is lost, or it is an old copy"};
   auto start = [file = *file, folder](sink& to) -> std::unique_ptr<store> {
     return std::make_unique<sqlite_store>(file, folder, to);
   };

@@ -114,7 +114,40 @@ TEST_SUITE("store/sqlite_store") {
     write_and_die(here.path, {batch({{"a", "1"}}), batch({{"b", std::string(9000, 'x')}})});
     auto wal = here.path + "/journal.db-wal";
     fs::resize_file(wal, end_of_log(wal) - 100);
+    fs::remove(here.path + "/journal.mark"); // it is written once all is synced
     CHECK(text_of(reopen(here.path).records) == "a=1 ");
+  }
+
+  TEST_CASE("a log that was cut at a commit is damage: the mark beside it says how far it was") {
+    folder here;
+    write_and_die(here.path, {batch({{"a", "1"}})});
+    auto wal = here.path + "/journal.db-wal";
+    auto end = end_of_log(wal);
+    write_and_die(here.path, {batch({{"b", "2"}}), batch({{"c", "3"}})});
+    auto mark = bytes_of(here.path + "/journal.mark");
+    CHECK(text_of(reopen(here.path).records) == "a=1 b=2 c=3 ");
+    REQUIRE(end_of_log(wal) > end);
+    fs::resize_file(wal, end);
+    auto opened = store::sqlite::open(here.path);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.why().code == errc::damaged);
+    CHECK(opened.why().detail.find("its end is lost, or it is an old copy") != std::string::npos);
+    auto put = [&](std::string bytes) {
+      std::ofstream{here.path + "/journal.mark", std::ios::binary | std::ios::trunc} << bytes;
+    };
+    for (std::size_t i = 0; i < mark.size(); i += 3) { // one that does not check says nothing
+      auto flipped = mark;
+      flipped[i] = static_cast<char>(flipped[i] ^ 0x40);
+      put(flipped);
+      CHECK(store::sqlite::open(here.path));
+    }
+    put(mark.substr(0, mark.size() - 1));
+    CHECK(store::sqlite::open(here.path));
+    put(mark);
+    CHECK_FALSE(store::sqlite::open(here.path));
+    for (auto* name : {"/journal.db", "/journal.db-wal", "/journal.db-shm"}) // another journal's
+      fs::remove(here.path + name);
+    CHECK(reopen(here.path).records.empty());
   }
 
   TEST_CASE("a byte flipped in the middle of the log is damage, not the end of it") {
