@@ -14,7 +14,7 @@ namespace {
 
 struct node {
   explicit node(int i, std::uint64_t start = 1, int journal = 1)
-      : who(member(i, journal)), heart(beats::setting{who, start}) {}
+      : who(nth_member(i, journal)), heart(beats::setting{who, start}) {}
   member_id who;
   beats heart;
 };
@@ -161,7 +161,7 @@ TEST_SUITE("consensus/beats") {
     two.share(2);
     two.beat();
     CHECK(told(two.b.heart.on_refused(two.a.who.node, two.now)) == "refused 2; ");
-    CHECK(told(two.b.heart.on_refused(member(7).node, two.now)) == "");
+    CHECK(told(two.b.heart.on_refused(nth_member(7).node, two.now)) == "");
     CHECK(two.beat().second.find("standing 3") != std::string::npos); // it was there after all
   }
 

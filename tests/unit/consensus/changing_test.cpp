@@ -13,9 +13,9 @@ namespace {
 configuration of(std::initializer_list<int> voters, std::initializer_list<int> learners = {}) {
   configuration x;
   for (int i : voters)
-    x.voters.push_back(member(i));
+    x.voters.push_back(nth_member(i));
   for (int i : learners)
-    x.learners.push_back(member(i));
+    x.learners.push_back(nth_member(i));
   return x;
 }
 
@@ -63,7 +63,7 @@ TEST_SUITE("consensus/changing") {
     REQUIRE(group.elect() == 0);
     group.deaf = 1;   // what has no log beats for no group
     auto lost = true; // long enough for the leader to take it for gone
-    group.passes = [&](const message& m) { return !lost || m.to != member(1); };
+    group.passes = [&](const message& m) { return !lost || m.to != nth_member(1); };
     REQUIRE(group.rules(0).propose_change(of({0}, {1}), group.now()));
     group.pass(milliseconds{10'000});
     lost = false;
@@ -79,7 +79,7 @@ TEST_SUITE("consensus/changing") {
     CHECK(group.rules(1).leased(group.now()));
     group.cut_off(0);
     group.pass(milliseconds{10'000});
-    CHECK(group.rules(1).leader() == member(0));
+    CHECK(group.rules(1).leader() == nth_member(0));
     CHECK_FALSE(group.rules(1).leased(group.now()));
   }
 
@@ -89,10 +89,10 @@ TEST_SUITE("consensus/changing") {
     REQUIRE(group.rules(leader).propose_change(of({0, 1, 2}, {3, 4}), group.now()));
     group.pass(milliseconds{300});
     group.passes = [](const message& m) { // the new ones fall silent
-      return m.from != member(3) && m.from != member(4);
+      return m.from != nth_member(3) && m.from != nth_member(4);
     };
     configuration next = of({3, 4});
-    next.voters.push_back(member(leader));
+    next.voters.push_back(nth_member(leader));
     next = in_order(next);
     REQUIRE(group.rules(leader).propose_change(next, group.now()));
     auto joint = group.rules(leader).describe(group.now()).members_index;
@@ -111,7 +111,7 @@ TEST_SUITE("consensus/changing") {
     few_members group{3};
     auto leader = group.elect();
     auto rest = of({0, 1, 2});
-    std::erase(rest.voters, member(leader));
+    std::erase(rest.voters, nth_member(leader));
     REQUIRE(group.rules(leader).propose_change(rest, group.now()));
     group.pass(milliseconds{100});
     CHECK(group.rules(leader).role() == role::follower);
@@ -155,7 +155,7 @@ TEST_SUITE("consensus/changing") {
     CHECK(why(of({0, 1, 2, 3})) == "a new voter must first be a learner that has caught up");
     configuration many;
     for (int i = 0; i < 8; ++i)
-      many.voters.push_back(member(i));
+      many.voters.push_back(nth_member(i));
     CHECK(why(many) == "more than 7 voters");
     CHECK(why({{member_id{}}, {}, {}}) == "a member without a node or a journal");
   }
@@ -166,7 +166,7 @@ TEST_SUITE("consensus/changing") {
     REQUIRE(group.rules(leader).propose_change(of({0, 1, 2}, {3, 4}), group.now()));
     group.pass(milliseconds{300});
     auto next = of({3, 4});
-    next.voters.push_back(member((leader + 1) % 3));
+    next.voters.push_back(nth_member((leader + 1) % 3));
     next = in_order(next);
     REQUIRE(group.rules(leader).propose_change(next, group.now()));
     auto todo = group.take_messages(leader);
@@ -194,7 +194,7 @@ TEST_SUITE("consensus/changing") {
     };
     REQUIRE(group.rules(leader).propose_change(of({other}), group.now()));
     group.settle();
-    CHECK_FALSE(group.rules(leader).members().votes(member(leader)));
+    CHECK_FALSE(group.rules(leader).members().votes(nth_member(leader)));
     group.restart(leader);
     group.restart(other);
     group.passes = nullptr;
@@ -206,12 +206,12 @@ TEST_SUITE("consensus/changing") {
 
   TEST_CASE("a member that was removed and came back votes once its log says that it is back") {
     core::setting s;
-    s.self = member(0);
+    s.self = nth_member(0);
     s.removed_at = 5;
     s.ballot = {3, {}};
     auto now = time_point{} + std::chrono::hours{1};
     auto granted = [&](core& x, term_number term) {
-      x.on_message({member(1), member(0), term, vote_request{false, 99, 2, false}}, now);
+      x.on_message({nth_member(1), nth_member(0), term, vote_request{false, 99, 2, false}}, now);
       bool result = false;
       for (auto todo = x.take_work(now);; todo = x.take_work(now)) {
         for (auto& m : todo.messages)
@@ -224,10 +224,11 @@ TEST_SUITE("consensus/changing") {
     };
     core empty{s, now};
     CHECK_FALSE(granted(empty, 4));
-    s.head = {5, 2, founded_by({member(0), member(1)}).members, 4}; // from before it was removed
+    s.head = {5, 2, founded_by({nth_member(0), nth_member(1)}).members,
+              4}; // from before it was removed
     core early{s, now};
     CHECK_FALSE(granted(early, 4));
-    s.head = {7, 2, founded_by({member(0), member(1)}).members, 6};
+    s.head = {7, 2, founded_by({nth_member(0), nth_member(1)}).members, 6};
     core back{s, now};
     CHECK(granted(back, 4));
   }
@@ -237,7 +238,7 @@ TEST_SUITE("consensus/changing") {
     auto leader = group.elect();
     auto lost = (leader + 1) % 3;
     group.crash(lost);
-    group[lost].who = member(lost, 2);
+    group[lost].who = nth_member(lost, 2);
     group[lost].kept = {};
     group[lost].entries.clear();
     group[lost].voted = {};
@@ -245,18 +246,18 @@ TEST_SUITE("consensus/changing") {
     REQUIRE(group.rules(leader).propose("x"));
     group.pass(milliseconds{300});
     REQUIRE(group[leader].readmissions.size() == 1);
-    CHECK(group[leader].readmissions[0].was == member(lost));
-    CHECK(group[leader].readmissions[0].now == member(lost, 2));
+    CHECK(group[leader].readmissions[0].was == nth_member(lost));
+    CHECK(group[leader].readmissions[0].now == nth_member(lost, 2));
     CHECK(group[lost].state.empty());
     // As a learner it gets everything; then one change swaps the two.
     auto with = of({0, 1, 2});
-    with.learners.push_back(member(lost, 2));
+    with.learners.push_back(nth_member(lost, 2));
     REQUIRE(group.rules(leader).propose_change(with, group.now()));
     group.pass(milliseconds{300});
     CHECK(group[lost].state.size() == 1);
     auto swapped = of({0, 1, 2});
-    std::erase(swapped.voters, member(lost));
-    swapped.voters.push_back(member(lost, 2));
+    std::erase(swapped.voters, nth_member(lost));
+    swapped.voters.push_back(nth_member(lost, 2));
     REQUIRE(group.rules(leader).propose_change(swapped, group.now()));
     group.pass(milliseconds{300});
     CHECK(group.rules(leader).members() == in_order(swapped));
@@ -284,12 +285,13 @@ TEST_SUITE("consensus/changing") {
     for (const auto& x : group.rules(leader).describe(group.now()).followers)
       CHECK_FALSE(x.heard); // one is down, and the other's word counts for nothing
     REQUIRE(group[leader].readmissions.size() == 1);
-    CHECK(group[leader].readmissions[0].was == member(shorter));
-    CHECK(group[leader].readmissions[0].now == member(shorter));
+    CHECK(group[leader].readmissions[0].was == nth_member(shorter));
+    CHECK(group[leader].readmissions[0].now == nth_member(shorter));
     CHECK(group[leader].state.size() == 10); // what only it could confirm is not committed
     CHECK(group.rules(leader).describe(group.now()).followers.size() == 2);
     group.rules(shorter).on_message(
-        {member(other), member(shorter), 99, vote_request{false, 99, 98, true}}, group.now());
+        {nth_member(other), nth_member(shorter), 99, vote_request{false, 99, 98, true}},
+        group.now());
     bool granted = false;
     for (auto& m : group.take_messages(shorter))
       if (auto* x = std::get_if<vote_reply>(&m.body))
@@ -306,7 +308,7 @@ TEST_SUITE("consensus/changing") {
       REQUIRE(group.rules(leader).propose(std::to_string(i)));
     group.pass(milliseconds{100});
     append_reply old{false, 9, 1, 1, 1, 0, 1}; // count 0: said before all others
-    group.deliver({member(one), member(leader), term, old});
+    group.deliver({nth_member(one), nth_member(leader), term, old});
     group.settle();
     CHECK(group[leader].readmissions.empty());
   }
@@ -356,7 +358,7 @@ TEST_SUITE("consensus/changing") {
     auto away = (leader + 1) % 3;
     group.cut_off(away);
     auto rest = of({0, 1, 2});
-    std::erase(rest.voters, member(away));
+    std::erase(rest.voters, nth_member(away));
     REQUIRE(group.rules(leader).propose_change(rest, group.now()));
     group.pass(milliseconds{3'000});
     CHECK_FALSE(group[away].removed);

@@ -12,15 +12,15 @@ namespace {
 struct alone {
   explicit alone(ballot voted = {}, entry_refs entries = {}, bool may_vote = true) {
     core::setting s;
-    s.self = member(0);
+    s.self = nth_member(0);
     s.may_vote = may_vote;
     s.ballot = voted;
-    s.head.members = founded_by({member(0), member(1), member(2)}).members;
+    s.head.members = founded_by({nth_member(0), nth_member(1), nth_member(2)}).members;
     s.entries = std::move(entries);
     rules = std::make_unique<core>(s, now);
   }
   void hear(int from, term_number term, message_body body) {
-    rules->on_message({member(from), member(0), term, std::move(body)}, now);
+    rules->on_message({nth_member(from), nth_member(0), term, std::move(body)}, now);
   }
   /// Takes the work, syncs, and takes what that released.
   std::vector<message> say() {
@@ -73,7 +73,7 @@ TEST_SUITE("consensus/election") {
     auto todo = one.rules->take_work(one.now);
     CHECK(todo.messages.empty());
     REQUIRE(todo.write);
-    CHECK(todo.write->ballot == ballot{1, member(1)});
+    CHECK(todo.write->ballot == ballot{1, nth_member(1)});
     one.rules->on_written(todo.write->sequence, one.now);
     CHECK(one.rules->take_work(one.now).messages.size() == 1);
 
@@ -118,13 +118,13 @@ TEST_SUITE("consensus/election") {
     CHECK(one.vote(one.say())->granted);
 
     alone beaten; // beats alone keep it so, for as long as they come
-    beaten.rules->on_beat(member(1), {3, standing::leads}, beaten.now);
+    beaten.rules->on_beat(nth_member(1), {3, standing::leads}, beaten.now);
     beaten.say();
     beaten.now += std::chrono::hours{5};
     beaten.hear(2, 4, vote_request{true, 9, 9, false});
     CHECK_FALSE(beaten.vote(beaten.say())->granted);
     CHECK(beaten.rules->wake_at() == time_point::max()); // and cost nothing
-    beaten.rules->on_silence(member(1).node, beaten.now, beaten.now);
+    beaten.rules->on_silence(nth_member(1).node, beaten.now, beaten.now);
     CHECK(beaten.rules->wake_at() >= beaten.now + milliseconds{500});
     CHECK(beaten.rules->wake_at() < beaten.now + milliseconds{1000});
     beaten.now += milliseconds{500};
@@ -241,7 +241,7 @@ TEST_SUITE("consensus/election") {
     one.hear(2, 3, append{}); // a second leader in one term
     CHECK(one.say().empty());
     CHECK(one.alarms.size() == 1);
-    CHECK(one.rules->leader() == member(1));
+    CHECK(one.rules->leader() == nth_member(1));
     one.hear(1, 3, append_reply{true, 7, 0, 0, 7, 1, 1});
     one.hear(2, 3, vote_reply{false, true});
     one.hear(2, 3, confirmed{9});

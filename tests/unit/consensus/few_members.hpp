@@ -13,7 +13,7 @@
 
 namespace legion::consensus {
 
-inline member_id member(int i, int journal = 1) {
+inline member_id nth_member(int i, int journal = 1) {
   std::string node(16, '\0');
   node[0] = static_cast<char>('a' + i);
   std::string kept(16, '\0');
@@ -50,10 +50,10 @@ public:
   explicit few_members(int count, options tuned = {}, int voters = -1) : tuned_(tuned) {
     std::vector<member_id> all;
     for (int i = 0; i < (voters < 0 ? count : voters); ++i)
-      all.push_back(member(i));
+      all.push_back(nth_member(i));
     for (int i = 0; i < count; ++i) {
       auto& x = members_.emplace_back();
-      x.who = member(i);
+      x.who = nth_member(i);
       if (voters < 0 || i < voters)
         x.kept.head = founded_by(all);
       start(i);

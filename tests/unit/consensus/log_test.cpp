@@ -57,10 +57,10 @@ TEST_SUITE("consensus/log") {
 
   TEST_CASE("who decides is as of the entry, and goes back with it (4.1)") {
     bool sound = false;
-    consensus::log x{founded_by({member(0)}), {data(1, 1)}, sound};
-    REQUIRE(x.push(decided(2, 1, {member(0), member(1)})));
+    consensus::log x{founded_by({nth_member(0)}), {data(1, 1)}, sound};
+    REQUIRE(x.push(decided(2, 1, {nth_member(0), nth_member(1)})));
     REQUIRE(x.push(data(3, 1)));
-    REQUIRE(x.push(decided(4, 1, {member(1)})));
+    REQUIRE(x.push(decided(4, 1, {nth_member(1)})));
     CHECK(x.members_index() == 4);
     CHECK(x.head_at(3).members.voters.size() == 2);
     CHECK(x.head_at(3).members_index == 2);
@@ -74,7 +74,7 @@ TEST_SUITE("consensus/log") {
   }
 
   TEST_CASE("what a disk had may begin before its snapshot's end, but has no gaps") {
-    snapshot_head head{3, 2, founded_by({member(0)}).members, 0};
+    snapshot_head head{3, 2, founded_by({nth_member(0)}).members, 0};
     bool sound = false;
     consensus::log x{head, {data(2, 2), data(3, 2), data(4, 2)}, sound};
     CHECK(sound);
@@ -90,16 +90,23 @@ TEST_SUITE("consensus/log") {
   }
 
   TEST_CASE("a majority's value, and while joint both majorities' (3.6.2, 4.3)") {
-    std::map<member_id, int> has{
-        {member(0), 9}, {member(1), 5}, {member(2), 3}, {member(3), 7}, {member(4), 1}};
+    std::map<member_id, int> has{{nth_member(0), 9},
+                                 {nth_member(1), 5},
+                                 {nth_member(2), 3},
+                                 {nth_member(3), 7},
+                                 {nth_member(4), 1}};
     auto of = [&](const member_id& x) { return has[x]; };
-    CHECK(agreed<int>(std::vector{member(0)}, of) == 9);
-    CHECK(agreed<int>(std::vector{member(0), member(1)}, of) == 5);
-    CHECK(agreed<int>(std::vector{member(0), member(1), member(2)}, of) == 5);
-    CHECK(agreed<int>(std::vector{member(0), member(1), member(2), member(3)}, of) == 5);
-    CHECK(agreed<int>(std::vector{member(0), member(1), member(2), member(3), member(4)}, of) == 5);
+    CHECK(agreed<int>(std::vector{nth_member(0)}, of) == 9);
+    CHECK(agreed<int>(std::vector{nth_member(0), nth_member(1)}, of) == 5);
+    CHECK(agreed<int>(std::vector{nth_member(0), nth_member(1), nth_member(2)}, of) == 5);
+    CHECK(agreed<int>(std::vector{nth_member(0), nth_member(1), nth_member(2), nth_member(3)}, of)
+          == 5);
+    CHECK(agreed<int>(std::vector{nth_member(0), nth_member(1), nth_member(2), nth_member(3),
+                                  nth_member(4)},
+                      of)
+          == 5);
     CHECK(agreed<int>(std::vector<member_id>{}, of) == 0);
-    configuration joint{{member(0), member(3)}, {member(2)}, {}};
+    configuration joint{{nth_member(0), nth_member(3)}, {nth_member(2)}, {}};
     CHECK(agreed<int>(joint, of) == 3);
     CHECK(quorum(joint, [&](const member_id& x) { return has[x] >= 3; }));
     CHECK_FALSE(quorum(joint, [&](const member_id& x) { return has[x] >= 4; }));

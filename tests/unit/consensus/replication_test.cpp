@@ -40,21 +40,21 @@ TEST_SUITE("consensus/replication") {
     // majority.
     few_members group{5};
     for (int i : {0, 1}) {
-      group[i].voted = {2, member(0)};
+      group[i].voted = {2, nth_member(0)};
       group[i].entries = {data(1, 1, "one"), data(2, 2, "two")};
     }
     for (int i : {2, 3}) {
-      group[i].voted = {3, member(4)};
+      group[i].voted = {3, nth_member(4)};
       group[i].entries = {data(1, 1, "one")};
     }
-    group[4].voted = {3, member(4)};
+    group[4].voted = {3, nth_member(4)};
     group[4].entries = {data(1, 1, "one"), data(2, 3, "three")};
     for (int i = 0; i < 5; ++i)
       group.start(i);
     auto among = [](std::initializer_list<int> all) {
       std::vector<member_id> who;
       for (int i : all)
-        who.push_back(member(i));
+        who.push_back(nth_member(i));
       return [who](const message& m) {
         return std::find(who.begin(), who.end(), m.from) != who.end()
                && std::find(who.begin(), who.end(), m.to) != who.end();
@@ -65,9 +65,9 @@ TEST_SUITE("consensus/replication") {
       auto* what = std::get_if<append>(&m.body);
       bool own = what && !what->entries.empty() && what->entries.back()->term > 3;
       return among({0, 1, 2})(m) && !own
-             && (m.from == member(0) || !std::holds_alternative<vote_request>(m.body));
+             && (m.from == nth_member(0) || !std::holds_alternative<vote_request>(m.body));
     };
-    group.rules(0).on_message({member(1), member(0), 3, take_over{}}, group.now());
+    group.rules(0).on_message({nth_member(1), nth_member(0), 3, take_over{}}, group.now());
     for (int i = 0; i < 50 && group.rules(0).role() != role::leader; ++i)
       group.pass(milliseconds{100});
     REQUIRE(group.rules(0).role() == role::leader);
@@ -75,12 +75,12 @@ TEST_SUITE("consensus/replication") {
     CHECK(term > 3);
     // It copies the old entry, alone, and hears that a majority has it.
     for (int i : {1, 2})
-      group.deliver({member(i), member(0), term, append_reply{true, 2, 0, 0, 2, 9, 1}});
+      group.deliver({nth_member(i), nth_member(0), term, append_reply{true, 2, 0, 0, 2, 9, 1}});
     group.settle();
     CHECK(group.rules(0).commit() == 1);
     // With an entry of its own term it is committed along.
     for (int i : {1, 2})
-      group.deliver({member(i), member(0), term, append_reply{true, 3, 0, 0, 3, 10, 1}});
+      group.deliver({nth_member(i), nth_member(0), term, append_reply{true, 3, 0, 0, 3, 10, 1}});
     group.settle();
     CHECK(group.rules(0).commit() == 3);
   }
@@ -217,7 +217,7 @@ TEST_SUITE("consensus/replication") {
     group.crash(down);
     int sent = 0;
     group.passes = [&](const message& m) {
-      sent += m.to == member(down);
+      sent += m.to == nth_member(down);
       return true;
     };
     REQUIRE(group.rules(leader).propose("x"));
@@ -255,8 +255,8 @@ TEST_SUITE("consensus/replication") {
     options tuned;
     tuned.unapplied_bytes = 1000;
     core::setting s;
-    s.self = member(0);
-    s.head = founded_by({member(0)});
+    s.self = nth_member(0);
+    s.head = founded_by({nth_member(0)});
     s.tuned = tuned;
     time_point now{};
     core one{s, now};
@@ -285,8 +285,8 @@ TEST_SUITE("consensus/replication") {
 
   TEST_CASE("a log that contradicts itself fences the member") {
     core::setting s;
-    s.self = member(0);
-    s.head = founded_by({member(0)});
+    s.self = nth_member(0);
+    s.head = founded_by({nth_member(0)});
     s.ballot = {3, {}};
     s.entries = {data(1, 1), data(3, 1)};
     core one{s, time_point{}};

@@ -106,7 +106,7 @@ TEST_SUITE("consensus/transferring") {
     auto last = group.rules(one).describe(group.now()).last;
     CHECK(group.rules(one).commit() == 1);
     auto head = std::make_shared<snapshot_head>(group.rules(leader).head_at(5));
-    group.deliver({member(leader), member(one), group.rules(leader).term(),
+    group.deliver({nth_member(leader), nth_member(one), group.rules(leader).term(),
                    snapshot_chunk{head, 0, 3, "old"}});
     auto said = group.take_messages(one);
     REQUIRE(said.size() == 1);
@@ -121,11 +121,11 @@ TEST_SUITE("consensus/transferring") {
   TEST_CASE("a snapshot is answered when it is on disk, and the state follows it") {
     few_members group{2, {}, 2};
     core::setting s;
-    s.self = member(1);
+    s.self = nth_member(1);
     core one{s, group.now()};
     auto now = group.now();
-    snapshot_head head{7, 2, founded_by({member(0), member(1)}).members, 0};
-    one.on_message({member(0), member(1), 3,
+    snapshot_head head{7, 2, founded_by({nth_member(0), nth_member(1)}).members, 0};
+    one.on_message({nth_member(0), nth_member(1), 3,
                     snapshot_chunk{std::make_shared<snapshot_head>(head), 0, 5, "state"}},
                    now);
     auto todo = one.take_work(now);
@@ -145,21 +145,22 @@ TEST_SUITE("consensus/transferring") {
 
   TEST_CASE("pieces that make no sense are refused") {
     core::setting s;
-    s.self = member(1);
+    s.self = nth_member(1);
     core one{s, time_point{}};
     auto head = std::make_shared<snapshot_head>(
-        snapshot_head{7, 2, founded_by({member(0), member(1)}).members, 0});
+        snapshot_head{7, 2, founded_by({nth_member(0), nth_member(1)}).members, 0});
     auto nobody = std::make_shared<snapshot_head>(snapshot_head{7, 2, {}, 0});
     snapshot_chunk table[] = {{nullptr, 0, 5, "state"},
                               {nobody, 0, 5, "state"},
                               {head, 3, 5, "state"},
                               {head, 0, std::uint64_t{1} << 60, "state"}};
     for (auto& x : table)
-      one.on_message({member(0), member(1), 3, x}, time_point{});
+      one.on_message({nth_member(0), nth_member(1), 3, x}, time_point{});
     auto todo = one.take_work(time_point{});
     CHECK(todo.alarms.size() == 4);
     CHECK_FALSE((todo.write && todo.write->installed));
-    one.on_message({member(0), member(1), 3, snapshot_chunk{head, 2, 5, "ate"}}, time_point{});
+    one.on_message({nth_member(0), nth_member(1), 3, snapshot_chunk{head, 2, 5, "ate"}},
+                   time_point{});
     todo = one.take_work(time_point{});
     CHECK_FALSE((todo.write && todo.write->installed)); // the beginning is missing
   }

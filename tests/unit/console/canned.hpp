@@ -178,4 +178,24 @@ inline api_reply canned_resources() {
   return x;
 }
 
+/// One Deployment, of which this became.
+inline api_reply result_reply(std::string action) {
+  api_reply x;
+  auto& result = *x.add_results();
+  result.mutable_name()->set_kind("Deployment");
+  result.mutable_name()->set_namespace_("default");
+  result.mutable_name()->set_name("web");
+  result.set_action(std::move(action));
+  result.set_generation(2);
+  x.set_last(true);
+  return x;
+}
+
+/// The answer comes later.
+inline api_reply under_way() {
+  api_reply x;
+  x.set_under_way(true);
+  return x;
+}
+
 } // namespace legion::console

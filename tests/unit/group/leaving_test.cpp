@@ -72,7 +72,7 @@ TEST_SUITE("group/leaving") {
   }
 
   TEST_CASE("the request says who leaves") {
-    auto who = consensus::member(2, 7);
+    auto who = consensus::nth_member(2, 7);
     auto request = leave_request(group_id{9}, who);
     CHECK(request.group() == 9);
     CHECK(who_leaves(request) == who);
