@@ -14,6 +14,8 @@ namespace legion::console {
 namespace {
 
 constexpr int most_events = 20;
+/// An event may be told by another machine than the one that made what it is of.
+constexpr wall_ms clocks_differ = 2000;
 template <class Labels>
 std::vector<std::string> label_lines(const Labels& x) {
   std::vector<std::string> result;
@@ -75,10 +77,11 @@ std::string joined(const google::protobuf::RepeatedPtrField<std::string>& words)
 }
 
 template <class Events>
-void add_events(page& to, const Events& events, const std::string& object, wall_ms now) {
+void add_events(page& to, const Events& events, const std::string& object, wall_ms now,
+                wall_ms since = 0) {
   std::vector<const event*> chosen;
   for (const auto& x : events)
-    if (object.empty() || x.object() == object)
+    if ((object.empty() || x.object() == object) && x.time_ms() + clocks_differ >= since)
       chosen.push_back(&x);
   if (chosen.empty())
     return to.line("Events", "<none>");
@@ -350,7 +353,9 @@ std::string describe_pod(const pod_view& x, const resource_view& of, wall_ms now
       if (status.name() == y.name())
         add_status(to, status, now);
   }
-  add_events(to, of.events(), what.has_deployment() ? name : "", now);
+  // A Pod of its own may follow another one of its name.
+  add_events(to, of.events(), what.has_deployment() ? name : "", now,
+             what.has_deployment() ? 0 : what.metadata().created_ms());
   return to.text();
 }
 

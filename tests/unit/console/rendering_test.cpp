@@ -216,6 +216,23 @@ TEST_SUITE("console/rendering") {
     CHECK(text.ends_with("number 29\n"));
   }
 
+  TEST_CASE("describe: what happened to an earlier Pod of the name is not told of this one") {
+    resource_view view;
+    view.mutable_what()->set_kind("Pod");
+    view.mutable_what()->mutable_metadata()->set_name("one");
+    view.mutable_what()->mutable_metadata()->set_created_ms(canned_now - 60'000);
+    view.mutable_what()->mutable_pod()->set_restart_policy("Never");
+    for (auto ago : {90'000, 61'000, 10'000}) {
+      auto& x = *view.add_events();
+      x.set_message("ago " + std::to_string(ago));
+      x.set_time_ms(canned_now - ago);
+    }
+    auto text = describe_pod(*view.add_pods(), view, canned_now);
+    CHECK(text.find("ago 90000") == std::string::npos);
+    CHECK(text.find("ago 61000") != std::string::npos); // clocks differ
+    CHECK(text.find("ago 10000") != std::string::npos);
+  }
+
   TEST_CASE("describe: a node says what it cannot give") {
     auto node = canned_node(1);
     *node.add_assessments() = canned_assessment(1);
