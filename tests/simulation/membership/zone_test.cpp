@@ -7,7 +7,8 @@
 
 #include "tests/simulation/membership/zone_model.hpp"
 
-using namespace legion;
+namespace legion::zone_test {
+
 using simulation::zone_model;
 
 namespace {
@@ -49,13 +50,6 @@ std::string replay(std::uint64_t seed, std::string name = {}) {
 #define LEGION_SEEDED(what, seed) CHECK_MESSAGE(what, "replay: ", replay(seed))
 
 } // namespace
-
-int main(int argc, char** argv) {
-  for (int i = 1; i + 1 < argc; ++i)
-    if (std::strcmp(argv[i], "--seed") == 0)
-      only_seed = std::strtoull(argv[i + 1], nullptr, 10);
-  return doctest::Context{argc, argv}.run();
-}
 
 TEST_SUITE("membership/zone") {
 
@@ -204,3 +198,12 @@ TEST_SUITE("membership/zone") {
   }
 
 } // TEST_SUITE
+
+} // namespace legion::zone_test
+
+int main(int argc, char** argv) {
+  for (int i = 1; i + 1 < argc; ++i)
+    if (std::strcmp(argv[i], "--seed") == 0)
+      legion::zone_test::only_seed = std::strtoull(argv[i + 1], nullptr, 10);
+  return doctest::Context{argc, argv}.run();
+}
