@@ -103,7 +103,8 @@ std::string without_number(std::uint32_t group, const std::string& why) {
     else
       result += "it ";
   }
-  return result;
+  auto first = "group " + std::to_string(group) + ": ";
+  return result.starts_with(first) ? result.substr(first.size()) : result;
 }
 
 refusal make_refusal(refusal_code code, std::string detail) {

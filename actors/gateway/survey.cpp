@@ -11,6 +11,7 @@ namespace legion::gateway {
 namespace {
 
 constexpr milliseconds node_timeout{2'000};
+constexpr std::size_t most_reasons = 3; // told one by one
 
 /// A few names, and how many more there are.
 std::string first_of(std::vector<std::string> names) {
@@ -256,6 +257,12 @@ void survey::finish(const surroundings& at) {
   std::map<std::string, std::size_t> silent; // groups, by what is wrong with them
   for (const auto& [group, why] : why_silent_)
     ++silent[without_number(value(group), why)];
+  if (silent.size() > most_reasons) { // they differ in who keeps the group, say
+    auto most = std::max_element(silent.begin(), silent.end(),
+                                 [](const auto& a, const auto& b) { return a.second < b.second; });
+    auto text = most->first + " (of " + std::to_string(most->second) + "; of others alike)";
+    silent = {{text, why_silent_.size()}};
+  }
   for (const auto& [why, groups] : silent)
     notes.push_back(std::to_string(groups) + (groups == 1 ? " keeper group" : " keeper groups")
                     + " did not answer: " + why
@@ -270,6 +277,10 @@ void survey::finish(const surroundings& at) {
     notes.push_back(at.zone.name_of(at.self)
                     + " knows of no keeper group, and so of nothing that is kept: `legionctl get "
                       "nodes` says why");
+  for (auto& x : resources) // a node may have another name by now
+    for (auto& pod : *x.mutable_pods())
+      if (const auto* row = at.zone.find(node_id::from_bytes(pod.node())))
+        pod.set_node_name(row->who.name());
   complete = silent_groups_.empty() && silent_nodes_.empty() && !knows_no_group_;
   std::stable_sort(resources.begin(), resources.end(), [](const auto& a, const auto& b) {
     return key(name_of(a.what())) < key(name_of(b.what()));
@@ -279,7 +290,10 @@ void survey::finish(const surroundings& at) {
   for (const auto& row : at.zone.rows()) {
     auto i = answered_.find(row.id());
     auto& view = nodes.emplace_back(i == answered_.end() ? node_view{} : i->second);
+    auto cordoned = view.member().cordoned(); // by its own word, the news of which may be under way
     *view.mutable_member() = row.who.get();
+    if (i != answered_.end())
+      view.mutable_member()->set_cordoned(cordoned);
     const auto* listed =
         row.down() && at.zone.roster() ? at.zone.roster()->find(row.id()) : nullptr;
     if (listed) // it obeys once it is back

@@ -101,6 +101,8 @@ shared_member record_of(const entry& x) {
     return x.record->shared;
   auto result = x.record->said;
   result.set_start(value(x.start));
+  result.clear_life(); // and its version: they are of the start before
+  result.clear_version();
   return result;
 }
 

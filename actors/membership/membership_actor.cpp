@@ -90,23 +90,25 @@ void perform(membership_pointer self, membership::ask_list& x) {
 
 void perform(membership_pointer self, membership::ask_join& x) {
   auto& contact = self->state.context->join[x.contact];
-  spdlog::info("membership join through={} endpoint={}", contact.id.short_text(), contact.endpoint);
+  auto joining = self->state.rules->joining(); // else it looks for who is not heard
+  spdlog::log(joining ? spdlog::level::info : spdlog::level::debug,
+              "membership join through={} endpoint={}", contact.id.short_text(), contact.endpoint);
   self->send(bridge_of(self), introduce_contact{contact});
   auto timeout = membership::parameters{}.join_timeout;
   self->request(member_at(self, contact.id), timeout, std::move(x.what))
       .then(
-          [self, i = x.contact, endpoint = contact.endpoint](const join_reply& answer) {
+          [self, joining, i = x.contact, endpoint = contact.endpoint](const join_reply& answer) {
             if (answer.has_accepted())
               self->state.join_trouble.clear();
-            else
+            else if (joining)
               self->state.join_trouble = endpoint + " refuses: " + answer.refused();
-            self->state.join_refused = !answer.has_accepted() && !answer.later();
+            self->state.join_refused = joining && !answer.has_accepted() && !answer.later();
             const auto& begin = self->state.context->begin_new_journal;
             if (answer.outdated() && begin)
               begin(endpoint + " says: " + answer.refused());
             perform_all(self, self->state.rules->on_join_reply(i, answer, now(self)));
           },
-          [self, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
+          [self, joining, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
             auto why = fault_of(error);
             // The bridge there hears no life before one that is over: this journal is from then.
             auto outdated = why.code == errc::conflict;
@@ -114,6 +116,8 @@ void perform(membership_pointer self, membership::ask_join& x) {
               begin(
                   endpoint
                   + " says: another start of your node is known here: your journal is an old copy");
+            if (!joining)
+              return perform_all(self, self->state.rules->on_join_failed(i, now(self)));
             self->state.join_refused = why.code == errc::refused || outdated;
             self->state.join_trouble =
                 self->state.join_refused
@@ -179,7 +183,8 @@ membership::swim::setting setting_of(const node_context& context) {
   for (auto& taint : context.offers.taints)
     *x.self.add_taints() = taint;
   x.cluster = context.cluster;
-  x.contacts = context.join.size();
+  for (const auto& contact : context.join)
+    x.contacts.push_back(contact.id);
   x.seed = context.seed_for("membership");
   x.records = context.records;
   return x;

@@ -38,6 +38,8 @@ struct parameters {
   milliseconds join_timeout{3'000};
   milliseconds join_backoff_first{500};
   milliseconds join_backoff_last{10'000};
+  milliseconds seek_first{1'000}; // after a join: contacts that nobody has told of
+  milliseconds seek_last{60'000};
 
   // A wake-up this late means that this process stood still: it accuses nobody for that time.
   milliseconds pause{700};

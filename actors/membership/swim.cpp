@@ -13,7 +13,8 @@ namespace legion::membership {
 swim::swim(setting x, time_point now)
     : tuned_(x.tuned), self_(node_id::from_bytes(x.self.id())), cluster_(std::move(x.cluster)),
       random_(x.seed), records_(std::move(x.records)), health_(x.tuned.worst_health),
-      contacts_(x.contacts), join_backoff_(x.tuned.join_backoff_first) {
+      contacts_(std::move(x.contacts)), join_backoff_(x.tuned.join_backoff_first),
+      seek_pause_(x.tuned.seek_first) {
   if (!records_)
     records_ = std::make_shared<record_pool>();
   if (x.self.version() == 0)
@@ -37,7 +38,7 @@ effects swim::start(time_point now) {
   next_gossip_ = now;
   next_wanted_exchange_ = now;
   next_join_ = now;
-  joining_ = contacts_ > 0;
+  joining_ = !contacts_.empty();
   if (!cluster_.empty()) {
     out_.push_back(know_cluster{cluster_});
   } else if (!joining_) {
@@ -87,6 +88,8 @@ effects swim::on_tick(time_point now) {
   ping_dead(now);
   if (joining_ && !join_asked_ && now >= next_join_)
     try_join(now);
+  if (!joining_ && !join_asked_ && now >= next_seek_)
+    seek(now);
   return done(now);
 }
 
@@ -177,8 +180,8 @@ time_point swim::wake_at() const {
   auto due = std::min({next_probe_, next_exchange_, next_dead_probe_});
   if (news_.pressing())
     due = std::min(due, next_gossip_);
-  if (joining_ && !join_asked_)
-    due = std::min(due, next_join_);
+  if (!join_asked_)
+    due = std::min(due, joining_ ? next_join_ : next_seek_);
   for (auto& x : probes_)
     due = std::min(due, x.asked_others ? x.end : x.indirect_at);
   for (auto& x : relays_)

@@ -24,9 +24,9 @@ class swim {
 public:
   struct setting {
     parameters tuned;
-    member self;              // id, start, name, endpoint, key, zone, labels ...
-    std::string cluster;      // empty: not known yet
-    std::size_t contacts = 0; // to join through; none and no cluster: this node founds one
+    member self;                   // id, start, name, endpoint, key, zone, labels ...
+    std::string cluster;           // empty: not known yet
+    std::vector<node_id> contacts; // to join through; none and no cluster: this node founds one
     std::uint64_t seed = 0;
     std::shared_ptr<record_pool> records;
   };
@@ -128,10 +128,13 @@ private:
   // swim_joining.cpp
   bool is_outdated(const member& who) const;
   void try_join(time_point now);
+  void ask_contact(std::size_t contact, time_point now);
+  void seek(time_point now);
   join_reply refusal(const join_request& x, const std::string& why);
   std::string objection(const join_request& x, time_point now) const;
   std::size_t counted(const node_id& but, time_point now) const;
   member_list whole_list() const;
+  void tell_lacking(const node_id& whom, const member_list& x);
 
   parameters tuned_;
   node_id self_;
@@ -150,12 +153,13 @@ private:
   std::size_t suspicions_ = 0;
   bool superseded_ = false;
 
-  std::size_t contacts_ = 0;
+  std::vector<node_id> contacts_;
   bool joining_ = false;
   bool join_asked_ = false;
   std::vector<std::size_t> contacts_left_;
   milliseconds join_backoff_{};
   std::string last_refusal_;
+  milliseconds seek_pause_{};
 
   bool started_ = false;
   time_point next_probe_;
@@ -163,6 +167,7 @@ private:
   time_point next_exchange_;
   time_point next_dead_probe_;
   time_point next_join_;
+  time_point next_seek_ = time_point::max();
   time_point next_wanted_exchange_;
   effects out_;
 };

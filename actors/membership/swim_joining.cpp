@@ -24,24 +24,46 @@ std::string hex(std::string_view bytes) {
 
 void swim::try_join(time_point now) {
   if (contacts_left_.empty()) {
-    contacts_left_.resize(contacts_);
+    contacts_left_.resize(contacts_.size());
     std::iota(contacts_left_.begin(), contacts_left_.end(), std::size_t{0});
     for (auto i = contacts_left_.size() - 1; i > 0; --i)
       std::swap(contacts_left_[i], contacts_left_[random_() % (i + 1)]);
   }
   auto contact = contacts_left_.back();
   contacts_left_.pop_back();
+  next_join_ = now + tuned_.join_timeout;
+  ask_contact(contact, now);
+}
+
+void swim::ask_contact(std::size_t contact, time_point) {
   join_request request;
   *request.mutable_who() = me().record->said;
   request.set_cluster(cluster_);
   join_asked_ = true;
-  next_join_ = now + tuned_.join_timeout;
   out_.push_back(ask_join{contact, std::move(request)});
+}
+
+/// Of a zone that starts all at once, two that ask each other have joined a zone of two. So a contact
+/// that nobody has told of is asked too, less and less often: it may be of another such island.
+void swim::seek(time_point now) {
+  std::vector<std::size_t> unheard;
+  for (std::size_t i = 0; i < contacts_.size(); ++i)
+    if (contacts_[i] != self_ && !table_.find(contacts_[i]))
+      unheard.push_back(i);
+  if (unheard.empty()) {
+    next_seek_ = time_point::max();
+    return;
+  }
+  next_seek_ = now + seek_pause_;
+  seek_pause_ = std::min(seek_pause_ * 2, tuned_.seek_last);
+  ask_contact(unheard[random_() % unheard.size()], now);
 }
 
 effects swim::on_join_failed(std::size_t, time_point now) {
   awake(now);
   join_asked_ = false;
+  if (!joining_)
+    return done(now);
   next_join_ = now;
   if (contacts_left_.empty()) { // all were asked: wait, at random within the last quarter
     auto quarter = static_cast<std::uint64_t>(join_backoff_.count() / 4 + 1);
@@ -53,35 +75,41 @@ effects swim::on_join_failed(std::size_t, time_point now) {
 }
 
 effects swim::on_join_reply(std::size_t contact, const join_reply& x, time_point now) {
-  if (!joining_)
-    return done(now);
   if (!x.has_accepted()) {
-    if (x.refused() != last_refusal_)
+    if (joining_ && x.refused() != last_refusal_)
       out_.push_back(note{!x.later(), "join_refused", x.refused()});
     last_refusal_ = x.refused();
     return on_join_failed(contact, now);
   }
   auto& list = x.accepted();
   if (list.cluster().size() != 16 || (!cluster_.empty() && list.cluster() != cluster_)) {
-    out_.push_back(note{true, "join_wrong_cluster",
-                        "the contact is in cluster " + hex(list.cluster()) + ", this node in "
-                            + (cluster_.empty() ? "none" : hex(cluster_))});
+    if (joining_)
+      out_.push_back(note{true, "join_wrong_cluster",
+                          "the contact is in cluster " + hex(list.cluster()) + ", this node in "
+                              + (cluster_.empty() ? "none" : hex(cluster_))});
     return on_join_failed(contact, now);
   }
   awake(now);
   join_asked_ = false;
-  joining_ = false;
+  auto first = std::exchange(joining_, false);
+  auto alone = table_.living() == 1;
   if (cluster_.empty()) {
     cluster_ = list.cluster();
     out_.push_back(know_cluster{cluster_});
   }
-  auto mine = news_; // what the zone tells is no news to the zone
+  auto mine = news_;
   for (auto& update : list.members())
     apply(update, {}, true, now);
-  news_ = std::move(mine);
+  if (first && alone)
+    news_ = std::move(mine); // what the zone tells is no news to the zone
+  else if (contact < contacts_.size())
+    tell_lacking(contacts_[contact], list); // two islands: each is news to the other
   news_.add(self_, {}, true);
   next_gossip_ = now;
-  out_.push_back(note{false, "joined", "members=" + std::to_string(table_.living())});
+  if (first) {
+    next_seek_ = now + seek_pause_;
+    out_.push_back(note{false, "joined", "members=" + std::to_string(table_.living())});
+  }
   return done(now);
 }
 
@@ -142,6 +170,8 @@ bool swim::is_outdated(const member& who) const {
   if (start != e->start)
     return start < e->start;
   const auto& said = e->record->said;
+  if (said.start() != who.start())
+    return false; // what that life says of itself was not heard yet
   return who.version() < said.version()
          || (who.life() != said.life() && who.life() != 0 && said.life() != 0);
 }
@@ -216,6 +246,14 @@ effects swim::on_list(const node_id& from, const member_list& x, time_point now)
   awake(now);
   if (x.cluster() != cluster_ || x.members_size() == 0)
     return done(now);
+  for (auto& update : x.members())
+    apply(update, from, true, now);
+  tell_lacking(from, x);
+  return done(now);
+}
+
+/// What is known here, and not in the list that it gave.
+void swim::tell_lacking(const node_id& whom, const member_list& x) {
   member_list lacking;
   std::map<node_id, std::pair<standing, std::uint64_t>> theirs;
   for (auto& u : x.members()) {
@@ -224,8 +262,6 @@ effects swim::on_list(const node_id& from, const member_list& x, time_point now)
                                             u.state() == member_suspect ? member_alive : u.state()},
                                            record ? record->said.version() : 0};
   }
-  for (auto& update : x.members())
-    apply(update, from, true, now);
   for (auto& e : table_.all()) {
     auto i = theirs.find(e.id());
     auto mine = standing_of(e);
@@ -240,9 +276,8 @@ effects swim::on_list(const node_id& from, const member_list& x, time_point now)
   if (lacking.members_size() > 0) {
     lacking.set_cluster(cluster_);
     lacking.set_digest(table_.digest());
-    out_.push_back(ask_list{from, std::move(lacking)});
+    out_.push_back(ask_list{whom, std::move(lacking)});
   }
-  return done(now);
 }
 
 } // namespace legion::membership

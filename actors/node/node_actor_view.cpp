@@ -160,8 +160,7 @@ caf::typed_response_promise<node_view> on_node_request(node_pointer self, const 
       .then(
           [self, reply, x](const members_known& all) {
             auto& context = *self->state.context;
-            self->state.joined =
-                context.join.empty() || (!all.cluster.empty() && !all.join_refused);
+            self->state.joined = !all.joining;
             auto joining = self->state.joined ? std::string{}
                            : all.join_trouble.empty()
                                ? "it waits for an answer of " + context.join.front().endpoint

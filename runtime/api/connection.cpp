@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <poll.h>
+
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 
@@ -83,10 +85,20 @@ void connection::read_body(std::size_t missing) {
   });
 }
 
+/// Whether the client has closed its side, though what it sent before is still to be read.
+bool connection::hung_up() {
+  pollfd end{socket_.native_handle(), POLLRDHUP, 0};
+  return ::poll(&end, 1, 0) > 0;
+}
+
+/// A client that has gone meanwhile was told nothing, and asked elsewhere since: what this node did not
+/// read in time, since it was stopped say, is not done any more.
 void connection::frame_complete() {
   timer_.cancel();
   in_frame_ = false;
   owner_.discount_inbound(std::exchange(counted_, 0));
+  if (hung_up())
+    return close();
   auto frame = std::exchange(body_, {});
   if (under_way_ >= owner_.limits().max_requests) {
     api_request refused;

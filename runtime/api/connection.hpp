@@ -52,6 +52,7 @@ public:
 private:
   void read_header();
   void read_body(std::size_t missing);
+  bool hung_up();
   void frame_complete();
   void write_next();
   void watch_idle();

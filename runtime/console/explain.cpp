@@ -100,7 +100,7 @@ std::string explain(const explanation& x, wall_ms now) {
   const auto& view = x.view();
   auto where = view.node_name().empty() ? std::string{" on no node"} : " on " + view.node_name();
   to.block(folded(plain("pod " + x.pod() + ": " + pod_status(view) + where
-                        + (view.assessment().ready() ? ", ready" : "")
+                        + (view.assessment().ready() && view.state() == "bound" ? ", ready" : "")
                         + (view.note().empty() ? "" : ": " + view.note()))),
            0);
   if (!x.members().empty())

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <sstream>
@@ -93,14 +94,20 @@ void add_options(CLI::App& app, raw& x) {
 
 /// The file's settings go where neither flag nor environment spoke.
 result<void> add_file(const CLI::App& app, const std::string& path, raw& x) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    return fault{errc::not_found, path + ": is a folder; a file is wanted"};
   YAML::Node root;
   try {
     root = YAML::LoadFile(path);
   } catch (const YAML::ParserException& e) {
     return fault{errc::invalid, path + ":" + std::to_string(e.mark.line + 1) + ":"
                                     + std::to_string(e.mark.column + 1) + ": " + e.msg};
-  } catch (const YAML::Exception&) {
-    return fault{errc::not_found, path + ": cannot be read"};
+  } catch (const std::exception&) { // the stream's own, too
+    return fault{errc::not_found,
+                 path
+                     + (std::filesystem::is_directory(path) ? ": is a folder; a file is wanted"
+                                                            : ": cannot be read")};
   }
   std::map<std::string, std::string*> texts{
       {"data", &x.data}, {"name", &x.name},          {"zone", &x.zone}, {"listen", &x.listen},
@@ -134,9 +141,10 @@ result<void> add_file(const CLI::App& app, const std::string& path, raw& x) {
       for (const auto& item : entry.second)
         list->second->push_back(item.IsScalar() ? item.Scalar() : std::string{});
     else
-      return fault{errc::invalid, where + key + ": found a "
-                                      + (entry.second.IsMap() ? "map" : "list")
-                                      + ", allowed: one value"};
+      return fault{errc::invalid,
+                   where + key + ": found a " + (entry.second.IsMap() ? "map" : "list")
+                       + (list != lists.end() ? ", allowed: a value or a list of them"
+                                              : ", allowed: one value")};
   }
   return {};
 }

@@ -108,15 +108,20 @@ int drain_through_node(const configuration& settings, int pid) {
   return 0;
 }
 
-/// What the node had to leave behind.
-void tell_note(const configuration& settings) {
+/// What the node had to leave behind. False: it has not said that it has drained.
+bool tell_note(const configuration& settings) {
   auto path = settings.data + "/" + drain_note;
   std::string note;
-  if (std::getline(std::ifstream{path}, note))
+  auto said = static_cast<bool>(std::getline(std::ifstream{path}, note));
+  if (!note.empty())
     std::printf("legion-node: note: %s\n", note.c_str());
   std::error_code ignored;
   std::filesystem::remove(path, ignored);
+  return said;
 }
+
+constexpr auto counted_as_down =
+    "its zone counts it as a node that is down, and replaces it in what it keeps after 5 minutes";
 
 /// The supervisor ends its workloads, then itself; nothing is drained before it is gone.
 result<void> drain_through_supervisor(const configuration& settings) {
@@ -144,24 +149,33 @@ int drain_node(const configuration& settings) {
   if (!std::filesystem::is_directory(settings.data))
     return say("data folder " + settings.data + ": there is none, and so nothing to drain", 1);
   auto pid = data_folder::holder_of(settings.data);
-  if (pid > 0)
+  if (pid > 0) {
+    std::error_code ignored;
+    std::filesystem::remove(settings.data + "/" + drain_note, ignored); // of an earlier drain
     if (auto code = drain_through_node(settings, pid); code != 0)
       return code;
-  tell_note(settings);
+  }
+  auto said = tell_note(settings);
   if (pid <= 0)
     std::printf("legion-node: note: no node runs on %s: only workloads that it left running are "
-                "ended; unless it was drained before, its zone counts it as a node that is down, "
-                "and replaces it in what it keeps after 5 minutes\n",
-                settings.data.c_str());
+                "ended; unless it was drained before, %s\n",
+                settings.data.c_str(), counted_as_down);
+  auto drained = [&] {
+    if (pid <= 0 || said)
+      return say("drained", 0);
+    return say("the node ended before it had drained: its workloads have ended, but "
+                   + std::string{counted_as_down},
+               1);
+  };
   // The node is gone, asked or killed: its supervisor may still run workloads.
   auto folder = data_folder::open(settings.data);
   if (!folder)
     return say(folder.why().detail, 1);
   if (!std::filesystem::exists(settings.data + "/supervisor.sock"))
-    return say("drained", 0);
+    return drained();
   if (auto done = drain_through_supervisor(settings); !done)
     return say(done.why().detail, done.why().code == errc::deadline ? 4 : 1);
-  return say("drained", 0);
+  return drained();
 }
 
 } // namespace legion::node_process

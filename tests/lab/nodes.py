@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import signal
 import socket
 import subprocess
 import time
@@ -43,6 +44,21 @@ def each_node_is_killed_in_turn_while_things_are_applied_and_scaled_in_a_loop(bi
         wait_for(f"one of {allowed} replicas, as was said last",
                  lambda: any(exactly(c.ready_pods(), n) and len(c.pods()) == n for n in allowed), 60)
         print(f"    {count} deployments and {len(scaler.acknowledged)} scalings acknowledged, all there")
+
+
+@test
+def a_zone_that_starts_all_at_once_is_one_zone(bin_folder):
+    with Cluster(bin_folder, 6) as c:
+        for attempt in range(4):
+            for node in c.nodes:
+                node.kill()
+            with contextlib.ExitStack() as logs:
+                for node in random.sample(c.nodes, len(c.nodes)):  # told nothing: from what each remembers
+                    log = logs.enter_context(open(node.log, "ab"))
+                    node.process = subprocess.Popen(node.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                                    start_new_session=True)
+            for node in c.nodes:
+                wait_for(f"{node.name} sees all, at attempt {attempt}", lambda n=node: c.ready(n) == 6, 20)
 
 
 @test
@@ -265,6 +281,20 @@ def drain_ends_the_workloads_and_leaves_nothing(bin_folder):
         check(not alive(pid), "a workload outlived the drain")
         check(not processes_in(victim.data), f"left: {processes_in(victim.data)}")
         victim.process.wait(10)
+
+
+@test
+def a_drain_whose_node_is_killed_is_no_drain(bin_folder):
+    with Cluster(bin_folder) as c:
+        applied(c, 3)
+        victim = c.nodes[1]
+        victim.process.send_signal(signal.SIGSTOP)  # it hears of the drain, and gets no further
+        drain = subprocess.Popen([str(c.bin / "legion-node"), "--drain", "--data", str(victim.data)],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        check("draining" in drain.stdout.readline(), "it does not say that it drains")
+        victim.kill()
+        out, err = drain.communicate(timeout=60)
+        check(drain.returncode == 1 and "ended before it had drained" in err, f"exit {drain.returncode}: {out}{err}")
 
 
 @test

@@ -35,7 +35,8 @@ void zone_model::boot(std::size_t i, std::size_t contact) {
   x.self.set_endpoint("10.0.0." + std::to_string(i) + ":7710");
   x.self.set_public_key(std::string(32, 'k'));
   x.self.set_zone("local");
-  x.contacts = contact == i ? 0 : 1;
+  if (contact != i)
+    x.contacts = {nodes_[contact].id};
   x.seed = random_();
   x.records = records_;
   n.contact = contact;

@@ -40,8 +40,14 @@ struct folder {
 
 struct recorder final : api::sink {
   void request_arrived(std::uint64_t request, std::string frame) override {
-    std::lock_guard guard{mutex};
+    std::unique_lock lock{mutex};
     arrived.emplace_back(request, std::move(frame));
+    changed.notify_all();
+    changed.wait_for(lock, patience, [this] { return !stands_still; });
+  }
+  void stand_still(bool x) {
+    std::lock_guard guard{mutex};
+    stands_still = x;
     changed.notify_all();
   }
   void request_cancelled(std::uint64_t request) override {
@@ -68,6 +74,7 @@ struct recorder final : api::sink {
   std::condition_variable changed;
   std::deque<std::pair<std::uint64_t, std::string>> arrived;
   std::vector<std::uint64_t> cancelled;
+  bool stands_still = false; // the server's thread, with the next request
 };
 
 struct fixture {
@@ -206,6 +213,26 @@ TEST_SUITE("api/socket_server") {
     client.close();
     CHECK(f.heard.is_cancelled(id));
     CHECK_FALSE(f.server->reply(id, "late", true));
+  }
+
+  TEST_CASE("what a server did not read before its client hung up is not done") {
+    fixture f;
+    f.heard.stand_still(true); // as one that is stopped
+    auto first = f.connect();
+    api_request request;
+    request.set_request_id("first");
+    REQUIRE(first.send(request, soon()));
+    CHECK(f.heard.next().second == request.SerializeAsString());
+    auto impatient = f.connect();
+    request.set_request_id("asked elsewhere since");
+    REQUIRE(impatient.send(request, soon()));
+    impatient.close();
+    f.heard.stand_still(false);
+    auto last = f.connect();
+    request.set_request_id("last");
+    REQUIRE(last.send(request, soon()));
+    CHECK(f.heard.next().second == request.SerializeAsString());
+    CHECK(f.still_serves());
   }
 
   TEST_CASE("one client too many is told so") {

@@ -38,7 +38,8 @@ struct one_node {
     swim::setting x;
     x.self = record('A', 3);
     x.cluster = std::move(cluster);
-    x.contacts = contacts;
+    for (std::size_t i = 0; i < contacts; ++i)
+      x.contacts.push_back(id(static_cast<char>('P' + i)));
     x.seed = 7;
     return x;
   }

@@ -286,6 +286,83 @@ TEST_SUITE("membership/swim_join") {
     CHECK(itself > 0);
   }
 
+  TEST_CASE(
+      "a contact that nobody tells of is sought, less and less often: it may be of an island") {
+    one_node a{std::string(16, 'k'), 3};
+    auto accepted_by = [&](const std::string& whom) {
+      join_reply reply;
+      reply.mutable_accepted()->set_cluster(std::string(16, 'k'));
+      for (char c : whom) {
+        auto& u = *reply.mutable_accepted()->add_members();
+        u = one_node::update(c, 1, 0, member_alive);
+        u.set_record(one_node::record(c).SerializeAsString());
+      }
+      return reply;
+    };
+    auto sought = [&]() -> std::optional<std::size_t> {
+      for (auto& e : a.all)
+        if (auto* x = std::get_if<ask_join>(&e))
+          return x->contact;
+      return std::nullopt;
+    };
+    a.join('D'); // itself only just starting, it lets another in
+    a.all = a.rules.on_join_reply(0, accepted_by("PE"), a.now);
+    CHECK_FALSE(a.rules.joining());
+    auto told_of_d = [&] {
+      for (auto& e : a.all)
+        if (auto* x = std::get_if<ask_list>(&e))
+          for (auto& u : x->what.members())
+            if (u.id() == one_node::id('D').bytes())
+              return x->to;
+      return node_id{};
+    };
+    CHECK(told_of_d() == one_node::id('P'));
+    a.pass(milliseconds{1'100});
+    REQUIRE(sought().has_value());
+    CHECK(*sought() != 0);
+    a.all = a.rules.on_join_reply(1, accepted_by("QST"), a.now);
+    CHECK(told_of_d() == one_node::id('Q'));
+    CHECK(a.seen('S').state == member_alive);
+    a.pass(milliseconds{500});
+    auto news = false; // to its own island
+    for (char c : {'D', 'E', 'P'})
+      for (auto& packet : a.sent_to(c))
+        for (auto& u : packet.updates())
+          news |= u.id() == one_node::id('S').bytes();
+    CHECK(news);
+    auto tries = 0; // of the third, which nobody knows
+    for (auto began = a.now; a.now - began < std::chrono::minutes{10}; a.pass(milliseconds{100}))
+      if (auto contact = sought()) {
+        CHECK(*contact == 2);
+        a.all = a.rules.on_join_failed(*contact, a.now);
+        ++tries;
+      }
+    CHECK(tries > 8);
+    CHECK(tries < 20);
+    a.join('R');
+    a.pass(std::chrono::minutes{5});
+    CHECK_FALSE(sought().has_value()); // all three are known
+  }
+
+  TEST_CASE("what is known of a new start without its record is not of the one before") {
+    one_node a;
+    auto last = request('B', 3);
+    last.set_cluster(a.rules.cluster());
+    last.mutable_who()->set_life(7);
+    last.mutable_who()->set_version(11);
+    REQUIRE(ask(a, last).has_accepted());
+    a.join('C');
+    a.hear('C', one_node::update('B', 4, 0, member_alive));
+    CHECK(value(a.seen('B').start) == 4);
+    auto told = record_of(a.seen('B'));
+    CHECK(told.start() == 4);
+    CHECK(told.life() == 0);
+    auto back = request('B', 4);
+    back.set_cluster(a.rules.cluster());
+    back.mutable_who()->set_life(9);
+    CHECK(ask(a, back).has_accepted());
+  }
+
   TEST_CASE("a node that has a cluster is not taken into another") {
     one_node a{std::string(16, 'c'), 1};
     join_reply reply;

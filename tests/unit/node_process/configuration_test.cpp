@@ -66,6 +66,7 @@ TEST_SUITE("node_process/configuration") {
         {{"--config", scratch / "bad.yaml"}, "bad.yaml:2:1: unknown setting \"nmae\""},
         {{"--config", scratch / "list.yaml"}, "list.yaml:1:1: zone: found a list"},
         {{"--config", scratch / "twice.yaml"}, "twice.yaml:3:1: name: found twice"},
+        {{"--config", scratch / "."}, ": is a folder; a file is wanted"},
         {{"--config", scratch / "none.yaml"}, "none.yaml: cannot be read"},
     };
     for (const auto& [words, text] : rows) {
