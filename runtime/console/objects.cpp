@@ -155,7 +155,7 @@ json pod_status_object(const pod_view& x) {
              {"status", x.node_dead()  ? "Unknown"
                         : seen.ready() ? "True"
                                        : "False"}};
-  if (seen.ready())
+  if (seen.ready() && !x.node_dead()) // since when nobody knows, nobody knows
     set_text(ready, "lastTransitionTime", rfc3339(seen.ready_since_ms()));
   result["conditions"].push_back(std::move(ready));
   set_text(result, "reason", seen.reason());
@@ -266,6 +266,12 @@ json node_object(const node_view& x) {
   status["answered"] = x.answered();
   status["start"] = who.start();
   status["version"] = utf8(who.binary_version());
+  status["conditions"] = json::array();
+  auto ready = x.state() == member_alive && x.answered() && x.joining().empty();
+  status["conditions"].push_back({{"type", "Ready"},
+                                  {"status", ready          ? "True"
+                                             : x.answered() ? "False"
+                                                            : "Unknown"}});
   if (!x.answered())
     return result;
   status["capacity"] = capacity_object(x.total());
@@ -278,7 +284,6 @@ json node_object(const node_view& x) {
   status["notes"] = json::array();
   for (const auto& y : x.notes())
     status["notes"].push_back(utf8(y));
-  status["conditions"] = json::array();
   for (const auto& y : x.conditions()) {
     auto& z = status["conditions"].emplace_back();
     z["type"] = utf8(y.type());

@@ -20,7 +20,7 @@ struct placed {
   std::string name;
   std::int32_t wanted = 0;
   std::int32_t ready = 0;
-  milliseconds ready_in{0};         // from apply to its last replica
+  milliseconds ready_in{0};         // from apply to its last replica, the first time
   std::map<std::string, int> nodes; // ready replicas
   std::string waits;                // why one that is not ready waits
 };

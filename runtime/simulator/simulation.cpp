@@ -52,7 +52,11 @@ public:
     (void)look(); // what there is, before anything goes wrong
     cluster_.schedule(what_.faults);
     auto last = what_.faults.empty() ? microseconds{0} : what_.faults.back().at;
-    cluster_.run_for(last);
+    auto over = cluster_.now() + last;
+    if (last > microseconds{0}) // it may be ready before anything goes wrong
+      cluster_.run_until([this] { return look(); }, last, milliseconds{250});
+    if (cluster_.now() < over)
+      cluster_.run_for(over - cluster_.now());
     result.ready = cluster_.run_until([this] { return look(); }, microseconds{what_.patience},
                                       milliseconds{250});
     result.ended = cluster_.now() - result.formed;
@@ -213,6 +217,11 @@ private:
       result.ready_in =
           std::max(result.ready_in, milliseconds{pod.assessment().ready_since_ms() - applied_at_});
     }
+    if (result.ready >= result.wanted) // what a fault undoes later is told apart
+      result.ready_in =
+          first_ready_
+              .try_emplace(std::tuple{result.kind, result.space, result.name}, result.ready_in)
+              .first->second;
     placed_.push_back(std::move(result));
   }
 
@@ -222,7 +231,8 @@ private:
   std::set<std::string> kinds_;
   std::vector<placed> placed_;
   std::map<std::tuple<std::string, std::string, std::string>, placed> known_; // as last told of
-  std::uint32_t informant_ = 0;                                               // who is asked
+  std::map<std::tuple<std::string, std::string, std::string>, milliseconds> first_ready_;
+  std::uint32_t informant_ = 0; // who is asked
   wall_ms applied_at_ = 0;
   std::uint32_t informed_ = 0; // so many nodes know their whole zone
 };

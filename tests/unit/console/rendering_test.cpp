@@ -127,6 +127,21 @@ TEST_SUITE("console/rendering") {
     auto pending = pod_object(web.pods(2), web);
     CHECK(pending["status"]["phase"] == "Pending");
     CHECK(pending["status"]["message"] == "cpu: needs 250m, the most free is 120m");
+    auto lost = web.pods(0);
+    CHECK(pod_object(lost, web)["status"]["conditions"][0].contains("lastTransitionTime"));
+    lost.set_node_dead(true);
+    CHECK(pod_object(lost, web)["status"]["conditions"][0]["status"] == "Unknown");
+    CHECK(!pod_object(lost, web)["status"]["conditions"][0].contains("lastTransitionTime"));
+  }
+
+  TEST_CASE("a node as an object says whether it is ready") {
+    auto x = canned_node(1);
+    CHECK(node_object(x)["status"]["conditions"][0]["type"] == "Ready");
+    CHECK(node_object(x)["status"]["conditions"][0]["status"] == "True");
+    x.set_joining("it waits");
+    CHECK(node_object(x)["status"]["conditions"][0]["status"] == "False");
+    x.set_answered(false);
+    CHECK(node_object(x)["status"]["conditions"][0]["status"] == "Unknown");
   }
 
   TEST_CASE("several objects are a v1 List; nodes and promises are legion.dev/v1") {
