@@ -76,7 +76,7 @@ void swim::apply_to_self(const member_update& x, const node_id& via, time_point 
     return;
   }
   auto older = start < e.start;
-  if (!older && e.state == member_left)
+  if (!older && (e.state == member_left || joining_)) // as of `on_ping`
     return;
   if (!older && x.incarnation() < e.incarnation) {
     // Long refuted, but this one has not heard: it was cut off meanwhile, and

@@ -174,7 +174,10 @@ void swim::probe_failed(const probe& x, time_point now) {
     suspect(*e, self_, self_, now);
 }
 
+/// Not before this start is let in: it may be another life that is meant, of which this is a copy.
 void swim::on_ping(const node_id& from, const swim_ping& x) {
+  if (joining_)
+    return;
   if (x.round() != 0)
     rota_.heard(x.round());
   auto packet = compose(from);

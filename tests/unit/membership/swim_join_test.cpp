@@ -344,6 +344,26 @@ TEST_SUITE("membership/swim_join") {
     CHECK_FALSE(sought().has_value()); // all three are known
   }
 
+  TEST_CASE("who is not let in yet answers for no life of its number, but tells of a later one") {
+    one_node a{std::string(16, 'k'), 1};
+    swim_packet ping;
+    ping.mutable_ping()->set_sequence(5);
+    *ping.add_updates() = one_node::update('A', 3, 0, member_dead, 0);
+    a.hear('B', ping);
+    CHECK(a.sent(swim_packet::kAck) == nullptr);
+    CHECK(a.seen('A').incarnation == 0);
+    CHECK(a.sent_to('B').empty());
+    a.hear('B', one_node::update('A', 2, 0, member_dead)); // of its last start
+    REQUIRE_FALSE(a.sent_to('B').empty());
+    CHECK(a.sent_to('B')[0].updates(0).start() == 3);
+    join_reply reply;
+    reply.mutable_accepted()->set_cluster(std::string(16, 'k'));
+    a.all = a.rules.on_join_reply(0, reply, a.now);
+    a.hear('B', ping);
+    CHECK(a.sent(swim_packet::kAck) != nullptr);
+    CHECK(a.seen('A').incarnation == 1);
+  }
+
   TEST_CASE("what is known of a new start without its record is not of the one before") {
     one_node a;
     auto last = request('B', 3);
