@@ -168,13 +168,11 @@ bool exchange::learn_start(const node_id& id, const lifetime& of, caf::execution
       return true;
     }
     auto& x = *known;
-    if (of.start < x.lives.start)
-      return false;
-    if (of.start == x.lives.start) {
-      if (x.lives.life == 0)
-        x.lives.life = of.life;
-      return of.life == 0 || of.life == x.lives.life;
-    }
+    auto which = age_of(of, x.lives);
+    if (which == age::same && x.lives.life == 0)
+      x.lives.life = of.life;
+    if (which != age::later)
+      return which == age::same;
     restarted = x.lives.start != start_number{};
     x.lives = of;
     x.over = false;
@@ -265,21 +263,20 @@ void exchange::on_member(const member_change& x, caf::execution_unit* host) {
   auto id = node_id::from_bytes(x.who.id());
   if (id == self_.id || id.null())
     return;
+  lifetime said{start_number{x.who.start()}, x.who.life()};
   bool known = false;
   bool current = true;
   {
     std::lock_guard guard{mutex_};
     auto* p = peers_.find(id);
     known = p != nullptr;
-    current = !known || value(p->lives.start) < x.who.start()
-              || (value(p->lives.start) == x.who.start()
-                  && (p->lives.life == 0 || x.who.life() == 0 || p->lives.life == x.who.life()));
+    current = !known || age_of(said, p->lives) != age::earlier;
     if (known && current)
       p->over = x.state == member_dead || x.state == member_left;
   }
   if (x.state == member_alive || x.state == member_suspect) {
     if (known)
-      learn_start(id, {start_number{x.who.start()}, x.who.life()}, host);
+      learn_start(id, said, host);
     if (current && !x.who.endpoint().empty())
       carrier_->introduce({id, x.who.endpoint(), x.who.public_key()});
     return;

@@ -19,6 +19,13 @@ bool says_foreign(const envelope_view& x) {
 
 } // namespace
 
+age age_of(const lifetime& said, const lifetime& known) {
+  if (said.start != known.start)
+    return said.start < known.start ? age::earlier : age::later;
+  auto told = said.life != 0 && known.life != 0;
+  return told && said.life != known.life ? age::earlier : age::same;
+}
+
 bool joins(std::uint32_t kind) {
   return kind == message_kind<join_request> || kind == message_kind<join_reply>;
 }

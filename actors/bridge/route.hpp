@@ -21,6 +21,11 @@ struct lifetime {
   std::uint32_t life = 0; // `member.life`
 };
 
+/// What is said of a node against the latest that is known of it. Earlier, too: another life of the
+/// same start, which is an old copy's. A life that is not told may be any.
+enum class age { earlier, same, later };
+age age_of(const lifetime& said, const lifetime& known);
+
 /// What one node allows itself. A test may ask for less.
 struct limits {
   milliseconds deadline{10'000};        // of every request; its answer then is `deadline`

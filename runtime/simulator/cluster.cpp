@@ -203,6 +203,8 @@ void cluster::start(std::uint32_t index) {
   if (x.actors)
     return;
   x.self.start = start_number{value(x.self.start) + 1};
+  x.self.life =
+      static_cast<std::uint32_t>(value(x.self.start)); // another one at each, of each node
   node_context context;
   context.self = x.self;
   context.offers = x.offers;

@@ -34,6 +34,19 @@ envelope_view refusal(failure why) {
 } // namespace
 
 TEST_SUITE("bridge/route") {
+  TEST_CASE("of two starts the higher is later; another life of one start is an old copy's") {
+    auto of = [](std::uint64_t start, std::uint32_t life) {
+      return lifetime{start_number{start}, life};
+    };
+    CHECK(age_of(of(4, 7), of(5, 7)) == age::earlier);
+    CHECK(age_of(of(6, 7), of(5, 9)) == age::later);
+    CHECK(age_of(of(5, 7), of(5, 7)) == age::same);
+    CHECK(age_of(of(5, 8), of(5, 7)) == age::earlier);
+    CHECK(age_of(of(5, 0), of(5, 7)) == age::same);
+    CHECK(age_of(of(5, 7), of(5, 0)) == age::same);
+    CHECK(age_of(of(1, 7), {}) == age::later);
+  }
+
   TEST_CASE("who may say what: by version, cluster and start") {
     auto ping = request(message_kind<swim_packet>);
     auto join = request(message_kind<join_request>);
