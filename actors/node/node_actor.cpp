@@ -221,7 +221,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       [self](const promise_lapsed& x) { end_here(self, x.uid, true); },
       [self](const node_tick& x) { on_tick(self, x); },
       [self](recover_again) { recover(self); },
-      [self](judge_strays) { on_judge_strays(self); },
+      [self](const judge_strays& x) { on_judge_strays(self, x); },
       [self](const employ_later& x) { employ_again(self, x.uid); },
       [self](describe_again) {
         self->state.describing = false;

@@ -52,11 +52,11 @@ void take_back(node_pointer self, promise_record what) {
   restore_one(self, std::move(what));
 }
 
-void end_strays(node_pointer self, const process_list& all) {
+void end_strays(node_pointer self, const std::set<std::string>& uids, const process_list& all) {
   auto& s = self->state;
   std::map<std::string, std::vector<process_status>> by_workload;
   for (const auto& x : all.processes())
-    if (!s.promises.find(x.workload()))
+    if (uids.contains(x.workload()) && !s.promises.find(x.workload()))
       by_workload[x.workload()].push_back(x);
   for (auto& [uid, found] : by_workload) {
     spdlog::warn("node stray uid={} pod={}: no promise is known, it is ended", uid,
@@ -72,12 +72,12 @@ void adopt(node_pointer self, const process_list& all) {
   std::map<std::string, std::vector<process_status>> by_workload;
   for (const auto& x : all.processes())
     by_workload[x.workload()].push_back(x);
-  auto strays = false;
+  judge_strays strays;
   for (const auto& [uid, found] : by_workload) {
     if (s.promises.find(uid))
       continue;
     if (!s.context->damage)
-      strays = true;
+      strays.uids.insert(uid);
     else if (auto copy = node::copy_of_promise(uid, found))
       take_back(self, std::move(*copy));
     else // its promise may be among what is lost, and absence ends none
@@ -85,8 +85,8 @@ void adopt(node_pointer self, const process_list& all) {
                    "and its supervisor has no copy; it is left alone",
                    uid, found.front().pod());
   }
-  if (strays)
-    self->send(self, judge_strays{});
+  if (!strays.uids.empty())
+    self->send(self, std::move(strays));
   std::size_t running = 0;
   std::vector<std::string> uids;
   for (const auto& [uid, x] : s.promises.all())
@@ -134,15 +134,15 @@ void restore(node_pointer self, const std::vector<record>& replayed) {
 
 /// Not before the zone has heard of this start: the journal may be an old copy, whose promises are
 /// not all, and then this node begins anew with what runs.
-void on_judge_strays(node_pointer self) {
-  auto later = [self] { self->delayed_send(self, recover_pause, judge_strays{}); };
+void on_judge_strays(node_pointer self, const judge_strays& x) {
+  auto later = [self, x] { self->delayed_send(self, recover_pause, x); };
   self->request(self->state.partners.membership, driver_timeout, list_members{})
       .then(
-          [self, later](const members_known& x) {
-            if (x.joining)
+          [self, x, later](const members_known& zone) {
+            if (zone.joining)
               return later();
             self->request(self->state.partners.runtime, driver_timeout, list_running{})
-                .then([self](const process_list& all) { end_strays(self, all); },
+                .then([self, x](const process_list& all) { end_strays(self, x.uids, all); },
                       [later](const caf::error&) { later(); });
           },
           [later](const caf::error&) { later(); });

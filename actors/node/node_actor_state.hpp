@@ -35,8 +35,10 @@ struct node_tick {
 };
 /// The driver did not answer: what runs is asked again.
 struct recover_again {};
-/// What runs without a promise is ended, if this node is in its zone by now.
-struct judge_strays {};
+/// What ran without a promise at the start is ended, if this node is in its zone by now.
+struct judge_strays {
+  std::set<std::string> uids;
+};
 /// The supervisor was lost: another one is asked for its name.
 struct learn_supervisor {};
 struct employ_later {
@@ -183,7 +185,7 @@ void tell_everybody(node_pointer self);
 // node_actor_recovery.cpp: what the journal and the driver know
 void restore(node_pointer self, const std::vector<record>& replayed);
 void recover(node_pointer self);
-void on_judge_strays(node_pointer self);
+void on_judge_strays(node_pointer self, const judge_strays& x);
 void employ(node_pointer self, const std::string& uid, std::vector<process_status> found);
 void employ_again(node_pointer self, const std::string& uid);
 void on_supervisor_lost(node_pointer self, const std::string& why);
