@@ -108,16 +108,14 @@ int drain_through_node(const configuration& settings, int pid) {
   return 0;
 }
 
-/// What the node had to leave behind. False: it has not said that it has drained.
-bool tell_note(const configuration& settings) {
+/// What the node had to leave behind.
+void tell_note(const configuration& settings) {
   auto path = settings.data + "/" + drain_note;
   std::string note;
-  auto said = static_cast<bool>(std::getline(std::ifstream{path}, note));
-  if (!note.empty())
+  if (std::getline(std::ifstream{path}, note))
     std::printf("legion-node: note: %s\n", note.c_str());
   std::error_code ignored;
   std::filesystem::remove(path, ignored);
-  return said;
 }
 
 constexpr auto counted_as_down =
@@ -149,19 +147,21 @@ int drain_node(const configuration& settings) {
   if (!std::filesystem::is_directory(settings.data))
     return say("data folder " + settings.data + ": there is none, and so nothing to drain", 1);
   auto pid = data_folder::holder_of(settings.data);
+  auto mark = settings.data + "/" + drain_mark;
   if (pid > 0) {
-    std::error_code ignored;
-    std::filesystem::remove(settings.data + "/" + drain_note, ignored); // of an earlier drain
+    std::ofstream{mark}; // where it cannot be made nothing is known, and all is taken to be well
     if (auto code = drain_through_node(settings, pid); code != 0)
       return code;
   }
-  auto said = tell_note(settings);
+  std::error_code ignored;
+  auto cut_short = std::filesystem::remove(mark, ignored); // the node would have taken it away
+  tell_note(settings);
   if (pid <= 0)
     std::printf("legion-node: note: no node runs on %s: only workloads that it left running are "
                 "ended; unless it was drained before, %s\n",
                 settings.data.c_str(), counted_as_down);
   auto drained = [&] {
-    if (pid <= 0 || said)
+    if (pid <= 0 || !cut_short)
       return say("drained", 0);
     return say("the node ended before it had drained: its workloads have ended, but "
                    + std::string{counted_as_down},

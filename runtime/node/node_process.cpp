@@ -202,10 +202,8 @@ int wait_for_signal(signals& asked) {
 }
 
 /// For the `--drain` that waits for this process to end; without it, for the log alone.
-/// An empty one says that nothing was left behind.
 void leave_note(const configuration& settings, const std::string& note) {
-  if (!note.empty())
-    spdlog::warn("node drained note=\"{}\"", note);
+  spdlog::warn("node drained note=\"{}\"", note);
   std::ofstream{settings.data + "/" + drain_note} << note << '\n';
 }
 
@@ -220,7 +218,10 @@ void serve(const configuration& settings, caf::actor_system& system, const clust
       .receive(
           [&](const drained& x) {
             spdlog::info("node drained");
-            leave_note(settings, x.note);
+            if (!x.note.empty())
+              leave_note(settings, x.note);
+            std::error_code ignored;
+            std::filesystem::remove(settings.data + "/" + drain_mark, ignored);
           },
           [](const caf::error& why) {
             spdlog::error("node drain failed: {}", fault_of(why).detail);

@@ -6,6 +6,8 @@ namespace legion::node_process {
 
 /// In the data folder: what a drain could not hand over, for who asked for it.
 inline constexpr const char* drain_note = "drained.note";
+/// There while a drain is under way. Taken away at its end: on a full disk, too, that can be done.
+inline constexpr const char* drain_mark = "draining";
 
 /// Not an exit code: the node begins again, with the same words, in a program that is loaded anew.
 inline constexpr int run_again = -1;
