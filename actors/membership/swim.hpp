@@ -128,7 +128,7 @@ private:
   // swim_joining.cpp
   bool is_outdated(const member& who) const;
   void try_join(time_point now);
-  void ask_contact(std::size_t contact, time_point now);
+  void ask_contact(std::size_t contact);
   void seek(time_point now);
   join_reply refusal(const join_request& x, const std::string& why);
   std::string objection(const join_request& x, time_point now) const;

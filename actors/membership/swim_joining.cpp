@@ -32,10 +32,10 @@ void swim::try_join(time_point now) {
   auto contact = contacts_left_.back();
   contacts_left_.pop_back();
   next_join_ = now + tuned_.join_timeout;
-  ask_contact(contact, now);
+  ask_contact(contact);
 }
 
-void swim::ask_contact(std::size_t contact, time_point) {
+void swim::ask_contact(std::size_t contact) {
   join_request request;
   *request.mutable_who() = me().record->said;
   request.set_cluster(cluster_);
@@ -56,7 +56,7 @@ void swim::seek(time_point now) {
   }
   next_seek_ = now + seek_pause_;
   seek_pause_ = std::min(seek_pause_ * 2, tuned_.seek_last);
-  ask_contact(unheard[random_() % unheard.size()], now);
+  ask_contact(unheard[random_() % unheard.size()]);
 }
 
 effects swim::on_join_failed(std::size_t, time_point now) {

@@ -104,10 +104,7 @@ result<void> add_file(const CLI::App& app, const std::string& path, raw& x) {
     return fault{errc::invalid, path + ":" + std::to_string(e.mark.line + 1) + ":"
                                     + std::to_string(e.mark.column + 1) + ": " + e.msg};
   } catch (const std::exception&) { // the stream's own, too
-    return fault{errc::not_found,
-                 path
-                     + (std::filesystem::is_directory(path) ? ": is a folder; a file is wanted"
-                                                            : ": cannot be read")};
+    return fault{errc::not_found, path + ": cannot be read"};
   }
   std::map<std::string, std::string*> texts{
       {"data", &x.data}, {"name", &x.name},          {"zone", &x.zone}, {"listen", &x.listen},
