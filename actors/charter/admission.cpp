@@ -77,20 +77,23 @@ std::string name_of(const roster& now_is, const zone_view& zone, const node_id& 
 }
 
 std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
-                      const zone_view& zone, const std::string& zone_name) {
+                      const std::set<node_id>& lost, const zone_view& zone,
+                      const std::string& zone_name) {
   auto of = "the charter of zone '" + zone_name + "'";
   if (voters.empty())
     return of + " is not known to this node yet: new members wait";
-  std::vector<std::string> names, gone, full;
+  std::vector<std::string> names, gone, full, without;
   for (const auto& x : voters) {
     names.push_back(name_of(now_is ? *now_is : roster{}, zone, x));
     const auto* known = find(zone, x.bytes());
     if (down(known))
       gone.push_back(names.back());
+    else if (lost.contains(x))
+      without.push_back(names.back());
     else if (known->full)
       full.push_back(names.back());
   }
-  auto most = (gone.size() + full.size()) * 2 >= voters.size();
+  auto most = (gone.size() + full.size() + without.size()) * 2 >= voters.size();
   auto result = of + (most ? " has no quorum: " : " has no leader just now: ")
                 + (voters.size() == 1 ? "its voter is " : "its voters are ") + listed(names);
   if (!gone.empty())
@@ -98,6 +101,14 @@ std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
   if (!full.empty())
     result += (full.size() == 1 ? "; the disk of " : "; the disks of ") + listed(full)
               + (full.size() == 1 ? " is full" : " are full");
+  if (!without.empty())
+    result += (gone.empty() ? ", of which " : ", and ") + listed(without)
+              + (without.size() == 1 ? " has lost the journal with which it voted"
+                                     : " have lost the journals with which they voted");
+  if (!without.empty() && most)
+    result += gone.empty()
+                  ? " (the cure is `legionctl charter rebuild`)"
+                  : " (should they not come back, the cure is `legionctl charter rebuild`)";
   return result + "; new members and cordons wait, and what has a quorum of its own goes on";
 }
 

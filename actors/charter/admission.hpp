@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <variant>
 
@@ -40,8 +41,9 @@ judgement judge(const roster& now_is, const roster_node& who, const zone_view& z
 std::string name_of(const roster& now_is, const zone_view& zone, const node_id& who);
 
 /// Why nobody decides about the roster now, in a sentence that names the voters and who of them is
-/// down.
+/// down. `lost`: those who are up, but without the journal with which they voted.
 std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
-                      const zone_view& zone, const std::string& zone_name);
+                      const std::set<node_id>& lost, const zone_view& zone,
+                      const std::string& zone_name);
 
 } // namespace legion::charter

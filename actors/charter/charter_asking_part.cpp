@@ -25,12 +25,22 @@ bool down(const charter_shell& s, const node_id& x) {
   return i != s.zone.end() && (i->second.state == member_dead || i->second.state == member_left);
 }
 
+std::set<node_id> without_journal(const charter_shell& s) {
+  std::set<node_id> result;
+  if (s.core())
+    for (const auto& x : s.core()->members().voters)
+      if (lost_its_vote(s, x))
+        result.insert(x.node);
+  return result;
+}
+
 /// What a node says when no voter answers for the charter.
 charter_reply nobody_decides(charter_pointer self, const charter_request& x) {
   auto& s = self->state;
   auto voters = voters_known(s);
   std::sort(voters.begin(), voters.end());
-  auto why = charter::no_quorum(s.known.get(), voters, s.zone, s.context->self.zone);
+  auto why =
+      charter::no_quorum(s.known.get(), voters, without_journal(s), s.zone, s.context->self.zone);
   charter_reply reply;
   if (x.has_show()) {
     auto& result = *reply.mutable_view();

@@ -76,8 +76,12 @@ void gather(charter_pointer self, charter_answer answer) {
   }
   all->waiting = 1;
   for (const auto& [id, seen] : s.zone) {
-    if (id == s.context->self.id || seen.state == member_dead || seen.state == member_left)
+    if (id == s.context->self.id || seen.state == member_left)
       continue;
+    if (seen.state == member_dead) {
+      all->silent.push_back(seen.name);
+      continue;
+    }
     ++all->waiting;
     auto to = s.context->directory->at<roster_source>(id, "charter");
     self->request(to, ask_time, question)
@@ -91,16 +95,11 @@ void gather(charter_pointer self, charter_answer answer) {
               heard();
             });
   }
+  if (s.known)
+    for (const auto& x : s.known->nodes())
+      if (auto id = node_id::from_bytes(x->id()); id != s.context->self.id && !s.zone.contains(id))
+        all->silent.push_back(x->name()); // not heard of since this node began
   heard();
-}
-
-/// Its journal is gone or set aside: it is no more the voter that it was.
-bool lost_its_vote(const charter_shell& s, const consensus::member_id& who) {
-  if (who.node == s.context->self.id)
-    return !s.core() || s.seat->fenced() || who != s.core()->self();
-  auto i = s.residents.find(who.node);
-  return i != s.residents.end() && !i->second.journal.null() && !who.journal.null()
-         && i->second.journal != who.journal;
 }
 
 /// Most of these voters are up, or may come back: their names; else nothing.
@@ -141,6 +140,14 @@ std::string who_may_decide(const charter_shell& s, time_point now) {
 }
 
 } // namespace
+
+bool lost_its_vote(const charter_shell& s, const consensus::member_id& who) {
+  if (who.node == s.context->self.id)
+    return !s.core() || s.seat->fenced() || who != s.core()->self();
+  auto i = s.residents.find(who.node);
+  return i != s.residents.end() && !i->second.journal.null() && !who.journal.null()
+         && i->second.journal != who.journal;
+}
 
 void rebuild(charter_pointer self, const rebuild_charter& x, charter_answer answer) {
   auto& s = self->state;

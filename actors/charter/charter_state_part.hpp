@@ -210,6 +210,8 @@ void pass_on_hints(charter_pointer self);
 charter_view view(charter_pointer self);
 /// The voters as this node knows them, the likeliest to answer first.
 std::vector<node_id> voters_known(const charter_shell& state);
+/// Its journal is gone or set aside: it is no more the voter that it was.
+bool lost_its_vote(const charter_shell& s, const consensus::member_id& who);
 
 charter_reply refused(refusal_code code, std::string why);
 

@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/charter/charter_state_part.hpp"
+#include "actors/group/zone_table.hpp"
 
 namespace legion {
 
@@ -82,7 +83,7 @@ public:
 
   void seated() override {
     auto& s = self_->state;
-    s.choice.emplace(charter_group, s.core()->self(),
+    s.choice.emplace(charter_group, s.core()->self(), now(),
                      std::vector<group::group_size>{{3, 3}, {9, 5}});
   }
 
@@ -261,10 +262,9 @@ void review_soon(charter_pointer self, time_point::duration after) {
 
 std::vector<group::resident> residents_of(const charter_shell& state) {
   std::vector<group::resident> result;
-  for (const auto& [id, resident] : state.residents) {
+  for (const auto& [id, resident] : state.residents)
     result.push_back(resident);
-    result.back().admitted = state.fold.find(id) != nullptr;
-  }
+  group::compare_with(result, state.fold, state.choice->began());
   return result;
 }
 

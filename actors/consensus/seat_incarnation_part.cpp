@@ -48,6 +48,17 @@ void seat::on_beat(const member_id& from, const beat_item& x) {
   pump();
 }
 
+result<entry_refs> seat::unapplied() {
+  auto kept = records_->read(setting_.journal->records());
+  if (!kept)
+    return kept.why();
+  entry_refs rest;
+  for (auto& y : kept->entries)
+    if (y->index > applied_)
+      rest.push_back(std::move(y));
+  return rest;
+}
+
 result<log_index> seat::raise(incarnation_number x, log_index above) {
   if (fenced_)
     return *fenced_;
@@ -59,16 +70,12 @@ result<log_index> seat::raise(incarnation_number x, log_index above) {
   if (core_->leased(holder_->now()))
     return fault{errc::conflict,
                  setting_.name + " has a leader, node " + core_->leader().node.short_text()};
-  auto kept = records_->read(setting_.journal->records());
-  if (!kept)
-    return kept.why();
-  entry_refs rest; // whether it was committed nobody can say any more: it counts
-  for (auto& y : kept->entries)
-    if (y->index > applied_)
-      rest.push_back(std::move(y));
-  auto last = rest.empty() ? applied_ : rest.back()->index;
-  if (!rest.empty())
-    holder_->apply(rest);
+  auto rest = unapplied(); // whether it was committed nobody can say any more: it counts
+  if (!rest)
+    return rest.why();
+  auto last = rest->empty() ? applied_ : rest->back()->index;
+  if (!rest->empty())
+    holder_->apply(*rest);
   auto index = raised_index(std::max(last, above));
   holder_->raise(x, index);
   snapshot_head head{index, first_term(x), {{core_->self()}, {}, {}}, index};

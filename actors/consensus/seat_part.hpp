@@ -127,6 +127,10 @@ public:
   /// Errors: conflict (it has a leader, or this incarnation or a later one), overloaded (a write is
   ///         under way: try again), damaged (its records do not read).
   result<log_index> raise(incarnation_number x, log_index above);
+  /// What this member's log has beyond what it knows to be committed: `raise` takes it for that.
+  ///
+  /// Errors: damaged.
+  result<entry_refs> unapplied();
   /// Of the log here, or heard of.
   incarnation_number incarnation() const {
     return core_ ? incarnation_of(core_->term()) : incarnation_number{0};

@@ -63,6 +63,8 @@ effects errand::on_wake(const surroundings& at) {
 
 /// Why nobody can lead, or commit a change, if too many members cannot take part.
 std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
+  if (!lost_.empty())
+    return lost{lost_, "then"};
   auto members = at.zone.members_of(group_id{what_.group()});
   if (members.empty()) { // of none is known: those who could be one, if each says that it is not
     members = at.zone.keepers_of(group_id{what_.group()});
@@ -171,6 +173,10 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
     why_ = refused.detail();
     tried_.insert(keeper_);
     answered_ = true;
+    if (refused.lost())
+      lost_ = refused.detail();
+    else if (!leader.null())
+      lost_.clear();
     if (refused.absent())
       without_.insert(keeper_);
     else

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "messages/made_from.hpp"
+
 namespace legion::gateway {
 
 namespace {
@@ -195,10 +197,11 @@ void getting::filter(api_reply& reply) const {
 }
 
 void getting::filter_pods(resource_view& view) const {
-  if (!selector_.matches(pod_labels(view.what()))) {
-    view.clear_pods();
-    return;
-  }
+  remove_if(*view.mutable_pods(), [&](const pod_view& x) {
+    const auto* earlier = earlier_of(view, x.slot().revision());
+    return !selector_.matches(earlier ? earlier->template_().metadata().labels()
+                                      : pod_labels(view.what()));
+  });
   if (!what_.names().empty())
     remove_if(*view.mutable_pods(), [&](const pod_view& x) { return !named(x.slot().pod()); });
 }

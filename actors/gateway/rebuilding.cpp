@@ -153,7 +153,7 @@ effects rebuilding::choose(const surroundings& at) {
   for (auto& [g, x] : lost_) {
     std::vector<group::remains> left;
     for (auto& [node, y] : x.left)
-      if (!y.node.null() && !silent_.contains(node))
+      if (!y.node.null())
         left.push_back(y);
     x.told.set_group(g);
     x.told.set_state("failed");
@@ -239,6 +239,8 @@ effects rebuilding::finish(const surroundings& at) {
   for (const auto& row : at.zone.rows())
     if (row.down() && row.state != member_left)
       silent_.insert(row.id());
+  for (const auto& x : at.zone.unheard())
+    silent_.insert(node_id::from_bytes(x.id()));
   for (const auto& x : silent_)
     reply.mutable_rebuild()->add_silent(at.zone.name_of(x));
   if (!failed.empty() && !what_.rebuild().dry_run())

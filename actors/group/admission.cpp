@@ -5,6 +5,7 @@
 #include <set>
 
 #include "actors/group/whereabouts.hpp"
+#include "actors/keeper/revision.hpp"
 
 namespace legion::group {
 
@@ -84,8 +85,12 @@ resource held_back(resource what, const resource* before) {
   auto& spec = *what.mutable_deployment();
   auto runs = before && before->has_deployment() && !before->deployment().unstarted();
   spec.set_unstarted(!runs);
-  if (runs)
-    *spec.mutable_template_() = before->deployment().template_();
+  if (!runs)
+    return what;
+  auto awaited = keeper::revision_of(what);
+  *spec.mutable_template_() = before->deployment().template_();
+  if (keeper::revision_of(what) != awaited)
+    spec.set_awaited(awaited);
   return what;
 }
 

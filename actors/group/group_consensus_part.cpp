@@ -37,19 +37,12 @@ public:
     auto incarnation = s.rules->incarnation();
     for (const auto& x : entries) {
       all.push_back(nullptr);
-      if (x->kind != consensus::entry_kind::data)
-        continue;
-      auto& entry = batch.emplace_back();
-      if (!entry.ParseFromString(x->data)) {
+      auto entry = read_entry(*x, incarnation);
+      if (entry)
+        all.back() = &batch.emplace_back(std::move(*entry));
+      else if (x->kind == consensus::entry_kind::data)
         spdlog::error("group senseless_entry group={} index={}: it has no effect", value(s.group),
                       x->index);
-        batch.pop_back();
-        continue;
-      }
-      incarnation = std::max(incarnation, entry.incarnation());
-      entry.set_index(x->index);
-      entry.set_incarnation(incarnation);
-      all.back() = &entry;
     }
     legion::apply(self_, batch);
     for (std::size_t i = 0; i < entries.size(); ++i)
@@ -60,7 +53,7 @@ public:
 
   void seated() override {
     auto& s = self_->state;
-    s.choice.emplace(s.group, s.core()->self());
+    s.choice.emplace(s.group, s.core()->self(), now());
   }
 
   void read_granted(std::uint64_t read) override { on_read_granted(self_, read); }
@@ -142,6 +135,16 @@ void take_seat(group_pointer self, consensus::journal_copy_ptr journal) {
                                s.partners.beats},
       *s.holder);
   s.seat->begin();
+}
+
+std::optional<group_entry> read_entry(const consensus::entry& x, std::uint64_t& incarnation) {
+  group_entry result;
+  if (x.kind != consensus::entry_kind::data || !result.ParseFromString(x.data))
+    return std::nullopt;
+  incarnation = std::max(incarnation, result.incarnation());
+  result.set_index(x.index);
+  result.set_incarnation(incarnation);
+  return result;
 }
 
 } // namespace legion

@@ -163,7 +163,14 @@ group_reply look(group_pointer self, const group_request& x) {
   what.set_fenced(!status.trusted);
   for (const auto& y : status.members.voters)
     what.add_voters(y.node.bytes());
-  for (const auto& [key, y] : s.rules->resources())
+  // As it would be raised, with what may be committed.
+  auto raised = *s.rules;
+  auto incarnation = raised.incarnation();
+  if (auto rest = s.seat->unapplied())
+    for (const auto& y : *rest)
+      if (auto entry = read_entry(*y, incarnation))
+        raised.apply(*entry);
+  for (const auto& [key, y] : raised.resources())
     what.set_resources(what.resources() + (y.deleting ? 0 : 1));
   return reply;
 }

@@ -191,6 +191,9 @@ void stop_keeping(group_pointer self);
 void start_keeper(group_pointer self, const group::resource_key& key);
 /// Folds committed entries into the state; keepers hear of them, and come and go with resources.
 void apply(group_pointer self, const std::vector<group_entry>& entries);
+/// With its place, and the incarnation of it and all before it; nothing: it is not the group's own, or
+/// does not read.
+std::optional<group_entry> read_entry(const consensus::entry& x, std::uint64_t& incarnation);
 void on_keeper_down(group_pointer self, const caf::down_msg& x);
 
 // group_members_part.cpp: the zone, and who of it is in the group

@@ -23,11 +23,14 @@ const resident* find(const std::vector<resident>& zone, const node_id& x) {
 /// Of those who died at another time, or are not on the roster any more, it tells nothing.
 bool died_with(const resident& x, const resident& one) {
   auto apart = x.since > one.since ? x.since - one.since : one.since - x.since;
-  return &x == &one || (x.admitted && apart < member_rules::patience);
+  return x.admitted && apart < member_rules::patience;
 }
 
 /// Then it is the network that failed, or the whole place: nobody is to be replaced who died with it.
+/// Who is on the roster no more does not come back: its place is not kept for it.
 bool mass_failure(const std::vector<resident>& zone, const resident& one) {
+  if (!one.admitted)
+    return false;
   std::size_t dead = 0;
   std::size_t all = 0;
   for (const auto& x : zone) {
@@ -70,8 +73,10 @@ bool member_rules::stays(const member_id& who, const std::vector<resident>& zone
   const auto* x = find(zone, who.node);
   if (distrusted_.contains(who) || is_leaving(who, zone))
     return false;
-  if (!x || who == self_)
+  if (who == self_)
     return true;
+  if (!x) // nor is it on the roster
+    return !may_move || now - began_ < patience;
   if (!x->journal.null() && x->journal != who.journal)
     return false; // its journal is gone, and with it what it promised
   return here(*x) || !may_move || now - x->since < patience || mass_failure(zone, *x);
@@ -126,10 +131,12 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
   auto votes = [&](const resident& x) {
     return std::any_of(result.begin(), result.end(), [&](const auto& y) { return y.node == x.id; });
   };
-  auto calm = std::all_of(zone.begin(), zone.end(), [&](const resident& x) {
-    auto gone = x.state == member_dead && now - x.since >= patience && !votes(x);
-    return x.state == member_left || gone || (here(x) && now - x.since >= steady);
-  });
+  auto known = std::all_of(result.begin(), result.end(),
+                           [&](const member_id& x) { return find(zone, x.node) != nullptr; });
+  auto calm = known && std::all_of(zone.begin(), zone.end(), [&](const resident& x) {
+                auto gone = x.state == member_dead && now - x.since >= patience && !votes(x);
+                return x.state == member_left || gone || (here(x) && now - x.since >= steady);
+              });
   auto last = std::max_element(result.begin(), result.end(), [&](const auto& a, const auto& b) {
     return ranks_before(group_, a.node, b.node);
   });

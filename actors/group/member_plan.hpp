@@ -54,10 +54,12 @@ public:
   static constexpr auto steady = seconds{10};               // before what is healthy moves
 
   /// `sizes`: in the order of nodes; with fewer than the first says, one decides.
-  member_rules(group_id group, const consensus::member_id& self,
+  /// `began`: who was not heard of since then is as good as dead.
+  member_rules(group_id group, const consensus::member_id& self, time_point began,
                std::vector<group_size> sizes = {{3, 3}})
-      : group_(group), self_(self), sizes_(std::move(sizes)) {}
+      : group_(group), self_(self), began_(began), sizes_(std::move(sizes)) {}
 
+  time_point began() const { return began_; }
   /// Its log was found to be shorter than it once acknowledged: it must be replaced.
   void distrust(const consensus::member_id& who) { distrusted_.insert(who); }
 
@@ -86,6 +88,7 @@ private:
 
   group_id group_;
   consensus::member_id self_;
+  time_point began_;
   std::vector<group_size> sizes_;
   std::set<consensus::member_id> distrusted_;
   std::set<consensus::member_id> leaving_;

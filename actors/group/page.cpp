@@ -24,6 +24,7 @@ void leave_out_told(resource_view& view, const std::string& after_pod) {
   what.mutable_metadata()->set_name(name.name());
   view.clear_events();
   view.clear_members();
+  view.clear_earlier();
 }
 
 /// The pods that do not fit are left out; whether any were.

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <set>
 
+#include "actors/group/earlier.hpp"
+
 namespace legion::group {
 
 namespace {
 
 void put(resource_state& to, const group_entry& x) {
+  keep_earlier(to, x.put().what());
   to.what = x.put().what();
   to.what.mutable_metadata()->set_resource_version(x.index());
   to.what.mutable_metadata()->clear_deleted_ms();
@@ -308,6 +311,7 @@ state state::from(const group_state& snapshot) {
     for (const auto& y : x.slots())
       kept.slots.emplace(y.slot().uid(), from_message(y));
     kept.rounds.assign(x.rounds().begin(), x.rounds().end());
+    kept.earlier.assign(x.earlier().begin(), x.earlier().end());
     result.resources_.emplace(key_of(x.what()), std::move(kept));
   }
   for (const auto& x : snapshot.requests())
@@ -350,6 +354,8 @@ group_state state::without_answers() const {
       *kept.add_slots() = to_message(y);
     for (const auto& y : x.rounds)
       *kept.add_rounds() = y;
+    for (const auto& y : x.earlier)
+      *kept.add_earlier() = y;
   }
   result.set_raised(raised_);
   result.set_gathering(gathering_);
@@ -397,6 +403,7 @@ void state::fold(const group_entry& x) {
   if (i == resources_.end())
     return;
   group::apply(i->second, x);
+  forget_earlier(i->second);
   forget_if_over(i);
 }
 
@@ -425,7 +432,8 @@ std::size_t state::bytes() const {
   constexpr std::size_t per_slot = 200;
   std::size_t result = 0;
   for (const auto& [key, x] : resources_)
-    result += x.what.ByteSizeLong() + x.slots.size() * per_slot + bytes_of_rounds(x.rounds);
+    result += x.what.ByteSizeLong() + x.slots.size() * per_slot + bytes_of_rounds(x.rounds)
+              + bytes_of_earlier(x);
   return result;
 }
 

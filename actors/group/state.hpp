@@ -46,6 +46,7 @@ struct resource_state {
   resource what;
   std::map<std::string, slot_state> slots;
   std::deque<negotiation_round> rounds;
+  std::vector<earlier_template> earlier; // beside `what`, of which replicas are here; oldest first
   bool deleting = false;
   bool promised_only = false; // while a raised group gathers: no log knew it
 };

@@ -22,6 +22,18 @@ resident zone_table::row::seen() const {
   return {id(), consensus::journal_id::from_bytes(who.journal()), state, since, claims};
 }
 
+void compare_with(std::vector<resident>& zone, const charter::roster& roster, time_point began) {
+  for (auto& x : zone)
+    x.admitted = roster.find(x.id) != nullptr;
+  std::vector<resident> unheard;
+  for (const auto& x : roster.nodes()) {
+    auto id = node_id::from_bytes(x->id());
+    if (std::none_of(zone.begin(), zone.end(), [&](const resident& y) { return y.id == id; }))
+      unheard.push_back({id, {}, member_dead, began, false, true});
+  }
+  zone.insert(zone.end(), unheard.begin(), unheard.end());
+}
+
 zone_table::news zone_table::put(group_id group, const shared_member& who, member_state state,
                                  time_point since) {
   if (node_id::from_bytes(who.id()).null())
@@ -50,19 +62,13 @@ const zone_table::row* zone_table::find(const node_id& x) const {
   return i != rows_.end() && i->who.id() == id ? &*i : nullptr;
 }
 
-std::vector<resident> zone_table::residents(const charter::roster* roster) const {
+std::vector<resident> zone_table::residents(const charter::roster* roster, time_point began) const {
   std::vector<resident> result;
   result.reserve(rows_.size());
-  std::size_t i = 0; // both are sorted by id
-  for (const auto& x : rows_) {
+  for (const auto& x : rows_)
     result.push_back(x.seen());
-    if (!roster)
-      continue;
-    const auto& listed = roster->nodes();
-    while (i < listed.size() && listed[i]->id() < x.who.id())
-      ++i;
-    result.back().admitted = i < listed.size() && listed[i]->id() == x.who.id();
-  }
+  if (roster)
+    compare_with(result, *roster, began);
   return result;
 }
 

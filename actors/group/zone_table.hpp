@@ -40,13 +40,17 @@ public:
   const std::vector<row>& rows() const { return rows_; }
   bool empty() const { return rows_.empty(); }
 
-  /// As the choice of members wants it; null: nobody is known to be on the roster or not.
-  std::vector<resident> residents(const charter::roster* roster) const;
+  /// As the choice of members wants it; null: nobody is known to be on the roster or not. Who is on
+  /// the roster, but was not heard of since `began`, is as good as dead since then.
+  std::vector<resident> residents(const charter::roster* roster, time_point began) const;
   /// As keepers want it.
   keeper::member_table for_keepers() const;
 
 private:
   std::vector<row> rows_;
 };
+
+/// Who of the zone is on the roster; and those of it who are not known are dead since `began`.
+void compare_with(std::vector<resident>& zone, const charter::roster& roster, time_point began);
 
 } // namespace legion::group

@@ -23,6 +23,10 @@ bool is_finished(const resource& what, const watch& x) {
              || (x.seen->phase() == "Failed" && !x.seen->withdrawn()));
 }
 
+bool waits_for_its_node(const resource& what) {
+  return what.has_pod() && what.pod().restart_policy() != "Always" && !is_exclusive(what);
+}
+
 std::string broken_because(const resource& what, const watch& x) {
   if (!x.seen || is_finished(what, x))
     return {};
@@ -82,6 +86,11 @@ pod_view view_of(const resource& what, const group::slot_state& slot, const watc
   result.set_node_dead(node_dead);
   if (slot.phase == group::slot_phase::missing)
     result.set_note(note.empty() ? "calling for volunteers" : note);
+  else if (slot.phase == group::slot_phase::accepted && node_dead && waits_for_its_node(what)
+           && slot.finished.empty())
+    result.set_note(
+        slot.node_name + " is down: with restartPolicy " + what.pod().restart_policy()
+        + " it is not begun elsewhere, for it may still run there; delete it to give it up");
   else if (slot.phase == group::slot_phase::accepted && !heard.bound && slot.finished.empty())
     result.set_note("waiting for " + slot.node_name + " to bind it");
   else if (slot.phase == group::slot_phase::ending && node_dead)

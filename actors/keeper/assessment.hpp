@@ -34,6 +34,11 @@ void hear(watch& x, const assessment& y, time_point now);
 /// The slot's workload is finished for good: a bare Pod's that is not to be restarted.
 bool is_finished(const resource& what, const watch& x);
 
+/// Whether a replica whose node is dead is left to it until it is back. What is not to be restarted
+/// would be: the process of a node that died outlives it, and would run beside the one called anew.
+/// Not so what is exclusive, which ends first.
+bool waits_for_its_node(const resource& what);
+
 /// Why the slot has to be replaced; empty: it has not.
 std::string broken_because(const resource& what, const watch& x);
 

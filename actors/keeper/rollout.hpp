@@ -125,6 +125,7 @@ private:
   accept accept_of(const offer_key& key) const;
   release release_of(const node_id& node) const;
   bool is_dead(const node_id& node, time_point now) const;
+  bool has_left(const node_id& node) const;
   time_point may_call_from() const;
   bool may_run(const group::slot_state& slot, const watch& heard, time_point now) const;
   void tell(const char* type, const char* reason, std::string object, std::string message,

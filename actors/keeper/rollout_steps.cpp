@@ -80,7 +80,8 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t)
       continue;
     }
     auto why = broken_because(kept_.what, heard);
-    if (why.empty() && is_dead(slot.node, t.now))
+    if (why.empty() && is_dead(slot.node, t.now)
+        && (has_left(slot.node) || !waits_for_its_node(kept_.what)))
       why = slot.node_name + " is dead";
     if (why.empty())
       continue;
@@ -333,6 +334,12 @@ bool rollout::is_dead(const node_id& node, time_point now) const {
     return false;
   auto i = members_->find(node);
   return i == members_->end() ? now >= started_ + unknown_grace : is_gone(i->second);
+}
+
+/// It drained, and ended what it ran.
+bool rollout::has_left(const node_id& node) const {
+  auto i = members_->find(node);
+  return i != members_->end() && i->second.state == member_left;
 }
 
 time_point rollout::may_call_from() const {

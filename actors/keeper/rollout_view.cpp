@@ -86,6 +86,10 @@ resource_view rollout::view(moment t, bool with_events) const {
   result.set_revision(revision_);
   result.set_deleting(kept_.deleting);
   result.set_wanted(kept_.deleting ? 0 : wanted_of(kept_.what));
+  for (const auto& x : kept_.earlier)
+    *result.add_earlier() = x;
+  const auto& awaited = kept_.what.deployment().awaited();
+  const auto& newest = awaited.empty() ? revision_ : awaited; // as its author sees it
   int ready = 0, updated = 0, available = 0;
   for (const auto& [uid, slot] : kept_.slots) {
     const auto& heard = watches_.at(uid);
@@ -100,7 +104,7 @@ resource_view rollout::view(moment t, bool with_events) const {
       continue;
     auto x = replica_of(kept_.what, revision_, slot, heard, t.now);
     ready += x.ready ? 1 : 0;
-    updated += x.current ? 1 : 0;
+    updated += slot.what.revision() == newest ? 1 : 0;
     available += x.available ? 1 : 0;
   }
   if (auto unnamed = unnamed_pod())

@@ -8,6 +8,7 @@
 #include "actors/membership/shared_member.hpp"
 #include "messages/ids.hpp"
 #include "messages/membership.pb.h"
+#include "messages/time.hpp"
 
 namespace legion::membership {
 
@@ -32,11 +33,17 @@ struct ask_join {
 struct tell_change {
   shared_member who;
   member_state state = member_alive;
+  time_point since; // of this state
 };
 
 /// The cluster's id is known from now on.
 struct know_cluster {
   std::string cluster;
+};
+
+/// This journal is an old copy: the zone has seen the end of another life of the same start.
+struct tell_outdated {
+  std::string why;
 };
 
 /// For people: a member refused to let this node in, or something is badly wrong.
@@ -46,7 +53,8 @@ struct note {
   std::string detail;
 };
 
-using effect = std::variant<send_packet, ask_list, ask_join, tell_change, know_cluster, note>;
+using effect =
+    std::variant<send_packet, ask_list, ask_join, tell_change, know_cluster, tell_outdated, note>;
 using effects = std::vector<effect>;
 
 } // namespace legion::membership

@@ -89,11 +89,21 @@ member_update update_of(const entry& x, bool with_record) {
   result.set_start(value(x.start));
   result.set_incarnation(x.incarnation);
   result.set_state(x.state);
+  result.set_life(life_of(x));
   if (x.doubt)
     result.set_suspected_by(x.doubt->accusers().front().bytes());
   if (with_record)
     result.set_record(x.record->bytes);
   return result;
+}
+
+std::uint32_t life_of(const entry& x) {
+  return x.record->said.start() == value(x.start) ? x.record->said.life() : 0;
+}
+
+bool is_of_another_life(const entry& x, start_number start, std::uint32_t life) {
+  auto known = life_of(x);
+  return start == x.start && known != 0 && life != 0 && known != life;
 }
 
 shared_member record_of(const entry& x) {

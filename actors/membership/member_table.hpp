@@ -69,6 +69,11 @@ private:
 /// The entry as others are told of it.
 member_update update_of(const entry& x, bool with_record);
 
+/// `member.life` of its present start; 0: not known.
+std::uint32_t life_of(const entry& x);
+/// Of the same start, but said of another process: an old copy of a journal counts a start twice.
+bool is_of_another_life(const entry& x, start_number start, std::uint32_t life);
+
 /// The record with the entry's start number, which may be newer.
 shared_member record_of(const entry& x);
 

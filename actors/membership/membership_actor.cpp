@@ -73,6 +73,14 @@ void perform(membership_pointer self, membership::send_packet& x) {
   self->state.context->directory->tell(x.to, "membership", std::move(x.what), self->context());
 }
 
+/// The bridge there hears no life before one that is over: this journal is from then.
+bool is_outdated(membership_pointer self, const fault& why, const std::string& who) {
+  const auto& begin = self->state.context->begin_new_journal;
+  if (why.code == errc::conflict && begin)
+    begin(who + " says: another start of your node is known here: your journal is an old copy");
+  return why.code == errc::conflict;
+}
+
 void perform(membership_pointer self, membership::ask_list& x) {
   spdlog::debug("membership ask_list to={} members={}", x.to.short_text(), x.what.members_size());
   self->request(member_at(self, x.to), list_timeout, std::move(x.what))
@@ -82,9 +90,11 @@ void perform(membership_pointer self, membership::ask_list& x) {
                           answer.members_size());
             perform_all(self, self->state.rules->on_list(to, answer, now(self)));
           },
-          [to = x.to](const caf::error& why) {
+          [self, to = x.to](const caf::error& error) {
+            auto why = fault_of(error);
             spdlog::debug("membership list_failed from={} why={}", to.short_text(),
-                          to_string(fault_of(why).code));
+                          to_string(why.code));
+            is_outdated(self, why, "node " + to.short_text());
           });
 }
 
@@ -110,12 +120,7 @@ void perform(membership_pointer self, membership::ask_join& x) {
           },
           [self, joining, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
             auto why = fault_of(error);
-            // The bridge there hears no life before one that is over: this journal is from then.
-            auto outdated = why.code == errc::conflict;
-            if (const auto& begin = self->state.context->begin_new_journal; outdated && begin)
-              begin(
-                  endpoint
-                  + " says: another start of your node is known here: your journal is an old copy");
+            auto outdated = is_outdated(self, why, endpoint);
             if (!joining)
               return perform_all(self, self->state.rules->on_join_failed(i, now(self)));
             self->state.join_refused = why.code == errc::refused || outdated;
@@ -135,13 +140,18 @@ void perform(membership_pointer self, membership::tell_change& x) {
   spdlog::info("membership member name={} id={} start={} version={} state={}", x.who.name(),
                node_id::from_bytes(x.who.id()).short_text(), x.who.start(), x.who.version(),
                member_state_Name(x.state));
-  auto message = caf::make_message(member_change{std::move(x.who), x.state, now(self)});
+  auto message = caf::make_message(member_change{std::move(x.who), x.state, x.since});
   for (auto& who : self->state.subscribers)
     who->enqueue(self->ctrl(), caf::make_message_id(), message, self->context());
 }
 
 void perform(membership_pointer self, membership::know_cluster& x) {
   self->send(bridge_of(self), cluster_known{std::move(x.cluster)});
+}
+
+void perform(membership_pointer self, membership::tell_outdated& x) {
+  if (const auto& begin = self->state.context->begin_new_journal)
+    begin(x.why);
 }
 
 void perform(membership_pointer, membership::note& x) {
@@ -185,6 +195,8 @@ membership::swim::setting setting_of(const node_context& context) {
   x.cluster = context.cluster;
   for (const auto& contact : context.join)
     x.contacts.push_back(contact.id);
+  if (context.broken == broken_rule::contacts_are_sought)
+    x.tuned.seek_first = std::chrono::hours{24 * 365};
   x.seed = context.seed_for("membership");
   x.records = context.records;
   return x;

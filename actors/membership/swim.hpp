@@ -122,6 +122,7 @@ private:
   void suspect(entry& e, const node_id& accuser, const node_id& via, time_point now);
   void spread_accusation(const entry& e);
   void run_suspicions(time_point now);
+  static time_point since(const member_update& x, time_point now);
   void tell(const entry& e);
   void make_room();
 
@@ -133,8 +134,8 @@ private:
   join_reply refusal(const join_request& x, const std::string& why);
   std::string objection(const join_request& x, time_point now) const;
   std::size_t counted(const node_id& but, time_point now) const;
-  member_list whole_list() const;
-  void tell_lacking(const node_id& whom, const member_list& x);
+  member_list whole_list(time_point now) const;
+  void tell_lacking(const node_id& whom, const member_list& x, time_point now);
 
   parameters tuned_;
   node_id self_;

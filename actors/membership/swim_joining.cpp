@@ -20,6 +20,16 @@ std::string hex(std::string_view bytes) {
   return result;
 }
 
+/// With its record, and with how long ago it died.
+member_update aged_update_of(const entry& e, time_point now) {
+  auto result = update_of(e, true);
+  if (e.state == member_dead)
+    result.set_down_s(static_cast<std::uint32_t>(
+        std::chrono::duration_cast<seconds>(std::max(now - e.changed, time_point::duration{}))
+            .count()));
+  return result;
+}
+
 } // namespace
 
 void swim::try_join(time_point now) {
@@ -103,7 +113,7 @@ effects swim::on_join_reply(std::size_t contact, const join_reply& x, time_point
   if (first && alone)
     news_ = std::move(mine); // what the zone tells is no news to the zone
   else if (contact < contacts_.size())
-    tell_lacking(contacts_[contact], list); // two islands: each is news to the other
+    tell_lacking(contacts_[contact], list, now); // two islands: each is news to the other
   news_.add(self_, {}, true);
   next_gossip_ = now;
   if (first) {
@@ -172,8 +182,7 @@ bool swim::is_outdated(const member& who) const {
   const auto& said = e->record->said;
   if (said.start() != who.start())
     return false; // what that life says of itself was not heard yet
-  return who.version() < said.version()
-         || (who.life() != said.life() && who.life() != 0 && said.life() != 0);
+  return who.version() < said.version() || is_of_another_life(*e, start, who.life());
 }
 
 join_reply swim::refusal(const join_request& x, const std::string& why) {
@@ -208,19 +217,20 @@ join_reply swim::answer_join(const join_request& x, time_point now, effects& out
   member_update update;
   update.set_id(x.who().id());
   update.set_start(x.who().start());
+  update.set_life(x.who().life());
   update.set_record(x.who().SerializeAsString());
   apply(update, {}, false, now);
-  *reply.mutable_accepted() = whole_list();
+  *reply.mutable_accepted() = whole_list(now);
   out = done(now);
   return reply;
 }
 
-member_list swim::whole_list() const {
+member_list swim::whole_list(time_point now) const {
   member_list result;
   result.set_cluster(cluster_);
   result.set_digest(table_.digest());
   for (auto& e : table_.all())
-    *result.add_members() = update_of(e, true);
+    *result.add_members() = aged_update_of(e, now);
   return result;
 }
 
@@ -236,7 +246,7 @@ member_list swim::answer_list(const member_list& x, time_point now, effects& out
     apply(update, {}, true, now);
   // Members in the question are what we lacked: the comparison is over.
   if (x.members_size() == 0 && x.digest() != table_.digest())
-    reply = whole_list();
+    reply = whole_list(now);
   reply.set_digest(table_.digest());
   out = done(now);
   return reply;
@@ -248,12 +258,12 @@ effects swim::on_list(const node_id& from, const member_list& x, time_point now)
     return done(now);
   for (auto& update : x.members())
     apply(update, from, true, now);
-  tell_lacking(from, x);
+  tell_lacking(from, x, now);
   return done(now);
 }
 
 /// What is known here, and not in the list that it gave.
-void swim::tell_lacking(const node_id& whom, const member_list& x) {
+void swim::tell_lacking(const node_id& whom, const member_list& x, time_point now) {
   member_list lacking;
   std::map<node_id, std::pair<standing, std::uint64_t>> theirs;
   for (auto& u : x.members()) {
@@ -271,7 +281,7 @@ void swim::tell_lacking(const node_id& whom, const member_list& x) {
         i == theirs.end() || i->second.first < mine
         || (i->second.first.start == mine.start && i->second.second < e.record->said.version());
     if (newer && (e.living() || e.keeps() || i != theirs.end()))
-      *lacking.add_members() = update_of(e, true);
+      *lacking.add_members() = aged_update_of(e, now);
   }
   if (lacking.members_size() > 0) {
     lacking.set_cluster(cluster_);

@@ -14,11 +14,19 @@
 namespace legion::membership {
 
 namespace {
+constexpr std::uint32_t longest_down_s = 30 * 24 * 3600;
 constexpr auto last_incarnation = std::numeric_limits<std::uint32_t>::max();
+} // namespace
+
+/// Since when it is so. Who comes back hears of a death later than it was.
+time_point swim::since(const member_update& x, time_point now) {
+  auto dead = x.state() == member_dead;
+  auto apart = seconds{std::min<std::uint32_t>(x.down_s(), longest_down_s)};
+  return dead ? std::max(time_point{}, now - apart) : now;
 }
 
 void swim::tell(const entry& e) {
-  out_.push_back(tell_change{record_of(e), e.state});
+  out_.push_back(tell_change{record_of(e), e.state, e.changed});
 }
 
 void swim::apply(const member_update& x, const node_id& via, bool hearsay, time_point now) {
@@ -35,7 +43,7 @@ void swim::apply(const member_update& x, const node_id& via, bool hearsay, time_
     e = table_.find(id);
   }
   auto said = standing{start_number{x.start()}, x.incarnation(), x.state()};
-  if (said.start < e->start)
+  if (said.start < e->start || is_of_another_life(*e, said.start, x.life()))
     return;
   if (said.start > e->start)
     be_reborn(*e, x, via, now);
@@ -60,7 +68,7 @@ void swim::apply(const member_update& x, const node_id& via, bool hearsay, time_
     send(id, std::move(packet));
     return urge(id);
   }
-  become(*e, said.state, said.incarnation, now);
+  become(*e, said.state, said.incarnation, since(x, now));
   news_.add(id, {}, false);
 }
 
@@ -73,6 +81,12 @@ void swim::apply_to_self(const member_update& x, const node_id& via, time_point 
                           "another life of this node has start number " + std::to_string(x.start())
                               + ", this one has " + std::to_string(value(e.start))});
     superseded_ = true;
+    return;
+  }
+  if (is_of_another_life(e, start, x.life())) {
+    if (x.state() == member_dead || x.state() == member_left)
+      out_.push_back(tell_outdated{"node " + via.short_text() + " knows another life of start "
+                                   + std::to_string(x.start()) + " of this node, which is over"});
     return;
   }
   auto older = start < e.start;
@@ -130,7 +144,7 @@ bool swim::admit(const member_update& x, const node_id& via, time_point now) {
   e.incarnation = x.incarnation();
   e.state = x.state() == member_suspect ? member_alive : x.state();
   e.record = std::move(record);
-  e.changed = now;
+  e.changed = since(x, now);
   news_.add(e.id(), {}, true);
   next_gossip_ = std::max(next_gossip_, now + tuned_.gossip_interval / 3);
   tell(table_.add(std::move(e)));

@@ -159,6 +159,8 @@ void swim::ask_others(probe& x) {
     auto packet = compose(id);
     packet.mutable_ping_request()->set_sequence(x.sequence);
     packet.mutable_ping_request()->set_target(x.target.bytes());
+    if (auto* e = table_.find(x.target))
+      packet.mutable_ping_request()->set_life(life_of(*e));
     send(id, std::move(packet));
     ++x.asked;
   }
@@ -213,12 +215,14 @@ void swim::on_nack(std::uint32_t sequence) {
 
 void swim::on_ping_request(const node_id& from, const swim_ping_request& x, time_point now) {
   auto target = node_id::from_bytes(x.target());
-  if (target.null() || target == self_ || !table_.find(target) || relays_.size() >= most_relays)
+  auto* e = table_.find(target);
+  if (target.null() || target == self_ || !e || relays_.size() >= most_relays)
     return;
   // The nack must be back before the requester gives up.
   auto wait = (tuned_.probe_timeout - tuned_.direct_timeout) * 7 / 10;
   relays_.push_back({from, x.sequence(), next_sequence(), now + wait});
-  ping(target, relays_.back().sequence);
+  if (!is_of_another_life(*e, e->start, x.life()))
+    ping(target, relays_.back().sequence);
 }
 
 } // namespace legion::membership

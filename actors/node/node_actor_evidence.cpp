@@ -201,6 +201,8 @@ void follow_keeper(node_pointer self, const std::vector<std::string>& uids, cons
       s.reports.nothing_left(*before);
     if (auto to = promisee_of(*known->record))
       s.reports.tell_all(*to, now(self));
+    if (known->phase == node::phase::ending)
+      continue; // what is on disk says that it ends, or is gone by now: it must not come back
     auto& y = *batch.add_records();
     y.set_key(node::promise_key(uid));
     y.set_value(known->record->SerializeAsString());
@@ -227,6 +229,22 @@ static void heard(node_pointer self, const node::due_report& x) {
     std::erase_if(words, [&](const auto& y) { return y.second.group() == value(x.to.group); });
 }
 
+/// It says that nobody leads there. It may have been put out of the group while it was away, and what
+/// the group has forgotten nobody asks for: so now and then another node that keeps it is told.
+static void ask_next_keeper(node_pointer self, const promisee& asked, std::uint64_t sequence) {
+  auto& s = self->state;
+  auto [since, fresh] = s.leaderless.try_emplace(value(asked.group), now(self));
+  std::vector<node_id> keepers;
+  for (const auto& [id, keeps] : s.keepers)
+    if ((keeps >> value(asked.group) & 1) != 0)
+      keepers.push_back(id);
+  auto next = node::keeper_after(asked.keeper, keepers);
+  if (fresh || now(self) - since->second < leaderless_pause || next.null())
+    return s.reports.failed(asked, sequence, now(self));
+  since->second = now(self);
+  look_elsewhere(self, asked, sequence, next);
+}
+
 void send_reports(node_pointer self) {
   auto& s = self->state;
   for (const auto& x : s.reports.due(now(self))) {
@@ -242,15 +260,20 @@ void send_reports(node_pointer self) {
               if (!next.null()) {
                 look_elsewhere(self, x.to, x.sequence, next);
               } else {
+                self->state.leaderless.erase(value(x.to.group));
                 self->state.reports.acknowledged(x.to, x.sequence, now(self));
                 heard(self, x);
               }
               arm(self);
             },
-            [self, to = x.to, sequence = x.sequence](const caf::error& why) {
+            [self, to = x.to, sequence = x.sequence](const caf::error& error) {
+              auto why = fault_of(error);
               spdlog::debug("node report_failed to={} why=\"{}\"", to.keeper.short_text(),
-                            fault_of(why).detail);
-              self->state.reports.failed(to, sequence, now(self));
+                            why.detail);
+              if (why.code == errc::overloaded)
+                ask_next_keeper(self, to, sequence);
+              else
+                self->state.reports.failed(to, sequence, now(self));
               arm(self);
             });
   }

@@ -66,9 +66,26 @@ void end_strays(node_pointer self, const std::set<std::string>& uids, const proc
   }
 }
 
+/// The name of a Pod that runs and of which the supervisor has the promise, but the journal has not:
+/// each promise is on disk before its process starts, and is kept until that has ended. So the
+/// journal is from an earlier time. Empty: there is none.
+std::string unknown_to_journal(node_pointer self, const process_list& all) {
+  for (const auto& x : all.processes())
+    if (x.state() != "exited" && !self->state.promises.find(x.workload())
+        && node::copy_of_promise(x.workload(), {x}))
+      return x.pod();
+  return {};
+}
+
 void adopt(node_pointer self, const process_list& all) {
   auto& s = self->state;
   s.supervisor_pid = static_cast<int>(all.supervisor_pid());
+  const auto& begin = s.context->begin_new_journal;
+  auto may_be_old = begin && !s.context->damage && s.context->self.start > start_number{1};
+  if (auto pod = may_be_old ? unknown_to_journal(self, all) : ""; !pod.empty())
+    return begin("pod " + pod
+                 + " runs here, and the supervisor has its promise, but the journal has not: it is "
+                   "from an earlier time");
   std::map<std::string, std::vector<process_status>> by_workload;
   for (const auto& x : all.processes())
     by_workload[x.workload()].push_back(x);

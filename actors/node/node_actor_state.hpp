@@ -72,6 +72,7 @@ using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
 
 inline constexpr auto store_timeout = seconds{30};
 inline constexpr std::size_t most_last_words = 256;
+inline constexpr auto leaderless_pause = seconds{5};
 
 /// An accept whose slots are being judged, written or waited for.
 struct open_accept {
@@ -109,6 +110,8 @@ struct node_state {
   std::map<std::string, assessment> last_words;
   promise::renewals leases{keeper::lease_times{}.again};
   std::vector<std::pair<node_id, std::uint64_t>> keepers; // the living who keep groups: bit g
+  // Since when nobody leads a group as its keeper there says, by group.
+  std::map<std::uint32_t, time_point> leaderless;
   drivers::features features;
   int supervisor_pid = 0; // 0: there is none now
   roster_known roster;

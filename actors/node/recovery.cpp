@@ -139,6 +139,34 @@ promise_record stray_record(const std::string& uid, const std::vector<process_st
   return result;
 }
 
+std::vector<member> contacts_in(const std::vector<record>& journal, const node_id& self) {
+  std::vector<member> result;
+  auto add = [&](const auto& x) {
+    auto same = [&](const member& y) { return y.id() == x.id(); };
+    if (x.id() == self.bytes() || std::any_of(result.begin(), result.end(), same))
+      return;
+    auto& contact = result.emplace_back();
+    contact.set_id(x.id());
+    contact.set_endpoint(x.endpoint());
+    contact.set_public_key(x.public_key());
+  };
+  known_members known;
+  roster_state roster;
+  for (const auto& x : journal)
+    if (x.key() == "members")
+      known.ParseFromString(x.value());
+    else if (x.key() == "roster")
+      roster.ParseFromString(x.value());
+  for (const auto& bytes : known.members()) {
+    member who;
+    if (who.ParseFromString(bytes))
+      add(who);
+  }
+  for (const auto& x : roster.nodes())
+    add(x);
+  return result;
+}
+
 known_members members_to_remember(const node_id& self, std::vector<shared_member> living) {
   auto mine = self.bytes();
   std::erase_if(living, [&](const shared_member& x) { return x.id() == mine; });

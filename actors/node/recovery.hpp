@@ -54,6 +54,11 @@ std::optional<promise_record> copy_of_promise(const std::string& uid,
 /// A promise that nobody relies on, for a workload that runs without one: it is ended like others.
 promise_record stray_record(const std::string& uid, const std::vector<process_status>& found);
 
+/// Whom (id, endpoint, key) a node asks to join its zone again: the members that it remembers, then
+/// the rest of the roster that it knew. Those members may be an island only: the side of a cut on
+/// which it started last.
+std::vector<member> contacts_in(const std::vector<record>& journal, const node_id& self);
+
 /// The living members that follow this node in the order of ids: so that a zone's nodes remember
 /// different ones. Without the node itself; id, endpoint and key of each.
 known_members members_to_remember(const node_id& self, std::vector<shared_member> living);

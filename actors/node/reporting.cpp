@@ -129,4 +129,11 @@ std::optional<time_point> reporting::next_due() const {
   return result;
 }
 
+node_id keeper_after(const node_id& asked, const std::vector<node_id>& keepers) {
+  auto i = std::upper_bound(keepers.begin(), keepers.end(), asked);
+  if (i == keepers.end())
+    i = keepers.begin();
+  return i == keepers.end() || *i == asked ? node_id{} : *i;
+}
+
 } // namespace legion::node

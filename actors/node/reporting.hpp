@@ -82,4 +82,7 @@ private:
   std::uint64_t sequence_ = 0;
 };
 
+/// Of those who keep a group (sorted), the one after this one, round and round; null: there is no other.
+node_id keeper_after(const node_id& asked, const std::vector<node_id>& keepers);
+
 } // namespace legion::node

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <asio/read.hpp>
 #include <asio/write.hpp>
@@ -20,6 +21,11 @@ constexpr std::size_t read_chunk_bytes = 64 * 1024;
 
 } // namespace
 
+bool is_local(const stream_socket& x) {
+  error_code ignored;
+  return x.local_endpoint(ignored).protocol().family() == AF_UNIX;
+}
+
 std::string overloaded_frame(std::string detail, std::string request_id) {
   api_reply reply;
   reply.set_request_id(std::move(request_id));
@@ -29,8 +35,9 @@ std::string overloaded_frame(std::string detail, std::string request_id) {
   return reply.SerializeAsString();
 }
 
-connection::connection(connection_owner& owner, stream_socket socket)
-    : owner_(owner), socket_(std::move(socket)), timer_(owner.io()) {}
+connection::connection(connection_owner& owner, stream_socket socket, std::uint64_t number)
+    : owner_(owner), socket_(std::move(socket)), timer_(owner.io()), number_(number),
+      local_(api::is_local(socket_)) {}
 
 void connection::arm(std::chrono::milliseconds after) {
   timer_.expires_after(after);

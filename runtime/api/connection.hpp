@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
@@ -36,7 +37,8 @@ public:
 /// One client. Lives on the server's thread, but for `queued`.
 class connection : public std::enable_shared_from_this<connection> {
 public:
-  connection(connection_owner& owner, stream_socket socket);
+  /// `number`: of the server's clients, in the order in which they came.
+  connection(connection_owner& owner, stream_socket socket, std::uint64_t number);
 
   void start() { read_header(); }
   void enqueue(std::string frame);
@@ -45,6 +47,11 @@ public:
     --under_way_;
     watch_idle();
   }
+
+  /// It asks for nothing now: it may have to make room for one that does.
+  bool is_idle() const { return under_way_ == 0 && !in_frame_ && out_.empty(); }
+  bool is_local() const { return local_; } // of a Unix socket
+  std::uint64_t number() const { return number_; }
 
   std::atomic<std::size_t> queued{0}; // bytes of replies on their way to the socket
   std::atomic<bool> gone{false};
@@ -65,9 +72,13 @@ private:
   std::string body_;
   std::size_t counted_ = 0; // of this body, in the server's inbound bytes
   std::size_t under_way_ = 0;
+  std::uint64_t number_;
+  bool local_;
   bool in_frame_ = false;
   std::deque<std::string> out_; // the first one is being written
 };
+
+bool is_local(const stream_socket& x);
 
 /// An answer to who is turned away, without its length.
 std::string overloaded_frame(std::string detail, std::string request_id = {});

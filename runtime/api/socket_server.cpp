@@ -149,11 +149,30 @@ private:
     socket.non_blocking(true, ignored);
     if (!own_user(socket))
       return;
-    if (clients_.size() >= what_.max_clients)
+    if (!make_room(is_local(socket)))
       return turn_away(std::move(socket));
-    auto client = std::make_shared<connection>(*this, std::move(socket));
+    auto client = std::make_shared<connection>(*this, std::move(socket), ++last_client_);
     clients_.insert(client);
     client->start();
+  }
+
+  /// Those of the Unix socket are counted apart: strangers on TCP must not keep the owner out. Of the
+  /// idle the one goes that came first.
+  bool make_room(bool local) {
+    std::size_t of_its_kind = 0;
+    std::shared_ptr<connection> idle;
+    for (const auto& x : clients_) {
+      if (x->is_local() != local)
+        continue;
+      ++of_its_kind;
+      if (x->is_idle() && (!idle || x->number() < idle->number()))
+        idle = x;
+    }
+    if (of_its_kind < what_.max_clients)
+      return true;
+    if (idle)
+      idle->close();
+    return idle != nullptr;
   }
 
   /// Says why, and stays until the client has read it: a socket that is closed with a request
@@ -197,7 +216,7 @@ private:
 
   /// On a Unix socket the kernel says who it is; loopback TCP cannot.
   static bool own_user(stream_socket& socket) {
-    if (socket.local_endpoint().protocol().family() != AF_UNIX)
+    if (!is_local(socket))
       return true;
     ucred who{};
     auto size = static_cast<socklen_t>(sizeof(who));
@@ -213,6 +232,7 @@ private:
   asio::ip::tcp::acceptor tcp_{io_};
   bool owns_path_ = false;
   std::uint64_t last_request_ = 0;
+  std::uint64_t last_client_ = 0;
   std::size_t inbound_ = 0;
   std::size_t leaving_ = 0;
   std::set<std::shared_ptr<connection>> clients_;

@@ -10,10 +10,10 @@ namespace legion::api {
 
 /// Where users are listened to. An empty address is not listened on.
 struct settings {
-  std::string socket_path;  // DATA/api.sock, at most 107 bytes
-  std::string tcp_endpoint; // HOST:PORT, loopback only
-  std::string node_name;    // for refusals
-  std::size_t max_clients = 256;
+  std::string socket_path;       // DATA/api.sock, at most 107 bytes
+  std::string tcp_endpoint;      // HOST:PORT, loopback only
+  std::string node_name;         // for refusals
+  std::size_t max_clients = 256; // of the Unix socket, and as many of TCP
   std::size_t max_requests = 16; // under way, of one client
   std::size_t max_inbound_bytes =
       64 * 1024 * 1024; // of requests that are not whole yet, all clients
@@ -26,8 +26,9 @@ struct settings {
 /// message.
 ///
 /// Errors: those of the factory name the address and the cure. A client that sends an empty or too
-///         large frame, or half of one, is cut off; one over `max_clients` or `max_requests` is
-///         told `overloaded` first. A client of another user is cut off without a word (Unix
+///         large frame, or half of one, is cut off; one over `max_requests` is
+///         told `overloaded` first; so is one over `max_clients`, unless another asks for nothing:
+///         then that one is cut off. A client of another user is cut off without a word (Unix
 ///         socket).
 factory make(settings what);
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "messages/ids.hpp"
+#include "messages/made_from.hpp"
 #include "runtime/console/explain.hpp"
 #include "runtime/console/page.hpp"
 #include "runtime/console/table.hpp"
@@ -289,9 +290,13 @@ std::string describe_deployment(const resource_view& x, wall_ms now) {
                           + std::to_string(x.available()) + " available");
   to.line("Strategy", or_none(spec.strategy()));
   if (spec.paused())
-    to.line("Paused", spec.unstarted()
-                          ? "yes, since it was made: nothing runs until paused is false"
-                          : "yes: its replicas keep this template until paused is false");
+    to.line("Paused",
+            spec.unstarted()
+                ? "yes, since it was made: nothing runs until paused is false"
+                : "yes: its replicas keep this template until paused is false"
+                      + std::string{spec.awaited().empty()
+                                        ? ""
+                                        : "; another one waits, revision " + spec.awaited()});
   to.line("Revision", or_none(x.revision()));
   to.line("Keeper", keeper_text(x));
   if (!x.members().empty())
@@ -322,7 +327,7 @@ std::string describe_deployment(const resource_view& x, wall_ms now) {
 
 std::string describe_pod(const pod_view& x, const resource_view& of, wall_ms now) {
   page to;
-  const auto& what = of.what();
+  const auto what = made_from(of, x.slot().revision());
   const auto& spec = what.has_deployment() ? what.deployment().template_().spec() : what.pod();
   const auto& seen = x.assessment();
   const auto& name = x.slot().pod();

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "messages/ids.hpp"
+#include "messages/made_from.hpp"
 #include "runtime/console/words.hpp"
 
 namespace legion::console {
@@ -211,7 +212,7 @@ json deployment_object(const resource_view& x) {
 }
 
 json pod_object(const pod_view& x, const resource_view& of) {
-  const auto& what = of.what();
+  const auto what = made_from(of, x.slot().revision());
   json result{{"apiVersion", "v1"}, {"kind", "Pod"}};
   auto document = document_of(what);
   auto inner = what.has_deployment() && document.contains("/spec/template"_json_pointer)

@@ -98,8 +98,8 @@ bool is_over(const resource_view& x) {
 /// What was seen of what is waited for, by name.
 struct sight {
   std::map<std::string, std::string> missing;
-  std::set<std::string> paused;
-  std::set<std::string> over; // and will not be ready any more
+  std::map<std::string, std::string> paused; // and what it means
+  std::set<std::string> over;                // and will not be ready any more
 };
 
 /// Takes out what is as wanted; true if the node answered.
@@ -126,7 +126,9 @@ bool look_once(conversation& quiet, std::vector<put_result>& left, sight& seen) 
             return false;
           auto text = still_missing(view, x);
           if (what.deployment().unstarted())
-            seen.paused.insert(shown(x.name()));
+            seen.paused[shown(x.name())] = "nothing of it runs";
+          else if (!what.deployment().awaited().empty())
+            seen.paused[shown(x.name())] = "its replicas keep the template that they have";
           if (!text.empty() && is_over(view))
             seen.over.insert(shown(x.name()));
           seen.missing[shown(x.name())] = text;
@@ -221,8 +223,8 @@ int wait_for(conversation& with, const std::vector<put_result>& applied,
   auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began).count();
   char took[32];
   std::snprintf(took, sizeof(took), "%.1f s", static_cast<double>(ms) / 1000);
-  for (const auto& name : seen.paused)
-    with.with().err << "note: " << plain(name) << " is paused: nothing of it runs\n" << std::flush;
+  for (const auto& [name, meaning] : seen.paused)
+    with.with().err << "note: " << plain(name) << " is paused: " << meaning << "\n" << std::flush;
   if (seen.paused.size() < wanted.size())
     with.with().out << (seen.paused.empty() ? "all ready after " : "all others ready after ")
                     << took << '\n'

@@ -55,8 +55,8 @@ result<store::opened> open_journal(const std::string& folder, wall_ms now) {
 std::string lost_journal(bool founds) {
   return std::string{
              "journal.db is new, but node.key is not: the journal that belonged to it is "
-             "lost. This node adopts nothing: workloads of before are ended, and the groups "
-             "that it kept take it in anew. "}
+             "lost. Of the workloads of before it takes back those of which the supervisor has the "
+             "promise, and ends the others; the groups that it kept take it in anew. "}
          + (founds ? "It founds a cluster of its own"
                    : "Should its zone refuse it, remove node.key too: it begins as a new node");
 }
@@ -96,11 +96,8 @@ result<journal_start> begin_start(store::opened& journal, const node_id& self,
                      + ", node.key of node " + self.short_text()
                      + ": restore the one that is of the other, or remove both to begin as a new "
                        "node"};
-  for (const auto& bytes : known.members()) {
-    member who;
-    if (who.ParseFromString(bytes) && node_id::from_bytes(who.id()) != self)
-      result.contacts.push_back({node_id::from_bytes(who.id()), who.endpoint(), who.public_key()});
-  }
+  for (const auto& x : node::contacts_in(journal.records, self))
+    result.contacts.push_back({node_id::from_bytes(x.id()), x.endpoint(), x.public_key()});
   // It meant to found a cluster, but never ran: a port was taken, or --join forgotten.
   auto never_ran = journal.records.size() == 1 && last.start() > 0;
   if (!how.founds && never_ran)

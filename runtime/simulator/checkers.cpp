@@ -16,7 +16,7 @@ void checkers::amount::add(const amount& x, std::int64_t times) {
 
 checkers::checkers(std::vector<known_node> nodes, runs machine_runs)
     : nodes_(std::move(nodes)), runs_(std::move(machine_runs)), promises_(nodes_.size()),
-      holds_(nodes_.size()) {}
+      revenants_(nodes_.size()), holds_(nodes_.size()) {}
 
 void checkers::tell(microseconds now, const char* checker, std::string what) {
   if (told_.insert(std::string(checker) + what).second)
@@ -98,7 +98,7 @@ void checkers::on_promise(std::uint32_t node, const std::string& uid, const std:
   }
   auto number = order{record.slot().order().incarnation(), record.slot().order().index()};
   on_obeyed(node, uid, record.slot().order(), now);
-  if (gone_.contains(uid) && !record.ending())
+  if (gone_.contains(uid) && !record.ending() && !revenants_[node].contains(uid))
     tell(now, "slots",
          "pod " + record.slot().pod() + " (" + uid + ") is bound on " + nodes_[node].name
              + " after its keeper took it for gone");
@@ -138,7 +138,7 @@ void checkers::take_for_gone(const google::protobuf::RepeatedPtrField<slot>& slo
     gone_.insert(slot.uid());
     for (std::uint32_t node = 0; node < promises_.size(); ++node) {
       auto i = promises_[node].find(slot.uid());
-      if (i != promises_[node].end() && !i->second.ending)
+      if (i != promises_[node].end() && !i->second.ending && !revenants_[node].contains(slot.uid()))
         tell(now, "slots",
              "pod " + slot.pod() + " (" + slot.uid() + ") is taken for gone, and "
                  + nodes_[node].name + " has promised it");
@@ -220,10 +220,25 @@ void checkers::on_down(std::uint32_t node) {
   holds_[node].clear();
 }
 
+void checkers::on_disk_replaced(std::uint32_t node, const std::vector<record>& content) {
+  promises_[node].clear();
+  for (auto& x : content) {
+    promise_record kept;
+    if (!std::string_view{x.key()}.starts_with("promise/") || !kept.ParseFromString(x.value()))
+      continue;
+    revenants_[node].insert(x.key().substr(8));
+    promises_[node][x.key().substr(8)] = {
+        amount_of(spec_of(kept.what())),
+        {kept.slot().order().incarnation(), kept.slot().order().index()},
+        kept.slot().pod(),
+        kept.ending()};
+  }
+}
+
 void checkers::check_sum(std::uint32_t node, microseconds now) {
   amount used;
   for (auto& [uid, x] : promises_[node])
-    if (!x.ending || runs_(node, uid))
+    if ((!x.ending && !revenants_[node].contains(uid)) || runs_(node, uid))
       used.add(x.what);
   std::erase_if(holds_[node], [&](const auto& x) { return x.second.expires <= now; });
   for (auto& [offer, x] : holds_[node])
@@ -281,6 +296,16 @@ void checkers::check_replicas(const std::string& of, std::int64_t wanted, std::i
     tell(now, "replicas",
          of + " wants " + std::to_string(wanted) + " replicas, " + std::to_string(running)
              + " run");
+}
+
+void checkers::check_acknowledged(const std::string& of, const std::string& found,
+                                  const std::vector<std::string>& possible, microseconds now) {
+  if (std::find(possible.begin(), possible.end(), found) != possible.end())
+    return;
+  std::string all;
+  for (auto& x : possible)
+    all += (all.empty() ? "" : " or ") + x;
+  tell(now, "acknowledged", of + " is " + found + ", and should be " + all);
 }
 
 void checkers::check_exclusive(const std::string& of, std::size_t most,

@@ -43,6 +43,7 @@ struct known_node {
 /// accepts:  in the end every accept is bound, regretted or released
 /// replicas: in the end as many replicas run as are wanted
 /// members:  in the end each node that runs knows exactly the nodes that run
+/// acknowledged: what a change was answered to have done is there until the next change
 /// roster:   two nodes never believe different rosters of one incarnation and index
 /// exclusive: at no time do more replicas run than are wanted, where that was asked
 ///
@@ -62,11 +63,16 @@ public:
   /// Its process ended: what it held in memory is gone.
   void on_down(std::uint32_t node);
 
+  /// Its disk has other content now, which may promise what is over: only its capacity is judged.
+  void on_disk_replaced(std::uint32_t node, const std::vector<record>& content);
   void check_machine(std::uint32_t node, const std::vector<drivers::fake::process>& processes,
                      microseconds now);
   void check_accepts(microseconds now);
   void check_replicas(const std::string& of, std::int64_t wanted, std::int64_t running,
                       microseconds now);
+  /// `found` must be one of `possible`: the last that was acknowledged, or one after it that may be.
+  void check_acknowledged(const std::string& of, const std::string& found,
+                          const std::vector<std::string>& possible, microseconds now);
   void check_exclusive(const std::string& of, std::size_t most,
                        const std::set<std::string>& running, microseconds now);
   void check_members(std::uint32_t node, const std::set<std::string>& known,
@@ -125,7 +131,8 @@ private:
 
   std::vector<known_node> nodes_;
   runs runs_;
-  std::vector<std::map<std::string, promised>> promises_;         // by uid
+  std::vector<std::map<std::string, promised>> promises_; // by uid
+  std::vector<std::set<std::string>> revenants_; // uids that an earlier copy of the disk promised
   std::vector<std::map<std::uint64_t, hold>> holds_;              // by offer
   std::map<std::pair<std::string, std::uint64_t>, amount> calls_; // keeper, call
   std::map<std::pair<std::string, order>, std::uint32_t> orders_; // who bound it

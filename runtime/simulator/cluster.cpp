@@ -12,6 +12,7 @@
 #include "actors/census/census.hpp"
 #include "actors/charter/roster.hpp"
 #include "actors/membership/record_pool.hpp"
+#include "actors/node/recovery.hpp"
 #include "messages/check.hpp"
 
 namespace legion::simulator {
@@ -170,23 +171,20 @@ std::optional<std::uint32_t> cluster::index_of(const node_id& id) const {
   return i == numbers_.end() ? std::nullopt : std::optional{i->second};
 }
 
-std::vector<transport::peer> cluster::contacts_of(std::uint32_t index) {
+/// As its journal says; without one, some that --join would name.
+std::vector<transport::peer> cluster::contacts_of(std::uint32_t index,
+                                                  const std::vector<record>& journal) {
   std::vector<transport::peer> result;
-  auto add = [&](std::uint32_t i) {
-    auto& x = nodes_[i].self;
-    auto same = [&](auto& y) { return y.id == x.id; };
-    if (i != index && std::none_of(result.begin(), result.end(), same))
-      result.push_back({x.id, x.endpoint, x.public_key});
-  };
-  if (!nodes_[index].joined) {
-    if (index != 0)
-      add(0);
+  for (auto& x : node::contacts_in(journal, nodes_[index].self.id))
+    result.push_back({node_id::from_bytes(x.id()), x.endpoint(), x.public_key()});
+  if (!result.empty())
     return result;
+  auto first_start = value(nodes_[index].most_starts) <= 1;
+  for (std::uint32_t i : {std::uint32_t{0}, (index + 1) % size()}) {
+    auto& x = nodes_[i].self;
+    if (i != index && (i == 0 || !first_start))
+      result.push_back({x.id, x.endpoint, x.public_key});
   }
-  for (int i = 0; i < 3; ++i)
-    add(static_cast<std::uint32_t>(random_() % size()));
-  add(0);
-  add((index + 1) % size());
   return result;
 }
 
@@ -203,8 +201,8 @@ void cluster::start(std::uint32_t index) {
   if (x.actors)
     return;
   x.self.start = start_number{value(x.self.start) + 1};
-  x.self.life =
-      static_cast<std::uint32_t>(value(x.self.start)); // another one at each, of each node
+  x.most_starts = std::max(x.most_starts, x.self.start);
+  ++x.self.life;
   node_context context;
   context.self = x.self;
   context.offers = x.offers;
@@ -215,15 +213,19 @@ void cluster::start(std::uint32_t index) {
   context.rows = rows_;
   context.shelf = shelf_;
   context.broken = options_.broken;
-  context.join = contacts_of(index);
-  if (x.joined || context.join.empty())
-    context.cluster = cluster_id_;
   auto journal = x.disk->open();
+  context.join = contacts_of(index, journal.records);
+  if (context.join.empty() || value(x.most_starts) > 1)
+    context.cluster = cluster_id_;
   context.journal_id = std::move(journal.id);
   context.replayed = std::move(journal.records);
   context.make_store = std::move(journal.start);
   context.make_transport = network_.attach(x.self.id);
   context.make_driver = x.machine->attach();
+  context.begin_new_journal = [this, index, life = x.self.life](const std::string& why) {
+    note(index, "journal_outdated why=\"" + why + "\"");
+    system_.time().later(milliseconds{1}, [=, this] { begin_new_journal(index, life); });
+  };
   note(index, "start number=" + std::to_string(value(x.self.start)));
   system_.run_as(owner_of(index), [&] {
     auto started = start_node(system_.actors(), std::move(context));
@@ -232,7 +234,26 @@ void cluster::start(std::uint32_t index) {
     else
       note(index, "start failed: " + started.why().detail);
   });
-  x.joined = true;
+}
+
+/// As legion-node does when its journal proves to be an old one: it begins again with another, and
+/// with what it carries over.
+void cluster::begin_new_journal(std::uint32_t index, std::uint32_t life) {
+  auto& x = nodes_[index];
+  if (!x.actors || x.self.life != life)
+    return;
+  crash(index);
+  damage_record what;
+  what.set_detail("an old copy");
+  what.set_time_ms(wall_clock());
+  auto carried = node::carried_over(x.disk->open().records, what);
+  x.disk->wipe();
+  auto fresh = x.disk->copied();
+  for (auto& record : carried)
+    fresh.records.put(record.key(), record.value());
+  x.disk->put_back(fresh);
+  x.self.start = x.most_starts; // legion-node counts on from its clock
+  start(index);
 }
 
 void cluster::crash(std::uint32_t index) {
@@ -261,8 +282,8 @@ void cluster::stop(std::uint32_t index) {
   resume(index);
   note(index, "stop");
   system_.run_as(owner_of(index), [&] { stop_node(system_.actors(), *x.actors); });
-  system_.time().later(milliseconds{50}, [this, index, life = x.self.start] {
-    if (nodes_[index].self.start == life)
+  system_.time().later(milliseconds{50}, [this, index, life = x.self.life] {
+    if (nodes_[index].self.life == life)
       crash(index); // the process ends
   });
 }

@@ -49,6 +49,7 @@ struct watch_cluster {
   std::function<void(std::uint32_t from, std::uint32_t to, const std::string& frame)> delivered;
   std::function<void(std::uint32_t node, const record_batch& batch)> durable;
   std::function<void(std::uint32_t node)> down;     // its process ended
+  std::function<void(std::uint32_t node)> put_back; // its disk is an earlier copy
   std::function<void(std::uint32_t node)> launched; // its machine began something
 };
 
@@ -60,7 +61,12 @@ struct virtual_node {
   std::unique_ptr<store::memory::disk> disk;
   std::unique_ptr<drivers::fake::machine> machine;
   std::optional<cluster_node> actors; // while its process runs
-  bool joined = false;                // it was started before
+  start_number most_starts{0}; // its highest start number; `self.start` goes back with a copy
+  struct old_disk {
+    store::memory::disk::copy content;
+    start_number start;
+  };
+  std::unique_ptr<old_disk> copied;
   bool paused = false;
 };
 
@@ -131,8 +137,11 @@ private:
   void note(std::uint32_t index, const std::string& event);
   void on_actor_log(int level, std::string_view text);
   virtual_system::owner owner_of(std::uint32_t index) const { return index + 1; }
-  std::vector<transport::peer> contacts_of(std::uint32_t index);
+  std::vector<transport::peer> contacts_of(std::uint32_t index, const std::vector<record>& journal);
+  void begin_new_journal(std::uint32_t index, std::uint32_t life);
   void apply_to_node(disturbance::kind what, std::uint32_t index);
+  void copy_disk(std::uint32_t index);
+  void put_back_disk(std::uint32_t index);
   void pause(std::uint32_t index);
   void resume(std::uint32_t index);
   template <class Reply, class Handle, class Message>

@@ -82,11 +82,31 @@ void cluster::apply_to_node(disturbance::kind what, std::uint32_t index) {
       crash(index);
       x.disk->wipe();
       return;
+    case kind::copy:
+      return copy_disk(index);
+    case kind::put_back:
+      return put_back_disk(index);
     case kind::supervisor:
       return x.machine->lose_supervisor();
     default:
       return;
   }
+}
+
+void cluster::copy_disk(std::uint32_t index) {
+  auto& x = nodes_[index];
+  x.copied = std::make_unique<virtual_node::old_disk>(x.disk->copied(), x.self.start);
+}
+
+void cluster::put_back_disk(std::uint32_t index) {
+  auto& x = nodes_[index];
+  crash(index);
+  if (!x.copied)
+    return;
+  x.disk->put_back(x.copied->content);
+  x.self.start = x.copied->start;
+  if (watcher_.put_back)
+    watcher_.put_back(index);
 }
 
 /// In the zone's own time: what comes at one moment comes in the same order, whoever lives meanwhile.

@@ -1,6 +1,7 @@
 #include "runtime/simulator/disturbance.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 
 #include "messages/time.hpp"
@@ -18,6 +19,10 @@ public:
   std::vector<disturbance> draw() {
     for (std::uint32_t i = 0; i < how_.incidents; ++i)
       incident();
+    for (std::uint32_t i = 0; i < how_.blackouts; ++i)
+      blackout();
+    for (std::uint32_t i = 0; i < how_.old_copies; ++i)
+      old_copy();
     mend();
     std::stable_sort(all_.begin(), all_.end(), [](auto& a, auto& b) { return a.at < b.at; });
     return std::move(all_);
@@ -116,16 +121,39 @@ private:
     x.most = microseconds{1500};
   }
 
+  std::vector<std::uint32_t> every() const {
+    std::vector<std::uint32_t> result(how_.nodes);
+    std::iota(result.begin(), result.end(), std::uint32_t{0});
+    return result;
+  }
+
+  /// As after a power cut: all come back within a second, or nearly at once, in any order.
+  void blackout() {
+    auto at = between(how_.begin, how_.end);
+    add(at, disturbance::kind::crash, every());
+    auto back = at + between(milliseconds{1}, seconds{5});
+    auto spread = below(2) == 0 ? milliseconds{1} : milliseconds{1000};
+    for (std::uint32_t i = 0; i < how_.nodes; ++i)
+      add(back + between(milliseconds{0}, spread), disturbance::kind::restart, {i});
+  }
+
+  /// It is started once between the copy and its return: so that start is counted twice.
+  void old_copy() {
+    using kind = disturbance::kind;
+    auto node = any();
+    auto at = between(how_.begin, how_.end);
+    add(at, kind::copy, {node});
+    for (auto what : {kind::crash, kind::restart, kind::put_back, kind::restart})
+      add(at += between(milliseconds{10}, seconds{8}), what, {node});
+  }
+
   void mend() {
     using kind = disturbance::kind;
-    std::vector<std::uint32_t> every(how_.nodes);
-    for (std::uint32_t i = 0; i < how_.nodes; ++i)
-      every[i] = i;
     for (auto what : {kind::loss, kind::duplication, kind::reordering, kind::heal})
       add(how_.end, what);
     usual(how_.end);
     for (auto what : {kind::disk_free, kind::resume, kind::restart})
-      add(how_.end, what, every);
+      add(how_.end, what, every());
   }
 
   std::mt19937_64 random_;
@@ -146,7 +174,7 @@ const char* to_string(disturbance::kind x) {
   constexpr const char* names[] = {"crash",      "restart", "stop",      "pause",     "resume",
                                    "partition",  "cut",     "heal",      "loss",      "duplication",
                                    "reordering", "delay",   "disk-full", "disk-free", "kill",
-                                   "supervisor", "wipe"};
+                                   "supervisor", "wipe",    "copy",      "put-back"};
   return names[static_cast<unsigned>(x)];
 }
 

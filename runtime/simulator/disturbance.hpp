@@ -31,6 +31,8 @@ struct disturbance {
     kill,        // all workloads of `nodes`, as kill -9 does
     supervisor,  // of `nodes` dies, and all that it runs
     wipe,        // of `nodes`: the process is killed, and its disk is another, empty one
+    copy,        // of `nodes`: a copy of the disk is made
+    put_back,    // of `nodes`: the process is killed, and its disk is as when it was copied last
   };
 
   std::chrono::microseconds at{0};
@@ -59,6 +61,8 @@ struct roughness {
   std::uint32_t incidents = 6;      // each with its own end
   bool disks = true;
   bool supervisors = true;
+  std::uint32_t blackouts = 0;  // all nodes are killed at one moment, and each starts again
+  std::uint32_t old_copies = 0; // a node's disk is replaced by an earlier copy of it
 };
 
 /// What a seed decides, sorted by time. All that it broke is mended at `end`.

@@ -23,7 +23,7 @@ struct complaint {
 
 constexpr const char* known_faults =
     "crash, restart, stop, pause, resume, partition, cut, heal, loss, duplication, reordering, "
-    "delay, disk-full, disk-free, kill, supervisor or wipe";
+    "delay, disk-full, disk-free, kill, supervisor, wipe, copy or put-back";
 
 class reader {
 public:
@@ -71,7 +71,7 @@ private:
 
   void read_fault(disturbance& result, const std::string& name, const YAML::Node& key,
                   const YAML::Node& value) const {
-    for (int i = 0; i <= static_cast<int>(kind::wipe); ++i)
+    for (int i = 0; i <= static_cast<int>(kind::put_back); ++i)
       if (name == to_string(static_cast<kind>(i))) {
         result.what = static_cast<kind>(i);
         return read_value(result, value);

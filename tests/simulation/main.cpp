@@ -16,8 +16,8 @@ using namespace legion::simulator;
 
 constexpr const char* usage =
     "simulation [--seed N | --seeds FIRST-LAST] [--nodes N] [--virtual-seconds N]\n"
-    "           [--incidents N] [--settling SECONDS] [--away SECONDS] [--sabotage NAME] [--log] "
-    "[--debug]\n"
+    "           [--incidents N] [--blackouts N] [--old-copies N] [--settling SECONDS]\n"
+    "           [--away SECONDS] [--sabotage NAME] [--log] [--debug]\n"
     "simulation --exclusive [--seed N | --seeds FIRST-LAST] [--log]\n"
     "simulation --rebuild [--exclusive] [--seed N | --seeds FIRST-LAST] [--log] [--debug]\n"
     "Runs whole clusters under virtual time; checkers watch. Without --nodes, the seed decides.\n";
@@ -92,13 +92,17 @@ bool read(int argc, char** argv, arguments& x) {
       x.trial.trouble = std::chrono::seconds{number};
     else if (flag == "--incidents")
       x.trial.incidents = static_cast<std::uint32_t>(number);
+    else if (flag == "--blackouts")
+      x.trial.blackouts = static_cast<std::uint32_t>(number);
+    else if (flag == "--old-copies")
+      x.trial.old_copies = static_cast<std::uint32_t>(number);
     else if (flag == "--away")
       x.trial.away = std::chrono::seconds{number};
     else if (flag == "--settling")
       x.trial.settling = std::chrono::seconds{number};
     else if (flag == "--sabotage") {
       auto known = false;
-      for (int s = 0; s <= static_cast<int>(sabotage::forged_roster); ++s)
+      for (int s = 0; s <= static_cast<int>(sabotage::undone_change); ++s)
         if (std::strcmp(to_string(static_cast<sabotage>(s)), value) == 0) {
           x.trial.sabotage = static_cast<sabotage>(s);
           known = true;

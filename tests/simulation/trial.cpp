@@ -18,6 +18,14 @@ struct wanted_deployment {
   int revision = 0;
 };
 
+/// As it is found, and as it was asked for.
+std::string text_of(std::int64_t replicas, const std::string& revision) {
+  return std::to_string(replicas) + " of " + revision;
+}
+std::string text_of(const wanted_deployment& x) {
+  return text_of(x.replicas, "revision-" + std::to_string(x.revision));
+}
+
 std::string manifest_of(const std::string& name, const wanted_deployment& x) {
   return "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: " + name
          + "\nspec:\n  replicas: " + std::to_string(x.replicas)
@@ -56,6 +64,8 @@ public:
     put_all();
     cluster_.run_until([this] { return replicas_agree(); }, seconds{30}, milliseconds{200});
     saboteur_.begin();
+    if (options_.sabotage == sabotage::undone_change)
+      undo_change();
     be_away();
     trouble();
     settle();
@@ -107,6 +117,9 @@ private:
       checkers_.on_durable(node, batch, cluster_.now());
     };
     hooks.down = [this](std::uint32_t node) { checkers_.on_down(node); };
+    hooks.put_back = [this](std::uint32_t node) {
+      checkers_.on_disk_replaced(node, cluster_.node(node).disk->open().records);
+    };
     cluster_.set_watcher(std::move(hooks));
   }
 
@@ -132,6 +145,7 @@ private:
     file->set_name(name + ".yaml");
     file->set_text(manifest_of(name, what));
     request.mutable_apply()->set_namespace_("default");
+    possible_[name].push_back(text_of(what));
     auto answer = cluster_.ask(any_running(), std::move(request), patience);
     std::string text;
     if (!answer)
@@ -145,7 +159,22 @@ private:
     cluster_.log().add(cluster_.now(), "",
                        "apply " + name + " replicas=" + std::to_string(what.replicas)
                            + " revision=" + std::to_string(what.revision) + ": " + text);
-    return answer && answer->results_size() > 0;
+    auto done = answer && !answer->has_refused() && answer->results_size() > 0;
+    if (!answer) // its gateway may be at it for longer
+      open_[name].push_back(text_of(what));
+    if (done) {
+      possible_[name] = open_[name];
+      possible_[name].push_back(text_of(what));
+    }
+    return done;
+  }
+
+  void undo_change() {
+    auto known = possible_["db"];
+    auto other = wanted_["db"];
+    ++other.replicas;
+    put("db", other, seconds{10});
+    possible_["db"] = known;
   }
 
   bool put_all() {
@@ -190,6 +219,8 @@ private:
     how.nodes = options_.nodes;
     how.end = options_.trouble;
     how.incidents = options_.incidents;
+    how.blackouts = options_.blackouts;
+    how.old_copies = options_.old_copies;
     cluster_.schedule(draw_disturbances(random_(), how));
     while (cluster_.now() < begin + options_.trouble) {
       cluster_.run_for(milliseconds{500 + random_() % 6000});
@@ -243,9 +274,41 @@ private:
   void settle() {
     cluster_.log().add(cluster_.now(), "", "faults have stopped");
     cluster_.run_until([this] { return members_agree(); }, options_.settling, milliseconds{500});
+    check_acknowledged();
     put_all();
     cluster_.run_until([this] { return replicas_agree(); }, options_.settling, milliseconds{500});
     cluster_.run_for(seconds{20}); // and so it must stay
+  }
+
+  std::map<std::string, std::string> deployments() {
+    for (int i = 0; i < 20; ++i) {
+      api_request request;
+      request.set_version(1);
+      request.mutable_get()->set_kind("deployments");
+      auto answer = cluster_.ask(any_running(), std::move(request), seconds{10});
+      if (!answer || answer->has_refused() || answer->incomplete()) {
+        cluster_.run_for(seconds{1});
+        continue;
+      }
+      std::map<std::string, std::string> result;
+      for (auto& x : answer->resources()) {
+        auto& of = x.what().deployment();
+        result[x.what().metadata().name()] =
+            text_of(of.replicas(), of.template_().spec().containers(0).command(1));
+      }
+      return result;
+    }
+    return {};
+  }
+
+  /// Before anything is asked for again.
+  void check_acknowledged() {
+    auto found = deployments();
+    for (auto& [name, possible] : possible_) {
+      auto i = found.find(name);
+      checkers_.check_acknowledged(name, i == found.end() ? "not there" : i->second, possible,
+                                   cluster_.now());
+    }
   }
 
   void judge() {
@@ -263,6 +326,8 @@ private:
 
   trial_outcome outcome() {
     auto result = outcome_of(cluster_, checkers_);
+    if (options_.old_copies > 0)
+      result.errors.clear(); // that a journal is an old one is told as an error, and rightly
     result.accepts = checkers_.accepts_seen();
     result.promises = checkers_.promises_seen();
     result.holds = checkers_.holds_seen();
@@ -284,6 +349,9 @@ private:
   checkers checkers_;
   saboteur saboteur_;
   std::map<std::string, wanted_deployment> wanted_;
+  // The last change that was acknowledged, and those after it of which that is not known.
+  std::map<std::string, std::vector<std::string>> possible_;
+  std::map<std::string, std::vector<std::string>> open_; // those that nobody has answered
 };
 
 } // namespace
@@ -291,7 +359,7 @@ private:
 const char* to_string(sabotage x) {
   constexpr const char* names[] = {
       "none",        "double-booking", "second-accept", "swallowed-accept", "silent-kill",
-      "deaf-member", "lost-answers",   "stale-orders",  "forged-roster"};
+      "deaf-member", "lost-answers",   "stale-orders",  "forged-roster",    "undone-change"};
   return names[static_cast<unsigned>(x)];
 }
 
@@ -305,6 +373,10 @@ std::string command_of(const trial_options& x) {
                        + std::to_string(x.trouble.count()) + " --incidents "
                        + std::to_string(x.incidents) + " --settling "
                        + std::to_string(x.settling.count());
+  if (x.blackouts > 0)
+    result += " --blackouts " + std::to_string(x.blackouts);
+  if (x.old_copies > 0)
+    result += " --old-copies " + std::to_string(x.old_copies);
   if (x.away.count() > 0)
     result += " --away " + std::to_string(x.away.count());
   if (x.sabotage != sabotage::none)

@@ -23,6 +23,7 @@ enum class sabotage {
   lost_answers,     // for 5 s no keeper hears what became of its accepts: with a broken rule, slots
   stale_orders,     // every order comes again, older than it was: with a broken rule, order
   forged_roster,    // what followers hear of the roster is changed on its way: roster
+  undone_change,    // what was acknowledged is changed again behind everybody's back: acknowledged
 };
 
 const char* to_string(sabotage x);
@@ -32,6 +33,8 @@ struct trial_options {
   std::uint32_t nodes = 5;
   std::chrono::seconds trouble{30}; // virtual time of faults; 0: none
   std::uint32_t incidents = 6;
+  std::uint32_t blackouts = 0;  // besides: all nodes are killed at once
+  std::uint32_t old_copies = 0; // besides: a disk is replaced by an earlier copy of it
   std::chrono::seconds away{
       0}; // so long one node is stopped, and another one's process does not run
   std::chrono::seconds settling{120}; // how long it may take until all is as wanted again

@@ -63,10 +63,12 @@ TEST_SUITE("simulation") {
     x.incidents = 2;
     x.settling = std::chrono::seconds{40};
     x.away = std::chrono::seconds{5};
+    x.blackouts = 3;
+    x.old_copies = 1;
     x.sabotage = sabotage::silent_kill;
     CHECK(command_of(x)
           == "build/tests/simulation/simulation --seed 9 --nodes 4 --virtual-seconds 11"
-             " --incidents 2 --settling 40 --away 5 --sabotage "
+             " --incidents 2 --settling 40 --blackouts 3 --old-copies 1 --away 5 --sabotage "
                  + std::string{to_string(sabotage::silent_kill)});
   }
 
@@ -125,6 +127,36 @@ TEST_SUITE("simulation") {
     CHECK(caught > 0);
   }
 
+  // Chosen because each once failed: zones that stayed apart, a copy that lived on beside its zone, a
+  // promise that came back on disk after its end. Not every seed can hold with an old copy: whose last
+  // vote nobody else knows may give it again (legion-node has journal.mark against that).
+  TEST_CASE("all nodes killed at once, and journals that are old copies") {
+    auto check = [](std::uint64_t seed, std::uint32_t blackouts, std::uint32_t old_copies) {
+      auto options = options_of(seed);
+      options.blackouts = blackouts;
+      options.old_copies = old_copies;
+      auto x = run_trial(options);
+      CHECK_MESSAGE(x.good(), text_of(options, x));
+    };
+    for (std::uint64_t seed : {51, 58, 9})
+      check(seed, 2, 0);
+    for (std::uint64_t seed : {6, 14, 25, 46, 48, 51, 55})
+      check(seed, 0, 1);
+    check(1, 1, 1);
+  }
+
+  TEST_CASE("zones that nobody brings together are caught") {
+    for (std::uint64_t seed : {8, 179}) {
+      auto options = options_of(seed);
+      options.blackouts = 3;
+      auto held = run_trial(options);
+      CHECK_MESSAGE(held.good(), text_of(options, held));
+      options.broken = broken_rule::contacts_are_sought;
+      auto outcome = run_trial(options);
+      CHECK_MESSAGE(caught_by(outcome, "members"), text_of(options, outcome));
+    }
+  }
+
   // Each checker is shown what it is for. A sabotage that is not caught means that it sees nothing.
   TEST_CASE("each checker catches the fault that is seeded for it") {
     struct row {
@@ -134,7 +166,8 @@ TEST_SUITE("simulation") {
     for (auto& x :
          {row{sabotage::double_booking, "capacity"}, row{sabotage::second_accept, "order"},
           row{sabotage::swallowed_accept, "accepts"}, row{sabotage::silent_kill, "replicas"},
-          row{sabotage::deaf_member, "members"}, row{sabotage::forged_roster, "roster"}}) {
+          row{sabotage::deaf_member, "members"}, row{sabotage::forged_roster, "roster"},
+          row{sabotage::undone_change, "acknowledged"}}) {
       auto options = options_of(2);
       options.trouble = std::chrono::seconds{0};
       options.settling = std::chrono::seconds{40};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <fstream>
 #include <memory>
@@ -15,12 +14,14 @@
 #include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 
+#include "runtime/drivers/process/probe_redirect.hpp"
+
 namespace legion::drivers {
 namespace {
 
 using asio::ip::tcp;
 
-constexpr std::size_t max_status_line = 8 * 1024;
+constexpr std::size_t max_answer = 16 * 1024; // of what is read of it
 
 /// Numeric, or a name of /etc/hosts: a probe never waits for a name server.
 std::optional<asio::ip::address> address_of(const std::string& host) {
@@ -95,7 +96,13 @@ public:
       if (!error)
         me->finish({false, "no answer within " + std::to_string(me->where_.timeout_ms) + " ms"});
     });
-    auto target = tcp::endpoint{address, static_cast<std::uint16_t>(where_.port)};
+    address_ = address;
+    connect();
+  }
+
+private:
+  void connect() {
+    auto target = tcp::endpoint{address_, static_cast<std::uint16_t>(where_.port)};
     socket_.async_connect(target, [me = shared_from_this()](const std::error_code& error) {
       if (error)
         me->finish({false, "connect to " + me->place() + ": " + error.message()});
@@ -106,7 +113,6 @@ public:
     });
   }
 
-private:
   std::string place() const {
     return (where_.host.empty() ? "127.0.0.1" : where_.host) + ":" + std::to_string(where_.port);
   }
@@ -127,16 +133,51 @@ private:
         asio::buffer(piece_),
         [me = shared_from_this()](const std::error_code& error, std::size_t size) {
           me->answer_.append(me->piece_.data(), size);
-          auto end = me->answer_.find('\n');
-          if (end != std::string::npos)
-            me->finish(judge_status_line(std::string_view{me->answer_}.substr(0, end)));
-          else if (error)
+          auto over = error || me->answer_.size() > max_answer;
+          if (me->judge(over))
+            return;
+          if (error)
             me->finish({false, "closed without an answer: " + error.message()});
-          else if (me->answer_.size() > max_status_line)
+          else if (over)
             me->finish({false, "the answer is not HTTP: no end of its first line"});
           else
             me->hear();
         });
+  }
+
+  /// False: its first line is not here yet, or sends the probe on, and where is not. `over`: no more
+  /// of it comes, or is read.
+  bool judge(bool over) {
+    auto all = std::string_view{answer_};
+    auto end = all.find('\n');
+    if (end == all.npos)
+      return false;
+    auto line = all.substr(0, end);
+    auto status = status_of(line);
+    if (status && is_redirect(*status)) {
+      auto last = std::min(all.find("\n\r\n"), all.find("\n\n"));
+      if (last == all.npos && !over)
+        return false;
+      if (auto next = redirected(where_, all.substr(0, last))) {
+        go_on(std::move(*next));
+        return true;
+      }
+    }
+    finish(judge_status_line(line));
+    return true;
+  }
+
+  void go_on(probe_target next) {
+    if (++redirects_ > most_redirects)
+      return finish({false, "sent on more than " + std::to_string(most_redirects)
+                                + " times, at last to " + next.path.substr(0, 80)});
+    if (next.port < 1 || next.port > 65535 || breaks_lines(next))
+      return finish({false, "sent on to what is no address"});
+    std::error_code ignored;
+    socket_.close(ignored);
+    where_ = std::move(next);
+    answer_.clear();
+    connect();
   }
 
   void finish(probe_outcome what) {
@@ -150,6 +191,8 @@ private:
 
   probe_target where_;
   std::function<void(probe_outcome)> done_;
+  asio::ip::address address_;
+  int redirects_ = 0;
   tcp::socket socket_;
   asio::steady_timer timer_;
   std::string request_;
@@ -162,15 +205,10 @@ private:
 probe_outcome judge_status_line(std::string_view line) {
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n'))
     line.remove_suffix(1);
-  int status = 0;
-  auto space = line.find(' ');
-  if (!line.starts_with("HTTP/1.") || space == line.npos || line.size() < space + 4)
+  auto status = status_of(line);
+  if (!status)
     return {false, "the answer is not HTTP: " + std::string{line.substr(0, 80)}};
-  auto* digits = line.data() + space + 1;
-  if (auto [end, error] = std::from_chars(digits, digits + 3, status);
-      error != std::errc{} || end != digits + 3)
-    return {false, "the answer is not HTTP: " + std::string{line.substr(0, 80)}};
-  return {status >= 200 && status < 400, std::string{line.substr(0, 200)}};
+  return {*status >= 200 && *status < 400, std::string{line.substr(0, 200)}};
 }
 
 void try_probe(asio::io_context& context, const probe_target& where,

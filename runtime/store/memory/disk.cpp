@@ -164,6 +164,16 @@ void disk::wipe() {
   content_->make_id();
 }
 
+disk::copy disk::copied() const {
+  return {content_->id, content_->records};
+}
+
+void disk::put_back(const copy& x) {
+  content_->end_life();
+  content_->id = x.id;
+  content_->records = x.records;
+}
+
 void disk::set_full(bool x) {
   if (content_->full == x)
     return;

@@ -34,6 +34,14 @@ public:
   void crash();
   /// Another disk in its place, empty, with another journal id; only while no node runs on it.
   void wipe();
+  /// What is durable now.
+  struct copy {
+    std::string id;
+    record_table records;
+  };
+  copy copied() const;
+  /// As it was when it was copied, with its id; only while no node runs on it.
+  void put_back(const copy& x);
   /// Batches fail with `disk_full` until it is told otherwise, but for `ballast_batches` of those
   /// that may take the ballast.
   void set_full(bool x);

@@ -270,6 +270,26 @@ TEST_SUITE("api/socket_server") {
     CHECK(f.still_serves());
   }
 
+  TEST_CASE("who asks for nothing makes room for who does, the first that came first") {
+    api::settings few;
+    few.max_clients = 2;
+    fixture f{few};
+    auto a = f.connect();
+    auto b = f.connect();
+    api_request request;
+    request.mutable_version_of();
+    REQUIRE(b.send(request, soon()));
+    auto asked = f.heard.next().first; // both are served by now
+    auto c = f.connect();
+    REQUIRE(c.send(request, soon()));
+    auto other = f.heard.next().first;
+    CHECK_FALSE(a.receive(soon()));
+    CHECK(f.server->reply(asked, text_of(reply_of("b", true)), true));
+    CHECK(f.server->reply(other, text_of(reply_of("c", true)), true));
+    CHECK(b.receive(soon())->version() == "b");
+    CHECK(c.receive(soon())->version() == "c");
+  }
+
   TEST_CASE("one request too many of a client is refused, the others are not") {
     api::settings few;
     few.max_requests = 1;

@@ -115,23 +115,29 @@ TEST_SUITE("charter/admission") {
   TEST_CASE("without a quorum the voters are named, and who of them is down") {
     played x{3};
     std::vector<node_id> voters{key(0), key(1), key(2)};
-    CHECK(no_quorum(&x.listed, voters, x.zone, "eu")
+    CHECK(no_quorum(&x.listed, voters, {}, x.zone, "eu")
           == "the charter of zone 'eu' has no leader just now: its voters are legion-0, legion-1 "
              "and legion-2; new members and cordons wait, and what has a quorum of its own "
              "goes on");
     x.state(1, member_dead);
     x.state(2, member_dead);
-    CHECK(no_quorum(&x.listed, voters, x.zone, "eu")
+    CHECK(no_quorum(&x.listed, voters, {}, x.zone, "eu")
           == "the charter of zone 'eu' has no quorum: its voters are legion-0, legion-1 and "
              "legion-2, of which legion-1 and legion-2 are down; new members and cordons wait, and "
              "what has a quorum of its own goes on");
     x.state(2, member_alive);
     x.zone[key(2)].full = true;
-    CHECK(no_quorum(&x.listed, voters, x.zone, "eu")
+    CHECK(no_quorum(&x.listed, voters, {}, x.zone, "eu")
           == "the charter of zone 'eu' has no quorum: its voters are legion-0, legion-1 and "
              "legion-2, of which legion-1 is down; the disk of legion-2 is full; new members and "
              "cordons wait, and what has a quorum of its own goes on");
-    CHECK(no_quorum(nullptr, {}, x.zone, "eu")
+    x.zone[key(2)].full = false;
+    CHECK(no_quorum(&x.listed, voters, {key(2)}, x.zone, "eu")
+          == "the charter of zone 'eu' has no quorum: its voters are legion-0, legion-1 and "
+             "legion-2, of which legion-1 is down, and legion-2 has lost the journal with which it "
+             "voted (should they not come back, the cure is `legionctl charter rebuild`); new "
+             "members and cordons wait, and what has a quorum of its own goes on");
+    CHECK(no_quorum(nullptr, {}, {}, x.zone, "eu")
           == "the charter of zone 'eu' is not known to this node yet: new members wait");
   }
 

@@ -35,7 +35,7 @@ struct played {
   time_point now = time_point{} + std::chrono::hours{1};
   std::vector<resident> zone;
   consensus::core::status status;
-  member_rules rules{five, who(0)};
+  member_rules rules{five, who(0), now - std::chrono::minutes{1}};
 
   explicit played(int nodes, std::vector<member_id> voters = {who(0)}) {
     for (int i = 0; i < nodes; ++i)
@@ -258,6 +258,27 @@ TEST_SUITE("group/member_plan") {
     dies(3, seconds{1000});
     dies(4, seconds{1400});
     CHECK(x.plan(true).change == configuration{x.status.members.voters, {}, {who(5)}});
+  }
+
+  TEST_CASE("whose name another node has now is replaced, whoever died since") {
+    played x(4, {who(0), who(1), who(2)});
+    x.zone[1].state = x.zone[3].state = member_dead;
+    x.zone[1].since = x.now - seconds{400};
+    x.zone[3].since = x.now - seconds{360};
+    x.zone.push_back({node(7), who(7).journal, member_alive, x.now - seconds{400}});
+    CHECK_FALSE(x.plan(true).change); // two of five at once
+    x.zone[1].admitted = false;       // node 7 is what became of it
+    CHECK(x.plan(true).change == configuration{x.status.members.voters, {}, {who(7)}});
+  }
+
+  TEST_CASE("a voter of which nobody tells is waited for as long as for one that died") {
+    played x(4, {who(0), who(1), who(8)});
+    CHECK_FALSE(x.plan(true).change);
+    x.now += member_rules::patience;
+    for (auto& y : x.zone)
+      y.since = x.now - seconds{60};
+    CHECK_FALSE(x.plan(false).change);
+    CHECK(x.plan(true).change.has_value());
   }
 
   TEST_CASE("a node that is dead for long and has no part in it does not stop what moves") {

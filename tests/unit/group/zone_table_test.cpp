@@ -109,12 +109,34 @@ TEST_SUITE("group/zone_table") {
     x.set_name("two");
     x.set_public_key(std::string(32, 'k'));
     roster.apply(entry, {0, 1});
-    auto with = zone.residents(&roster);
+    auto with = zone.residents(&roster, at(1));
+    REQUIRE(with.size() == 2);
     CHECK(!with[0].admitted);
     CHECK(with[1].admitted);
-    auto without = zone.residents(nullptr);
+    auto without = zone.residents(nullptr, at(1));
     CHECK(without[0].admitted);
     CHECK(without[1].admitted);
+  }
+
+  TEST_CASE("who is on the roster and was not heard of is dead since this node began") {
+    zone_table zone;
+    zone.put(seven, said('b', "two"), member_alive, at(1));
+    charter::roster roster;
+    charter_entry entry;
+    for (auto c : {'b', 'c'}) {
+      auto& x = *entry.add_admitted();
+      x.set_id(std::string(16, c));
+      x.set_name(std::string(1, c));
+      x.set_public_key(std::string(32, c));
+    }
+    roster.apply(entry, {0, 1});
+    auto all = zone.residents(&roster, at(5));
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].state == member_alive);
+    CHECK(all[1].id == id('c'));
+    CHECK(all[1].state == member_dead);
+    CHECK(all[1].since == at(5));
+    CHECK(all[1].admitted);
   }
 
   TEST_CASE("keepers get names, starts and states") {

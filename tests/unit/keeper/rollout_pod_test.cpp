@@ -74,6 +74,31 @@ TEST_SUITE("keeper/rollout_pod") {
     }
   }
 
+  TEST_CASE("what is not to be restarted is left to its node, whose process may outlive it") {
+    for (std::string policy : {"Never", "OnFailure"}) {
+      world w{pod(policy)};
+      auto uid = w.pods()[0].slot().uid();
+      auto kept = w.rules->kept();
+      auto at = 1; // not the keeper's own, which lives as long as it
+      kept.slots.begin()->second.node = node(at);
+      w.rules.emplace(kept, group_id{1}, node(0), 1, 8, w.at());
+      w.act(w.rules->on_members(w.members, w.at()));
+      w.member(at, member_dead);
+      w.pass(seconds{60});
+      REQUIRE(w.pods().size() == 1);
+      CHECK(w.pods()[0].slot().uid() == uid);
+      CHECK(w.pods()[0].node_dead());
+      CHECK(w.pods()[0].note().find("not begun elsewhere") != std::string::npos);
+      w.member(at, member_alive);
+      w.pass(seconds{5});
+      CHECK(w.pods()[0].note().empty());
+      CHECK(w.calls.size() == 1);
+      w.member(at, member_left); // it drained
+      w.pass(seconds{5});
+      CHECK(w.calls.size() == 2);
+    }
+  }
+
   TEST_CASE("a Pod that failed because its node withdrew it has not finished") {
     world w{pod("Never")};
     auto x = w.pods()[0];

@@ -118,6 +118,29 @@ TEST_SUITE("node/recovery") {
     CHECK_FALSE(node::damage_in({record_of("members", "m")}));
   }
 
+  TEST_CASE("the next start asks those who were there last, and then all that were on the roster") {
+    auto id = [](char c) { return std::string(16, c); };
+    known_members known;
+    member b;
+    b.set_id(id('b'));
+    b.set_endpoint("10.0.0.2:1");
+    known.add_members(b.SerializeAsString());
+    roster_state roster;
+    for (auto c : {'a', 'b', 'c'}) {
+      auto& x = *roster.add_nodes();
+      x.set_id(id(c));
+      x.set_endpoint("10.0.0.9:1");
+    }
+    auto found = node::contacts_in({record_of("members", known.SerializeAsString()),
+                                    record_of("roster", roster.SerializeAsString())},
+                                   node_id::from_bytes(id('a')));
+    REQUIRE(found.size() == 2); // not itself
+    CHECK(found[0].id() == id('b'));
+    CHECK(found[0].endpoint() == "10.0.0.2:1");
+    CHECK(found[1].id() == id('c'));
+    CHECK(node::contacts_in({}, node_id::from_bytes(id('a'))).empty());
+  }
+
 } // TEST_SUITE
 
 } // namespace legion::recovery_test

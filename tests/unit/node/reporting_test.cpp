@@ -142,6 +142,15 @@ TEST_SUITE("node/reporting") {
     CHECK(due[0].full);
     CHECK(!due[0].anew);
   }
+
+  TEST_CASE("the next keeper, where nobody leads at the one that was asked") {
+    auto b = whom(2).keeper, c = whom(3).keeper, d = whom(4).keeper;
+    CHECK(keeper_after(b, {b, c, d}) == c);
+    CHECK(keeper_after(d, {b, c, d}) == b);
+    CHECK(keeper_after(c, {b, d}) == d); // it is none of them any more
+    CHECK(keeper_after(b, {b}).null());
+    CHECK(keeper_after(b, {}).null());
+  }
 }
 
 } // namespace legion::reporting_test
