@@ -69,6 +69,7 @@ struct node_context {
       replayed;            // what the journal held, in the order of its keys; start_node empties it
   std::uint64_t keeps = 0; // groups that this node is in, by the journal; start_node fills it in
   std::optional<damage_record> damage; // this journal follows a damaged one; from the journal too
+  bool accepts_loss = false;           // its owner wants no more of what an earlier journal held
   bool cordoned = false;               // as the journal says; start_node fills it in
   wall_ms first_started_ms = 0;        // with this data folder; 0: now
   int pid = 0;                         // of this process, for people; 0 where there is none

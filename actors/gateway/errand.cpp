@@ -63,14 +63,15 @@ effects errand::on_wake(const surroundings& at) {
 
 /// Why nobody can lead, or commit a change, if too many members cannot take part.
 std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
-  if (!lost_.empty())
-    return lost{lost_, "then"};
+  auto told = lost_.empty() ? std::nullopt : std::optional{lost{lost_, "once most of them are up"}};
+  if (lost_.find("keepers rebuild") != std::string::npos)
+    return lost{lost_, "then"}; // only they know of their journals
   auto members = at.zone.members_of(group_id{what_.group()});
   if (members.empty()) { // of none is known: those who could be one, if each says that it is not
     members = at.zone.keepers_of(group_id{what_.group()});
     if (!std::all_of(members.begin(), members.end(),
                      [&](const node_id& x) { return without_.contains(x); }))
-      return std::nullopt;
+      return told;
   }
   auto all = members.size();
   auto full = false, without = false, down = false;
@@ -84,7 +85,7 @@ std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
     return up && !cannot_write && !without_.contains(x);
   });
   if ((all < 2 && !without) || 2 * (all - members.size()) > all)
-    return std::nullopt;
+    return told;
   auto able = all - members.size();
   auto result = (able == 0 ? "none" : "only " + std::to_string(able)) + " of the "
                 + std::to_string(all) + " nodes that keep it "
@@ -103,8 +104,8 @@ std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
                         : full       ? "once there is space on their disks"
                                      : "once most of them are up"};
   // A node whose journal was damaged tells what of it, where it is, and the cure.
-  auto told = why_.find("keepers rebuild") != std::string::npos;
-  return lost{result + (told ? ": " + why_ : rebuild_hint), "then"};
+  auto cure_told = why_.find("keepers rebuild") != std::string::npos;
+  return lost{result + (cure_told ? ": " + why_ : rebuild_hint), "then"};
 }
 
 /// The next member that was not asked in vain; after all of them a pause.
@@ -151,7 +152,13 @@ effects errand::on(const answer& what, const surroundings& at) {
   if (!failed->detail.empty())
     why_ += " (" + failed->detail + ")";
   switch (failed->code) {
-    case errc::overloaded: // these two never reached it: nothing was done
+    case errc::conflict: // these never reached it: nothing was done
+    case errc::refused:
+      why_ = "this node is not let in by its keeper " + at.zone.name_of(keeper_) + " ("
+             + failed->detail + ")";
+      cure_ = "once it has joined its zone again";
+      return again_later(pause, at);
+    case errc::overloaded:
     case errc::unknown_actor:
       return again_later(pause, at);
     case errc::unreachable:

@@ -45,7 +45,6 @@ group_reply elsewhere(const group_shell& state, const group_request& x) {
     leader = {};
   auto in = state.core() && state.core()->members().has(state.core()->self());
   auto electors = in ? electors_of(state) : std::vector<group::elector>{};
-  auto lost = std::any_of(electors.begin(), electors.end(), [](auto& x) { return x.lost; });
   auto reply =
       group::refused(x, refusal_elsewhere,
                      text_of(state.group)
@@ -59,7 +58,7 @@ group_reply elsewhere(const group_shell& state, const group_request& x) {
                                        + (state.context->damage ? damaged : "")));
   if (!leader.null())
     reply.mutable_refused()->set_node(leader.bytes());
-  reply.mutable_refused()->set_lost(leader.null() && lost && !group::can_elect(electors));
+  reply.mutable_refused()->set_lost(leader.null() && in && !group::can_elect(electors));
   reply.mutable_refused()->set_absent(leader.null() && !in && !leads(state));
   return reply;
 }

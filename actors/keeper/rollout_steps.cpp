@@ -74,10 +74,11 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t)
       *finished[heard.seen->phase()].add_slots() = slot.what;
       continue;
     }
-    if (!heard.regret.empty()) {
+    auto withdrawn = heard.seen && heard.seen->withdrawn();
+    if (!heard.regret.empty() && !(waits && withdrawn)) {
       if (!waits)
         *gone.add_slots() = slot.what; // counted until it is gone, then named anew
-      continue;
+      continue; // but who withdraws what is leased can say that it saw it end: it is asked to
     }
     auto why = broken_because(kept_.what, heard);
     if (why.empty() && is_dead(slot.node, t.now)

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "actors/keeper/lease.hpp"
+#include "actors/keeper/plan.hpp"
 #include "actors/keeper/revision.hpp"
 
 namespace legion::keeper {
@@ -86,6 +87,9 @@ resource_view rollout::view(moment t, bool with_events) const {
   result.set_revision(revision_);
   result.set_deleting(kept_.deleting);
   result.set_wanted(kept_.deleting ? 0 : wanted_of(kept_.what));
+  if (kept_.what.has_deployment())
+    result.set_enough(
+        std::max(0, result.wanted() - leeway_of(kept_.what.deployment()).unavailable));
   for (const auto& x : kept_.earlier)
     *result.add_earlier() = x;
   const auto& awaited = kept_.what.deployment().awaited();

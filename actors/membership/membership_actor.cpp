@@ -129,7 +129,9 @@ void perform(membership_pointer self, membership::ask_join& x) {
                     ? endpoint + " refuses: " + why.detail
                     : endpoint + " does not answer (" + to_string(why.code)
                           + (why.detail.empty() ? "" : ": " + why.detail)
-                          + "): is a node there, and is its join string the one given?";
+                          + "): is a node there, and is its join string the one given? Each node "
+                            "prints "
+                            "its own at its start, and another once its node.key is another";
             spdlog::warn("membership join_failed endpoint={} why=\"{}: {}\"", endpoint,
                          to_string(why.code), why.detail);
             perform_all(self, self->state.rules->on_join_failed(i, now(self)));

@@ -229,6 +229,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
       },
       [self](zone_told) { on_zone_told(self); },
       [self](hand_over_ends) { on_hand_over_ends(self); },
+      [self](stop_answering) { on_stop_answering(self); },
       [self](const store::health& x) { on_health(self, x); },
       [self](const supervisor_lost& x) { on_supervisor_lost(self, x.why); },
       [self](learn_supervisor) { learn_supervisor_again(self); },

@@ -12,6 +12,7 @@ namespace {
 constexpr auto report_timeout = seconds{5};
 constexpr auto forget_again = seconds{5};
 constexpr auto leaving_pause = milliseconds{300};
+constexpr auto telling_time = seconds{3};
 
 using node::promisee;
 
@@ -76,6 +77,10 @@ void forgotten(node_pointer self, const std::string& uid) {
   }
   s.ledger.gone(uid);
   auto slot = known->record->slot();
+  if (!s.draining.empty() && slot.lease_ms() > 0) {
+    s.ends_to_tell.insert(uid);
+    self->delayed_send(self, telling_time, stop_answering{});
+  }
   s.promises.erase(uid, now(self));
   answer_ended(self, slot);
   s.restarts.erase(uid);
@@ -144,10 +149,15 @@ void on_over(node_pointer self, const std::string& uid) {
 void answer_drains(node_pointer self) {
   auto& s = self->state;
   if (s.draining.empty() || !s.promises.all().empty() || !s.handing_over.empty()
-      || std::exchange(s.leaves, true))
+      || !s.ends_to_tell.empty() || std::exchange(s.leaves, true))
     return;
   self->send(s.partners.membership, leave_zone{});
   self->delayed_send(self, leaving_pause, zone_told{});
+}
+
+void on_stop_answering(node_pointer self) {
+  self->state.ends_to_tell.clear();
+  answer_drains(self);
 }
 
 void on_zone_told(node_pointer self) {
@@ -177,6 +187,9 @@ static void look_elsewhere(node_pointer self, const promisee& asked, std::uint64
   for (const auto& [uid, x] : s.promises.all())
     if (promisee_of(*x.record) == asked)
       uids.push_back(uid);
+  for (const auto& [uid, x] : s.last_words)
+    if (x.group() == value(asked.group))
+      s.reports.changed({next, asked.group}, uid, now(self));
   follow_keeper(self, uids, next);
 }
 

@@ -294,6 +294,8 @@ release_reply on_release(node_pointer self, const release& x) {
         *reply.add_released() = slot;
         if (s.promises.saw_end(slot.uid(), now(self)))
           reply.add_ended(slot.uid());
+        if (s.ends_to_tell.erase(slot.uid()) > 0)
+          answer_drains(self);
         break;
       case verdict::stale: // a newer order than the sender's holds here: not its promise any more
         spdlog::debug("node stale_release uid={}", slot.uid());

@@ -81,7 +81,8 @@ void adopt(node_pointer self, const process_list& all) {
   auto& s = self->state;
   s.supervisor_pid = static_cast<int>(all.supervisor_pid());
   const auto& begin = s.context->begin_new_journal;
-  auto may_be_old = begin && !s.context->damage && s.context->self.start > start_number{1};
+  auto may_be_old = begin && !s.context->damage && !s.context->accepts_loss
+                    && s.context->self.start > start_number{1};
   if (auto pod = may_be_old ? unknown_to_journal(self, all) : ""; !pod.empty())
     return begin("pod " + pod
                  + " runs here, and the supervisor has its promise, but the journal has not: it is "

@@ -50,6 +50,8 @@ struct describe_again {};
 struct zone_told {};
 /// What a drain has not handed over by now stays.
 struct hand_over_ends {};
+/// Keepers that have not asked by now how leased replicas ended wait for their leases.
+struct stop_answering {};
 
 } // namespace legion
 
@@ -61,14 +63,15 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::employ_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::zone_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::hand_over_ends)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::stop_answering)
 
 namespace legion {
 
 using inner_node_handle = node_handle::extend_with<promise_owner>::extend<
     caf::reacts_to<node_tick>, caf::reacts_to<recover_again>, caf::reacts_to<judge_strays>,
     caf::reacts_to<employ_later>, caf::reacts_to<describe_again>, caf::reacts_to<zone_told>,
-    caf::reacts_to<hand_over_ends>, caf::reacts_to<store::health>, caf::reacts_to<supervisor_lost>,
-    caf::reacts_to<learn_supervisor>>;
+    caf::reacts_to<hand_over_ends>, caf::reacts_to<stop_answering>, caf::reacts_to<store::health>,
+    caf::reacts_to<supervisor_lost>, caf::reacts_to<learn_supervisor>>;
 
 inline constexpr auto store_timeout = seconds{30};
 inline constexpr std::size_t most_last_words = 256;
@@ -129,6 +132,9 @@ struct node_state {
   std::map<std::string, node::restart_budget> restarts; // of promise actors that failed, by uid
   std::map<std::string, std::vector<std::shared_ptr<open_accept>>> waiting; // by uid
   std::vector<caf::typed_response_promise<drained>> draining;
+  // Leased replicas that a drain has ended, until their keepers have asked: only this process can say
+  // that it saw them end, and without that nothing takes their place before their leases are over.
+  std::set<std::string> ends_to_tell;
   std::set<std::uint32_t> handing_over; // groups, and the charter, that a drain waits for
   std::size_t stuck_groups = 0;         // that nobody takes over
   bool charter_stuck = false;           // nor this node's vote in the charter
@@ -164,6 +170,7 @@ void on_claimed(node_pointer self, const group_claimed& x);
 void hand_over_groups(node_pointer self);
 void on_let_go(node_pointer self, const group_let_go& x);
 void on_hand_over_ends(node_pointer self);
+void on_stop_answering(node_pointer self);
 /// The charter says who is a member, and whether this node is cordoned.
 void on_roster(node_pointer self, const roster_known& x);
 

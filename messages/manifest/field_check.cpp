@@ -219,7 +219,7 @@ private:
   void quantity(const node& x) {
     bool text =
         x.kind != node_kind::list && x.kind != node_kind::map && x.kind != node_kind::boolean;
-    auto amount = text ? parse_quantity(x.text, unit::thousandths) : std::nullopt;
+    auto amount = text ? parse_quantity(quantity_text(x), unit::thousandths) : std::nullopt;
     if (!amount || *amount < 0)
       to_.error(x.at, path_, shown(x), "a quantity of 0 or more, as 250m, 2, 1e3, 100M or 1.5Gi");
   }

@@ -83,7 +83,7 @@ void read_ports(const spot& from, container& into, std::set<std::string>& names,
 std::optional<std::int64_t> amount(const spot& from, unit in) {
   if (!from)
     return std::nullopt;
-  return parse_quantity(from.text(), in);
+  return parse_quantity(quantity_text(*from.what), in);
 }
 
 /// What is limited and not requested is requested as it is limited.

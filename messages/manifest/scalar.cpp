@@ -105,6 +105,11 @@ std::optional<std::int64_t> to_integer(std::string_view text) {
   return negative ? static_cast<std::int64_t>(0 - sum) : static_cast<std::int64_t>(sum);
 }
 
+std::string quantity_text(const node& x) {
+  auto number = x.kind == node_kind::integer ? to_integer(x.text) : std::nullopt;
+  return number ? std::to_string(*number) : std::string{x.text};
+}
+
 std::string shown(const node& x) {
   switch (x.kind) {
     case node_kind::null:

@@ -20,6 +20,9 @@ bool was_boolean(std::string_view text);
 /// Nothing: it does not fit 64 bits.
 std::optional<std::int64_t> to_integer(std::string_view text);
 
+/// The number of a quantity: as it stands, but for whole ones that YAML reads otherwise (0x10 is 16).
+std::string quantity_text(const node& x);
+
 /// For messages: `"three"`, 12, true, a list, a map; cut short at 60 characters.
 std::string shown(const node& x);
 

@@ -187,6 +187,26 @@ json capacity_object(const capacity& x) {
 
 } // namespace
 
+namespace {
+
+/// As Kubernetes' deployment controller words them.
+json deployment_conditions(const resource_view& x) {
+  auto available = x.available() >= x.enough();
+  auto done =
+      x.updated() >= x.wanted() && x.available() >= x.wanted() && x.pods_size() <= x.wanted();
+  auto paused = x.what().deployment().paused();
+  return {{{"type", "Available"},
+           {"status", available ? "True" : "False"},
+           {"reason", available ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable"}},
+          {{"type", "Progressing"},
+           {"status", paused ? "Unknown" : "True"},
+           {"reason", paused ? "DeploymentPaused"
+                      : done ? "NewReplicaSetAvailable"
+                             : "ReplicaSetUpdated"}}};
+}
+
+} // namespace
+
 json deployment_object(const resource_view& x) {
   auto result = document_of(x.what());
   fill_metadata(result, x.what().metadata());
@@ -198,7 +218,8 @@ json deployment_object(const resource_view& x) {
               {"updatedReplicas", x.updated()},
               {"readyReplicas", x.ready()},
               {"availableReplicas", x.available()},
-              {"unavailableReplicas", std::max(0, x.wanted() - x.available())}};
+              {"unavailableReplicas", std::max(0, x.wanted() - x.available())},
+              {"conditions", deployment_conditions(x)}};
   set_text(status, "legion.dev/keeper", x.keeper_name());
   status["legion.dev/keeperDown"] = x.keeper_dead();
   auto members = json::array();

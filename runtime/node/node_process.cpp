@@ -140,6 +140,7 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   result.self.endpoint = settings.listen;
   result.self.public_key = keys.public_key;
   result.first_started_ms = begun->first_ms;
+  result.accepts_loss = settings.accept_loss;
   result.offers = offer_of(settings);
   if (begun->journal_is_new && !keys.made) {
     result.offers.notes.push_back(lost_journal(founds));

@@ -288,6 +288,14 @@ void cluster::stop(std::uint32_t index) {
   });
 }
 
+void cluster::drain(std::uint32_t index) {
+  auto& x = nodes_[index];
+  if (!x.actors)
+    return;
+  note(index, "drain");
+  system_.run_as(owner_of(index), [&] { caf::anon_send(x.actors->node, legion::drain{}); });
+}
+
 void cluster::pause(std::uint32_t index) {
   auto& x = nodes_[index];
   if (!x.actors || x.paused)

@@ -105,6 +105,8 @@ public:
   void crash(std::uint32_t index);
   /// As SIGTERM: actors are told to end; workloads stay.
   void stop(std::uint32_t index);
+  /// As `legion-node --drain` begins: it ends what it runs and hands over what it keeps. Its process stays.
+  void drain(std::uint32_t index);
   /// What concerns this zone: nodes of others are left out.
   void apply(const disturbance& x);
   /// All of them at their times, counted from now.

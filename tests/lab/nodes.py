@@ -167,7 +167,7 @@ def a_lost_journal_or_key_is_said_plainly(bin_folder):
                 exactly(c.ready_pods(), 3)), 30)
 
         lose("journal.*")
-        check("journal.db is new" in folded(node.ctl("describe", "node", node.name).stdout), "describe node is silent")
+        check("the supervisor has its promise" in folded(node.ctl("describe", "node", node.name).stdout), "describe node is silent")
         wait_for("its groups take it in anew, too", lambda: kept_by_three(c), 60)
         lose("[jn]*.*")
         check("journal.db is new" not in folded(node.ctl("describe", "node", node.name).stdout), "it is no new node")

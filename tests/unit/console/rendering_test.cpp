@@ -98,6 +98,20 @@ TEST_SUITE("console/rendering") {
     CHECK(x["status"]["readyReplicas"] == 1);
     CHECK(x["status"]["unavailableReplicas"] == 2);
     CHECK(!x["metadata"].contains("deletionTimestamp"));
+    auto conditions = [](const resource_view& of) {
+      auto all = deployment_object(of)["status"]["conditions"];
+      return all[0]["status"].get<std::string>() + " " + all[1]["reason"].get<std::string>();
+    };
+    auto some = canned_web();
+    some.set_enough(1);
+    CHECK(conditions(some) == "True ReplicaSetUpdated");
+    some.set_enough(3);
+    CHECK(conditions(some) == "False ReplicaSetUpdated");
+    some.set_available(3);
+    some.set_updated(3);
+    CHECK(conditions(some) == "True NewReplicaSetAvailable");
+    some.mutable_what()->mutable_deployment()->set_paused(true);
+    CHECK(conditions(some) == "True DeploymentPaused");
     auto deleted = canned_web();
     deleted.mutable_what()->mutable_metadata()->set_deleted_ms(
         deleted.what().metadata().created_ms());
@@ -109,6 +123,22 @@ TEST_SUITE("console/rendering") {
           == "384Mi");
     without.mutable_what()->set_document("[not an object");
     CHECK(deployment_object(without)["kind"] == "Deployment");
+  }
+
+  TEST_CASE("a pod of an earlier template is shown as it was made") {
+    auto web = canned_web();
+    auto& earlier = *web.add_earlier();
+    earlier.set_revision(web.pods(1).slot().revision());
+    earlier.set_document(
+        R"({"spec": {"template": {"spec": {"containers": [{"image": "old:1"}]}}}})");
+    auto& label = *earlier.mutable_template_()->mutable_metadata()->add_labels();
+    label.set_key("v");
+    label.set_value("1");
+    auto x = pod_object(web.pods(1), web);
+    CHECK(x["spec"]["containers"][0]["image"] == "old:1");
+    CHECK(x["metadata"]["labels"]["v"] == "1");
+    web.mutable_pods(1)->mutable_slot()->set_revision("another");
+    CHECK(pod_object(web.pods(1), web)["spec"]["containers"][0]["image"] == "nginx:1.27");
   }
 
   TEST_CASE("a pod as an object") {
