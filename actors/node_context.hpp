@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/broken_rule.hpp"
+#include "actors/membership/remembered_member.hpp"
 #include "messages/ids.hpp"
 #include "messages/journal.pb.h"
 #include "messages/negotiation.pb.h"
@@ -69,11 +70,12 @@ struct node_context {
       replayed;            // what the journal held, in the order of its keys; start_node empties it
   std::uint64_t keeps = 0; // groups that this node is in, by the journal; start_node fills it in
   std::optional<damage_record> damage; // this journal follows a damaged one; from the journal too
-  bool accepts_loss = false;           // its owner wants no more of what an earlier journal held
-  bool cordoned = false;               // as the journal says; start_node fills it in
-  wall_ms first_started_ms = 0;        // with this data folder; 0: now
-  int pid = 0;                         // of this process, for people; 0 where there is none
-  broken_rule broken{};                // only the proof sets this
+  std::vector<remembered_member> remembered; // from the journal; start_node fills it in
+  bool accepts_loss = false;    // its owner wants no more of what an earlier journal held
+  bool cordoned = false;        // as the journal says; start_node fills it in
+  wall_ms first_started_ms = 0; // with this data folder; 0: now
+  int pid = 0;                  // of this process, for people; 0 where there is none
+  broken_rule broken{};         // only the proof sets this
   /// This journal is older than what was said from it: the process has to begin another, in which
   /// the node is another member of its groups. From any thread, any number of times; may be empty.
   std::function<void(const std::string& why)> begin_new_journal;

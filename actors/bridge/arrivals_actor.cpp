@@ -163,19 +163,24 @@ bool exchange::learn_start(const node_id& id, const lifetime& of, caf::execution
     std::lock_guard guard{mutex_};
     auto* known = peers_.find(id);
     if (known == nullptr) {
-      if (auto* fresh = peer_of(id))
+      if (auto* fresh = peer_of(id)) {
         fresh->lives = of;
+        fresh->heard = true;
+      }
       return true;
     }
     auto& x = *known;
     auto which = age_of(of, x.lives);
     if (which == age::same && x.lives.life == 0)
       x.lives.life = of.life;
+    if (which == age::same && !std::exchange(x.heard, true))
+      x.over = false;
     if (which != age::later)
       return which == age::same;
-    restarted = x.lives.start != start_number{};
+    restarted = x.heard && x.lives.start != start_number{};
+    x.heard = true;
     x.lives = of;
-    x.over = false;
+    x.over = x.judged = false;
     if (restarted) {
       x.arrivals.restart();
       if (x.with)
@@ -225,6 +230,9 @@ void exchange::on_peer(const peer_changed& x, caf::execution_unit* host) {
     {
       std::lock_guard guard{mutex_};
       open = open_.close_all(x.who);
+      // Before this node has joined no membership says that it is over.
+      if (auto* p = peers_.find(x.who); p != nullptr && p->heard && !p->judged)
+        p->over = true;
       if (auto* with = dealings_with(x.who))
         for (auto& [path, entry] : with->proxies)
           entry.watched = false;
@@ -271,8 +279,10 @@ void exchange::on_member(const member_change& x, caf::execution_unit* host) {
     auto* p = peers_.find(id);
     known = p != nullptr;
     current = !known || age_of(said, p->lives) != age::earlier;
-    if (known && current)
+    if (known && current) {
       p->over = x.state == member_dead || x.state == member_left;
+      p->judged = true;
+    }
   }
   if (x.state == member_alive || x.state == member_suspect) {
     if (known)

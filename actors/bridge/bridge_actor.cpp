@@ -75,6 +75,7 @@ result<spawned_bridge> spawn(caf::actor_system& system, const node_context& cont
   static const auto silent = (google::protobuf::SetLogHandler(nullptr), true);
   (void)silent; // once: zones of a simulation start nodes in several threads
   auto shared = std::make_shared<exchange>(system, context.self, context.cluster, most);
+  shared->remember(context.remembered);
   auto enrolled = std::make_shared<node_context>();
   enrolled->census = std::move(census);
   auto handle = spawn_enrolled(system, enrolled, "bridge", bridge_actor, shared);

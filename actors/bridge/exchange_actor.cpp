@@ -13,6 +13,15 @@ namespace legion::bridge {
 exchange::exchange(caf::actor_system& system, identity self, std::string cluster, limits most)
     : system_(system), self_(std::move(self)), most_(most), cluster_(std::move(cluster)) {}
 
+void exchange::remember(const std::vector<remembered_member>& all) {
+  std::lock_guard guard{mutex_};
+  for (const auto& x : all)
+    if (auto* peer = x.id == self_.id ? nullptr : peer_of(x.id)) {
+      peer->lives = {x.start, x.life};
+      peer->over = true; // until it is heard
+    }
+}
+
 // -- directory ---------------------------------------------------------------------------------
 
 void exchange::publish(std::string path, caf::strong_actor_ptr who) {

@@ -72,6 +72,8 @@ class exchange final : public directory,
                        public std::enable_shared_from_this<exchange> {
 public:
   exchange(caf::actor_system& system, identity self, std::string cluster, limits most);
+  /// From before this start: who comes with an earlier life than that has an old journal.
+  void remember(const std::vector<remembered_member>& all);
 
   const identity& self() const { return self_; }
 
@@ -140,8 +142,10 @@ private:
   /// Small, for most peers are silent most of the time.
   struct peer {
     node_id id;
-    lifetime lives;    // the latest seen
-    bool over = false; // that life, as the membership has it
+    lifetime lives;      // the latest seen
+    bool over = false;   // that life, as the membership has it; before, when its connection is lost
+    bool heard = false;  // since this node began; else `lives` is remembered from before
+    bool judged = false; // that life, by the membership
     std::uint64_t next_sequence = 1;
     order_of_arrival arrivals;
     std::unique_ptr<dealings> with; // while there are any

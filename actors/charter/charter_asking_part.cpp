@@ -27,6 +27,9 @@ bool down(const charter_shell& s, const node_id& x) {
 
 std::set<node_id> without_journal(const charter_shell& s) {
   std::set<node_id> result;
+  const auto& voters = voters_known(s);
+  if (!s.core() && std::find(voters.begin(), voters.end(), s.context->self.id) != voters.end())
+    result.insert(s.context->self.id);
   if (s.core())
     for (const auto& x : s.core()->members().voters)
       if (lost_its_vote(s, x))

@@ -264,7 +264,8 @@ std::vector<group::resident> residents_of(const charter_shell& state) {
   std::vector<group::resident> result;
   for (const auto& [id, resident] : state.residents)
     result.push_back(resident);
-  group::compare_with(result, state.fold, state.choice->began());
+  group::compare_with(result, state.fold,
+                      died_by(state.context->remembered, state.choice->began()));
   return result;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "actors/group/electors.hpp"
+
 namespace legion::gateway {
 
 namespace {
@@ -173,6 +175,25 @@ effects errand::on(const answer& what, const surroundings& at) {
   }
 }
 
+/// Why those who are up can elect nobody; empty: they can.
+std::string errand::why_lost(const refusal& x, const surroundings& at) const {
+  std::vector<group::elector> voters;
+  for (const auto& bytes : x.voters()) {
+    if (bytes.size() != 2 * node_id::size)
+      return {};
+    auto id = node_id::from_bytes(bytes.substr(0, node_id::size));
+    auto journal = bytes.substr(node_id::size);
+    const auto* row = at.zone.find(id);
+    group::elector y{at.zone.name_of(id)};
+    y.down = !row || row->down();
+    y.lost = row && !row->who.journal().empty() && row->who.journal() != journal;
+    voters.push_back(std::move(y));
+  }
+  return voters.empty() || group::can_elect(voters)
+             ? std::string{}
+             : "keeper group " + std::to_string(what_.group()) + " " + group::why_no_leader(voters);
+}
+
 effects errand::on_reply(const group_reply& x, const surroundings& at) {
   const auto& refused = x.refused();
   if (x.has_refused() && refused.code() == refusal_elsewhere) {
@@ -180,10 +201,10 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
     why_ = refused.detail();
     tried_.insert(keeper_);
     answered_ = true;
-    if (refused.lost())
-      lost_ = refused.detail();
-    else if (!leader.null())
-      lost_.clear();
+    if (!refused.voters().empty() || !leader.null())
+      lost_ = why_lost(refused, at);
+    if (!lost_.empty())
+      why_ = lost_;
     if (refused.absent())
       without_.insert(keeper_);
     else

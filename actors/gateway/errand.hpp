@@ -53,6 +53,7 @@ private:
     std::string why;
     std::string cure; // when to try again
   };
+  std::string why_lost(const refusal& x, const surroundings& at) const;
   std::optional<lost> lost_quorum(const surroundings& at) const;
 
   std::uint64_t id_;

@@ -218,6 +218,12 @@ void rebuilding::take_raised(lost_group& x, const question& of, const answer& wh
     return;
   }
   x.told.set_state("failed");
+  if (failed && failed->code == errc::deadline) { // it waits for leases from before, it may be
+    x.unknown = true;
+    x.told.set_detail(at.zone.name_of(of.whom)
+                      + " is at it still: look with `legionctl keepers rebuild --dry-run`");
+    return;
+  }
   x.told.set_detail(at.zone.name_of(of.whom) + ": "
                     + (failed  ? std::string{to_string(failed->code)} + " " + failed->detail
                        : reply ? reply->refused().detail()
@@ -229,8 +235,10 @@ effects rebuilding::finish(const surroundings& at) {
   api_reply reply;
   reply.set_last(true);
   std::vector<std::uint32_t> failed;
+  auto unknown = false;
   for (auto& [g, x] : lost_) {
     *reply.mutable_rebuild()->add_groups() = x.told;
+    unknown = unknown || x.unknown;
     if (x.told.state() == "failed")
       failed.push_back(g);
   }
@@ -245,9 +253,10 @@ effects rebuilding::finish(const surroundings& at) {
     reply.mutable_rebuild()->add_silent(at.zone.name_of(x));
   if (!failed.empty() && !what_.rebuild().dry_run())
     *reply.mutable_refused() =
-        make_refusal(refusal_unreachable,
+        make_refusal(unknown ? refusal_deadline : refusal_unreachable,
                      (failed.size() == 1 ? "keeper group " : "keeper groups ") + list_of(failed)
-                         + (failed.size() == 1 ? " was" : " were") + " not raised");
+                         + (failed.size() == 1 ? " was" : " were") + " not raised"
+                         + (unknown ? " yet, as far as is known" : ""));
   return {say{std::move(reply)}};
 }
 

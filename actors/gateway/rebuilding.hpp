@@ -37,6 +37,7 @@ private:
     rebuilt_group told;
     bool answers = false;
     bool retried = false;
+    bool unknown = false; // whether it was raised
   };
   struct question {
     node_id whom;

@@ -1,11 +1,11 @@
-#include <algorithm>
+#include <set>
 
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
 #include "actors/group/admission.hpp"
-#include "actors/group/electors.hpp"
 #include "actors/group/group_state_part.hpp"
+#include "messages/listed.hpp"
 
 namespace legion {
 
@@ -23,19 +23,12 @@ std::string text_of(group_id group) {
   return "group " + std::to_string(value(group));
 }
 
-std::vector<group::elector> electors_of(const group_shell& state) {
-  std::vector<group::elector> result;
-  for (const auto& x : state.core()->members().voters) {
-    group::elector y{name_of(state, x.node)};
-    if (x.node != state.context->self.id) {
-      const auto* row = state.zone.find(x.node);
-      auto seen = row ? row->seen() : group::resident{};
-      y.down = !row || seen.state == member_dead || seen.state == member_left;
-      y.lost = !seen.journal.null() && !x.journal.null() && seen.journal != x.journal;
-    }
-    result.push_back(std::move(y));
-  }
-  return result;
+/// "n1, n2 and n3", whoever of them is up: who does not lead knows nothing of the zone.
+std::string members_of(const group_shell& state) {
+  std::set<std::string> names;
+  for (const auto& x : state.core()->members().all())
+    names.insert(name_of(state, x.node));
+  return listed({names.begin(), names.end()});
 }
 
 /// Another member leads, or nobody: null.
@@ -44,7 +37,6 @@ group_reply elsewhere(const group_shell& state, const group_request& x) {
   if (leader == state.context->self.id)
     leader = {};
   auto in = state.core() && state.core()->members().has(state.core()->self());
-  auto electors = in ? electors_of(state) : std::vector<group::elector>{};
   auto reply =
       group::refused(x, refusal_elsewhere,
                      text_of(state.group)
@@ -53,12 +45,14 @@ group_reply elsewhere(const group_shell& state, const group_request& x) {
                                 ? " is raised anew, and asks all nodes what they hold"
                             : in && state.full ? " has no leader: the disk of "
                                                      + state.context->self.name + " is full"
-                            : in ? " " + group::why_no_leader(electors)
+                            : in ? " has no leader: most of " + members_of(state) + " must be up"
                                  : " is not kept by " + state.context->self.name
                                        + (state.context->damage ? damaged : "")));
   if (!leader.null())
     reply.mutable_refused()->set_node(leader.bytes());
-  reply.mutable_refused()->set_lost(leader.null() && in && !group::can_elect(electors));
+  if (leader.null() && in)
+    for (const auto& x : state.core()->members().voters)
+      reply.mutable_refused()->add_voters(x.node.bytes() + x.journal.bytes());
   reply.mutable_refused()->set_absent(leader.null() && !in && !leads(state));
   return reply;
 }

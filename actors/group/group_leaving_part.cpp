@@ -33,8 +33,10 @@ departure let_go(group_pointer self, const consensus::member_id& who) {
   auto& s = self->state;
   s.choice->let_go(who);
   review_soon(self, milliseconds{0});
-  return s.choice->without(who, s.core()->describe(now(self)),
-                           s.zone.residents(s.roster.get(), s.choice->began()), now(self));
+  return s.choice->without(
+      who, s.core()->describe(now(self)),
+      s.zone.residents(s.roster.get(), died_by(s.context->remembered, s.choice->began())),
+      now(self));
 }
 
 void take(group_pointer self, group::leaving::step what) {

@@ -97,8 +97,9 @@ void review(group_pointer self, const review_members& x) {
   }
   auto now_is = s.core()->describe(now(self));
   hint(self, now_is);
-  auto plan = s.choice->plan(now_is, s.zone.residents(s.roster.get(), s.choice->began()), may_move,
-                             now(self));
+  auto plan = s.choice->plan(
+      now_is, s.zone.residents(s.roster.get(), died_by(s.context->remembered, s.choice->began())),
+      may_move, now(self));
   if (plan.change) {
     propose(self, *plan.change);
   } else if (plan.lead && s.rules->resources().empty()) { // else what `why` remembers would be lost

@@ -259,7 +259,8 @@ void on_gathered(group_pointer self) {
   for (const auto& [key, x] : s.rules->resources()) {
     told.set_resources(told.resources() + (x.deleting ? 0 : 1));
     for (const auto& [uid, slot] : x.slots)
-      told.set_promises(told.promises() + (slot.phase == group::slot_phase::missing ? 0 : 1));
+      // Of those that its holder has told of; what else the log knows is with who said nothing.
+      told.set_promises(told.promises() + (s.rules->gathered(slot.node) ? 1 : 0));
     if (x.deleting && !x.slots.empty())
       *told.add_only_ending() = group::name_of(x.what);
   }

@@ -22,14 +22,15 @@ resident zone_table::row::seen() const {
   return {id(), consensus::journal_id::from_bytes(who.journal()), state, since, claims};
 }
 
-void compare_with(std::vector<resident>& zone, const charter::roster& roster, time_point began) {
+void compare_with(std::vector<resident>& zone, const charter::roster& roster,
+                  const unheard_since& since) {
   for (auto& x : zone)
     x.admitted = roster.find(x.id) != nullptr;
   std::vector<resident> unheard;
   for (const auto& x : roster.nodes()) {
     auto id = node_id::from_bytes(x->id());
     if (std::none_of(zone.begin(), zone.end(), [&](const resident& y) { return y.id == id; }))
-      unheard.push_back({id, {}, member_dead, began, false, true});
+      unheard.push_back({id, {}, member_dead, since(id), false, true});
   }
   zone.insert(zone.end(), unheard.begin(), unheard.end());
 }
@@ -62,13 +63,14 @@ const zone_table::row* zone_table::find(const node_id& x) const {
   return i != rows_.end() && i->who.id() == id ? &*i : nullptr;
 }
 
-std::vector<resident> zone_table::residents(const charter::roster* roster, time_point began) const {
+std::vector<resident> zone_table::residents(const charter::roster* roster,
+                                            const unheard_since& since) const {
   std::vector<resident> result;
   result.reserve(rows_.size());
   for (const auto& x : rows_)
     result.push_back(x.seen());
   if (roster)
-    compare_with(result, *roster, began);
+    compare_with(result, *roster, since);
   return result;
 }
 

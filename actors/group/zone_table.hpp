@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "actors/charter/roster.hpp"
@@ -8,6 +9,9 @@
 #include "actors/membership/shared_member.hpp"
 
 namespace legion::group {
+
+/// Since when a node counts as dead that nobody tells of.
+using unheard_since = std::function<time_point(const node_id&)>;
 
 /// The zone as a group's leader sees it.
 ///
@@ -41,8 +45,8 @@ public:
   bool empty() const { return rows_.empty(); }
 
   /// As the choice of members wants it; null: nobody is known to be on the roster or not. Who is on
-  /// the roster, but was not heard of since `began`, is as good as dead since then.
-  std::vector<resident> residents(const charter::roster* roster, time_point began) const;
+  /// the roster, but was not heard of, is as good as dead.
+  std::vector<resident> residents(const charter::roster* roster, const unheard_since& since) const;
   /// As keepers want it.
   keeper::member_table for_keepers() const;
 
@@ -50,7 +54,8 @@ private:
   std::vector<row> rows_;
 };
 
-/// Who of the zone is on the roster; and those of it who are not known are dead since `began`.
-void compare_with(std::vector<resident>& zone, const charter::roster& roster, time_point began);
+/// Who of the zone is on the roster; and those of it who are not known are dead.
+void compare_with(std::vector<resident>& zone, const charter::roster& roster,
+                  const unheard_since& since);
 
 } // namespace legion::group

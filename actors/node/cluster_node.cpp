@@ -88,6 +88,7 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
   else if (context.keeps == 0 && context.founds())
     context.keeps = ~std::uint64_t{0};
   context.cordoned = node::was_cordoned(replayed, context.self.id);
+  context.remembered = node::remembered_in(replayed, system.clock().now(), context.wall_clock());
   context.census = std::make_shared<census>();
   auto bridge = spawn_bridge(system, context, context.census);
   if (!bridge)

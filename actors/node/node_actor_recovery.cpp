@@ -86,7 +86,7 @@ void adopt(node_pointer self, const process_list& all) {
   if (auto pod = may_be_old ? unknown_to_journal(self, all) : ""; !pod.empty())
     return begin("pod " + pod
                  + " runs here, and the supervisor has its promise, but the journal has not: it is "
-                   "from an earlier time");
+                   "from an earlier time, or was lost");
   std::map<std::string, std::vector<process_status>> by_workload;
   for (const auto& x : all.processes())
     by_workload[x.workload()].push_back(x);
@@ -94,7 +94,9 @@ void adopt(node_pointer self, const process_list& all) {
   for (const auto& [uid, found] : by_workload) {
     if (s.promises.find(uid))
       continue;
-    if (!s.context->damage)
+    // Who founds a zone anew has nobody to keep it for.
+    auto begins_anew = s.context->damage || (s.context->accepts_loss && !s.context->founds());
+    if (!begins_anew)
       strays.uids.insert(uid);
     else if (auto copy = node::copy_of_promise(uid, found))
       take_back(self, std::move(*copy));
@@ -240,6 +242,19 @@ void learn_supervisor_again(node_pointer self) {
           });
 }
 
+static seen_member seen_as(node_pointer self, const member_change& x) {
+  constexpr wall_ms coarse = 10'000; // else each look would be news
+  seen_member result;
+  result.set_id(x.who.id());
+  result.set_start(x.who.start());
+  result.set_life(x.who.life());
+  if (x.state == member_dead) {
+    auto ago = std::chrono::duration_cast<milliseconds>(now(self) - x.since).count();
+    result.set_died_ms((self->state.context->wall_clock() - ago) / coarse * coarse);
+  }
+  return result;
+}
+
 void remember_members(node_pointer self) {
   self->state.remember_members_at.reset();
   self->request(self->state.partners.membership, driver_timeout, list_members{})
@@ -252,6 +267,9 @@ void remember_members(node_pointer self) {
                 living.push_back(x.who);
             auto known = node::members_to_remember(s.context->self.id, std::move(living));
             known.set_cluster(all.cluster);
+            for (const auto& x : all.members)
+              if (x.who.id() != s.context->self.id.bytes())
+                *known.add_seen() = seen_as(self, x);
             auto value = known.SerializeAsString();
             auto hash = std::hash<std::string>{}(value);
             if (hash == s.members_hash)

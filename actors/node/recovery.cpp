@@ -11,6 +11,7 @@ namespace legion::node {
 namespace {
 
 constexpr std::int64_t stray_grace_seconds = 10;
+constexpr wall_ms longest_dead_ms = 30ll * 24 * 3600 * 1000;
 
 } // namespace
 
@@ -164,6 +165,24 @@ std::vector<member> contacts_in(const std::vector<record>& journal, const node_i
   }
   for (const auto& x : roster.nodes())
     add(x);
+  return result;
+}
+
+std::vector<remembered_member> remembered_in(const std::vector<record>& journal, time_point now,
+                                             wall_ms wall_now) {
+  std::vector<remembered_member> result;
+  known_members known;
+  for (const auto& x : journal)
+    if (x.key() == "members")
+      known.ParseFromString(x.value());
+  for (const auto& x : known.seen()) {
+    remembered_member y{node_id::from_bytes(x.id()), start_number{x.start()}, x.life(), {}};
+    if (y.id.null())
+      continue;
+    if (x.died_ms() > 0)
+      y.died = now - milliseconds{std::clamp<wall_ms>(wall_now - x.died_ms(), 0, longest_dead_ms)};
+    result.push_back(std::move(y));
+  }
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/membership/remembered_member.hpp"
 #include "actors/membership/shared_member.hpp"
 #include "messages/ids.hpp"
 #include "messages/journal.pb.h"
@@ -58,6 +59,10 @@ promise_record stray_record(const std::string& uid, const std::vector<process_st
 /// the rest of the roster that it knew. Those members may be an island only: the side of a cut on
 /// which it started last.
 std::vector<member> contacts_in(const std::vector<record>& journal, const node_id& self);
+
+/// The members as they were known last, by now's clocks.
+std::vector<remembered_member> remembered_in(const std::vector<record>& journal, time_point now,
+                                             wall_ms wall_now);
 
 /// The living members that follow this node in the order of ids: so that a zone's nodes remember
 /// different ones. Without the node itself; id, endpoint and key of each.

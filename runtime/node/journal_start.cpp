@@ -53,10 +53,11 @@ result<store::opened> open_journal(const std::string& folder, wall_ms now) {
 }
 
 std::string lost_journal(bool founds) {
-  return std::string{
-             "journal.db is new, but node.key is not: the journal that belonged to it is "
-             "lost. Of the workloads of before it takes back those of which the supervisor has the "
-             "promise, and ends the others; the groups that it kept take it in anew. "}
+  return std::string{"journal.db is new, but node.key is not: the journal that belonged to it is "
+                     "lost. "}
+         + (founds ? "Workloads of before are ended. "
+                   : "Of the workloads of before it takes back those of which the supervisor has "
+                     "the promise, and ends the others; the groups that it kept take it in anew. ")
          + (founds ? "It founds a cluster of its own"
                    : "Should its zone refuse it, remove node.key too: it begins as a new node");
 }

@@ -10,6 +10,7 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <caf/actor_system.hpp>
@@ -264,6 +265,7 @@ int begin_again(const configuration& settings, const std::string& why) {
 } // namespace
 
 int run_node(const configuration& settings) {
+  ::prctl(PR_SET_NAME, "legion-node"); // begun again, it would be called "exe"
   signals asked;
   // Two arenas and early trimming: a node is small, and glibc's arenas per thread are not.
   mallopt(M_ARENA_MAX, 2);

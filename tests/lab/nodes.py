@@ -160,9 +160,12 @@ def a_lost_journal_or_key_is_said_plainly(bin_folder):
         def lose(pattern):
             node.terminate()
             for file in node.data.glob(pattern):
-                file.unlink()
+                if file.is_file():
+                    file.unlink()
             node.start().await_up()
-            wait_for("3 Ready, for its zone takes it in anew", lambda: c.ready(c.nodes[0]) == 3)
+            # Whose journal was set aside is Ready,JournalDamaged until its owner has looked.
+            wait_for("3 Ready, for its zone takes it in anew", lambda: sum(
+                " Ready" in x for x in c.nodes[0].ctl("get", "nodes", check=False).stdout.splitlines()) >= 3)
             wait_for("3 replicas that run", lambda: (lambda p: p and all(alive(pid_of(x)) for x in p.values()))(
                 exactly(c.ready_pods(), 3)), 30)
 

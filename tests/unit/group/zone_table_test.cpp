@@ -109,11 +109,11 @@ TEST_SUITE("group/zone_table") {
     x.set_name("two");
     x.set_public_key(std::string(32, 'k'));
     roster.apply(entry, {0, 1});
-    auto with = zone.residents(&roster, at(1));
+    auto with = zone.residents(&roster, [](auto&) { return at(1); });
     REQUIRE(with.size() == 2);
     CHECK(!with[0].admitted);
     CHECK(with[1].admitted);
-    auto without = zone.residents(nullptr, at(1));
+    auto without = zone.residents(nullptr, [](auto&) { return at(1); });
     CHECK(without[0].admitted);
     CHECK(without[1].admitted);
   }
@@ -130,7 +130,7 @@ TEST_SUITE("group/zone_table") {
       x.set_public_key(std::string(32, c));
     }
     roster.apply(entry, {0, 1});
-    auto all = zone.residents(&roster, at(5));
+    auto all = zone.residents(&roster, [](auto&) { return at(5); });
     REQUIRE(all.size() == 2);
     CHECK(all[0].state == member_alive);
     CHECK(all[1].id == id('c'));

@@ -141,6 +141,34 @@ TEST_SUITE("node/recovery") {
     CHECK(node::contacts_in({}, node_id::from_bytes(id('a'))).empty());
   }
 
+  TEST_CASE("what is remembered of members: their last start, and since when they are dead") {
+    known_members known;
+    auto add = [&](char c, wall_ms died) {
+      auto& x = *known.add_seen();
+      x.set_id(std::string(16, c));
+      x.set_start(4);
+      x.set_life(7);
+      x.set_died_ms(died);
+    };
+    add('b', 0);
+    add('c', 40'000);
+    add('d', 900'000); // its clock was ahead
+    known.add_seen()->set_start(1);
+    auto now = time_point{} + std::chrono::hours{1};
+    auto found =
+        node::remembered_in({record_of("members", known.SerializeAsString())}, now, 100'000);
+    REQUIRE(found.size() == 3);
+    CHECK(value(found[0].start) == 4);
+    CHECK(found[0].life == 7);
+    CHECK_FALSE(found[0].died);
+    CHECK(found[1].died == now - std::chrono::seconds{60});
+    CHECK(found[2].died == now);
+    auto began = now - std::chrono::seconds{5};
+    CHECK(died_by(found, began)(found[1].id) == now - std::chrono::seconds{60});
+    CHECK(died_by(found, began)(found[0].id) == began);
+    CHECK(died_by(found, began)(node_id{}) == began);
+  }
+
 } // TEST_SUITE
 
 } // namespace legion::recovery_test
