@@ -165,7 +165,7 @@ charter_view view(charter_pointer self) {
     x.set_heard(x.leads());
     for (const auto& y : status.followers)
       if (y.who == who)
-        x.set_heard(y.heard && !down(s, who.node));
+        x.set_heard(y.heard && !down(s, who.node) && !lost_its_vote(s, who));
   }
   return result;
 }

@@ -62,6 +62,13 @@ bool is_down(const group_shell& s, const node_id& who) {
   return row && (row->state == member_dead || row->state == member_left);
 }
 
+/// It runs with another journal now: what was heard was said before.
+bool has_lost(const group_shell& s, const consensus::member_id& who) {
+  const auto* row = s.zone.find(who.node);
+  auto journal = row ? row->seen().journal : consensus::journal_id{};
+  return !journal.null() && !who.journal.null() && journal != who.journal;
+}
+
 /// Who decides about the resource, as its leader sees them.
 template <class View>
 void list_members_of(group_pointer self, View& view) {
@@ -76,7 +83,7 @@ void list_members_of(group_pointer self, View& view) {
     x.set_heard(x.leads());
     for (const auto& y : status.followers)
       if (y.who == who)
-        x.set_heard(y.heard && !is_down(s, who.node));
+        x.set_heard(y.heard && !is_down(s, who.node) && !has_lost(s, who));
   }
 }
 

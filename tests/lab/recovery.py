@@ -286,10 +286,12 @@ def a_node_whose_data_folder_is_an_old_copy_is_admitted_anew(bin_folder):
             first.ctl("apply", "-f", "-", text_input=manifest(f"later-{i}", 0))
         old.kill()
         begin_from(old, copy, first)
-        wait_for("three keep what is new", lambda: all(kept_by_three(first, f"later-{i}") for i in range(0, 60, 7)), 60)
+        wait_for("three keep what is new", lambda: all(kept_by_three(first, f"later-{i}") for i in range(60)), 60)
         wait_for("nothing is promised of what was deleted", lambda: "gone-" not in second.ctl("get", "promises").stdout, 40)
-        here = [x for x in c.ready_pods(first).values() if node_of(x) == "n3"]
-        wait_for("nothing of it runs", lambda: sum(line.startswith("busybox httpd") for _, line in processes_in(old.data)) == len(here), 20)
+        def only_what_is_ready():
+            here = [x for x in c.ready_pods(first).values() if node_of(x) == "n3"]
+            return sum(line.startswith("busybox httpd") for _, line in processes_in(old.data)) == len(here)
+        wait_for("nothing of it runs", only_what_is_ready, 20)
         first.kill()  # of the two that are left both must know all
         def listed():
             text = second.ctl("get", "deployments", "-o", "json", check=False).stdout
