@@ -64,12 +64,11 @@ private:
   node_id keeper_;
   std::set<node_id> tried_;              // in vain, since the last pause
   std::map<node_id, time_point> silent_; // did not answer in time; when it may be asked again
-  std::string
-      lost_; // why those who are up elect nobody, for journals are lost; as one of them says
-  std::set<node_id> without_; // that said to have nothing of the group
-  node_id told_;              // who leads, as somebody said since the last pause
-  bool answered_ = false;     // somebody said something since then
-  bool sent_in_vain_ = false; // a try ended without an answer: what it did is unknown
+  std::string lost_;                     // why those who are up can elect nobody; empty: they can
+  std::set<node_id> without_;            // that said to have nothing of the group
+  node_id told_;                         // who leads, as somebody said since the last pause
+  bool answered_ = false;                // somebody said something since then
+  bool sent_in_vain_ = false;            // a try ended without an answer: what it did is unknown
   bool done_ = false;
   group_reply reply_;
   std::string why_; // of the last failure

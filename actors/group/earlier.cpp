@@ -37,7 +37,7 @@ void keep_earlier(resource_state& of, const resource& next) {
   *x.mutable_template_() = of.what.deployment().template_();
   x.set_document(of.what.document());
   of.earlier.push_back(std::move(x));
-  if (of.earlier.size() > most_earlier)
+  while (of.earlier.size() > most_earlier || bytes_of_earlier(of) > most_earlier_bytes)
     of.earlier.erase(of.earlier.begin());
 }
 

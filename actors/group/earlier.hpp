@@ -8,8 +8,9 @@
 /// runs, not of what will.
 namespace legion::group {
 
-/// Most templates that are kept beside the newest; beyond them the oldest go.
+/// Most templates that are kept beside the newest, and most bytes of them; beyond them the oldest go.
 inline constexpr std::size_t most_earlier = 8;
+inline constexpr std::size_t most_earlier_bytes = 512 * 1024;
 
 /// Before `next` takes the place of the resource.
 void keep_earlier(resource_state& of, const resource& next);

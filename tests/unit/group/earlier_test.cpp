@@ -119,6 +119,21 @@ TEST_SUITE("group/earlier") {
     CHECK(x.there().earlier.back().revision() == rev("10"));
   }
 
+  TEST_CASE("and of so many bytes, whatever a document holds") {
+    played x;
+    auto large = [](const std::string& image) {
+      auto result = deployment(image);
+      result.set_document(std::string(300 * 1024, image[0]));
+      return result;
+    };
+    for (std::string image : {"a", "b", "c"}) {
+      x.apply(large(image));
+      x.name(image, rev(image));
+    }
+    REQUIRE(x.there().earlier.size() == 1); // of two, the newer
+    CHECK(x.there().earlier[0].revision() == rev("b"));
+  }
+
   TEST_CASE("what is paused with another template runs the one it had, and says that one waits") {
     played x;
     x.apply(deployment("a"));
