@@ -92,6 +92,16 @@ std::string variable_name(std::string_view text) {
   return result;
 }
 
+std::vector<int> host_ports_of(const promise_record& x, int container) {
+  const auto& spec = node::pod_of(x.what());
+  std::vector<int> result;
+  auto first = first_port(spec, container);
+  for (int i = 0; i < spec.containers(container).ports_size(); ++i)
+    if (auto port = host_port(x, first + i); port != 0)
+      result.push_back(port);
+  return result;
+}
+
 std::vector<bound_port> ports_of(const promise_record& x) {
   std::vector<bound_port> result;
   for (const auto& container : node::pod_of(x.what()).containers())

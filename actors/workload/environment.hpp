@@ -29,6 +29,8 @@ std::string variable_name(std::string_view text);
 
 /// Every port of the pod with the host port that it got, in the order of the manifest.
 std::vector<bound_port> ports_of(const promise_record& x);
+/// The host ports of one container.
+std::vector<int> host_ports_of(const promise_record& x, int container);
 
 /// The value of a fieldRef; empty for a field that has none here.
 std::string field_value(const promise_record& x, std::string_view path, const surroundings& here);

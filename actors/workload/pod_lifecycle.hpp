@@ -40,6 +40,12 @@ struct try_probe {
   std::vector<http_header> headers;
   std::int64_t timeout_ms = 1000;
 };
+/// Asks the driver whether another process has one of these ports of the node.
+struct check_ports {
+  int container = 0;
+  std::uint32_t life = 0; // that failed
+  std::vector<int> ports;
+};
 /// Asks the driver what runs: an answer was lost.
 struct look {};
 /// What runs may run for longer.
@@ -63,8 +69,8 @@ constexpr auto look_again = seconds{1};
 /// Exit code of a process that is gone, and nobody saw how it ended: as Kubernetes has it.
 constexpr int lost_code = 137;
 
-using effect = std::variant<start_process, stop_processes, try_probe, look, extend_lease,
-                            lease_lost, remove_files, tell, say_status, all_ended>;
+using effect = std::variant<start_process, stop_processes, try_probe, check_ports, look,
+                            extend_lease, lease_lost, remove_files, tell, say_status, all_ended>;
 using effects = std::vector<effect>;
 
 /// One pod's life as processes: starts its containers, starts them again as `restartPolicy` says,
@@ -90,6 +96,8 @@ public:
   effects on_exit(const process_status& x, moment t);
   effects on_probe(int container, std::uint32_t life, bool passed, const std::string& detail,
                    moment t);
+  /// Another process has `port`, while the container waits to be started again.
+  effects on_port_taken(int container, std::uint32_t life, int port, moment t);
   /// The driver's whole list for this workload, after `look`.
   effects on_found(const std::vector<process_status>& found, moment t);
   effects on_look_failed(moment t);

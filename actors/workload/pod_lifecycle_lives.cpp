@@ -158,6 +158,20 @@ void pod_lifecycle::exited(int i, const process_status& x, moment t, effects& ou
   auto lived =
       never_ran || c.started == time_point{} ? time_point::duration::zero() : t.now - c.started;
   again(i, c.pause.after(lived), t, out);
+  check_ports ports{i, x.life(), host_ports_of(*what_, i)};
+  if (code != 0 && !lost && !never_ran && !ports.ports.empty())
+    out.push_back(std::move(ports));
+}
+
+effects pod_lifecycle::on_port_taken(int i, std::uint32_t life, int port, moment t) {
+  effects out;
+  auto& c = containers_[static_cast<std::size_t>(i)];
+  if (c.at != step::waiting || c.said.life() != life)
+    return out;
+  auto why = "port " + std::to_string(port) + " of this node is taken by another process";
+  c.said.set_message(c.said.message() + "; " + why);
+  say(out, t, "Warning", "PortTaken", "Container " + c.said.name() + ": " + why);
+  return done(std::move(out), t);
 }
 
 bool pod_lifecycle::wants_restart(const one& x) const {

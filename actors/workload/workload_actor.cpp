@@ -81,6 +81,18 @@ void perform(workload_pointer self, try_probe& x) {
             [answered](const caf::error& why) { answered(false, fault_of(why).detail); });
 }
 
+void perform(workload_pointer self, check_ports& x) {
+  for (auto port : x.ports)
+    self->request(self->state.runtime, driver_timeout, check_port{port})
+        .then(
+            [self, port, container = x.container, life = x.life](bool is_free) {
+              if (!is_free)
+                perform_all(self,
+                            self->state.rules.on_port_taken(container, life, port, now(self)));
+            },
+            [](const caf::error&) {});
+}
+
 void perform(workload_pointer self, look&) {
   self->request(self->state.runtime, driver_timeout, list_running{})
       .then(

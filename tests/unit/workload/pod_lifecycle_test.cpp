@@ -74,6 +74,38 @@ probe& readiness(promise_record& x) {
 
 } // namespace
 
+TEST_SUITE("workload/ports") {
+
+  TEST_CASE("a life that fails asks whether another process has its ports, and says so") {
+    auto what = a_promise();
+    auto& spec = *what->mutable_what()->mutable_pod();
+    spec.mutable_containers(0)->add_ports()->set_container_port(80);
+    what->add_host_ports(20005);
+    auto x = running(what);
+    auto out = x.on_exit(exited(0, 1), at(1s));
+    const auto* asked = find<check_ports>(out);
+    REQUIRE(asked);
+    CHECK(asked->ports == std::vector<int>{20005});
+    x.on_started(0, process(1), at(1s));
+    CHECK(x.on_port_taken(0, 0, 20005, at(2s)).empty()); // it has been started again since
+    x.on_exit(exited(1, 1), at(3s));
+    x.on_port_taken(0, 1, 20005, at(3s));
+    CHECK(x.status().containers(0).message().ends_with(
+        "; port 20005 of this node is taken by another process"));
+    CHECK_FALSE(find<check_ports>(x.on_exit(exited(1, 1), at(4s)))); // not twice
+  }
+
+  TEST_CASE("one that ends well, or has no ports, asks for none") {
+    auto x = running(a_promise());
+    CHECK_FALSE(find<check_ports>(x.on_exit(exited(0, 1), at(1s))));
+    auto what = a_promise();
+    what->mutable_what()->mutable_pod()->mutable_containers(0)->add_ports()->set_container_port(80);
+    what->add_host_ports(20005);
+    auto y = running(what);
+    CHECK_FALSE(find<check_ports>(y.on_exit(exited(0, 0), at(1s))));
+  }
+}
+
 TEST_SUITE("workload/backoff") {
 
   TEST_CASE("the first restart comes at once, then 10 s doubling to 300 s") {
