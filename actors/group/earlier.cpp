@@ -36,6 +36,8 @@ void keep_earlier(resource_state& of, const resource& next) {
   x.set_revision(before);
   *x.mutable_template_() = of.what.deployment().template_();
   x.set_document(of.what.document());
+  x.set_generation(of.what.metadata().generation());
+  x.set_resource_version(of.what.metadata().resource_version());
   of.earlier.push_back(std::move(x));
   while (of.earlier.size() > most_earlier || bytes_of_earlier(of) > most_earlier_bytes)
     of.earlier.erase(of.earlier.begin());

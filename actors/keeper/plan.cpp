@@ -72,7 +72,7 @@ void end_old(const deployment_spec& spec, const replicas_view& current, const re
   auto may_go = total - must_stay - unavailable;
   replicas_view unready, ready;
   for (auto* x : old)
-    (x->ready || !x->assessed ? ready : unready).push_back(x);
+    (!x->missing && (x->ready || !x->assessed) ? ready : unready).push_back(x);
   choose(unready, std::min(may_go, static_cast<int>(unready.size())), on_node, into);
   auto spare = current_available + count_available(old) - must_stay;
   choose(ready, spare, on_node, into);
@@ -102,7 +102,7 @@ plan plan_of(const resource& what, const std::vector<replica>& replicas, int lea
       ++on_node[x.node];
     if (x.current)
       current.push_back(&x);
-    else if (x.missing)
+    else if (x.missing && !x.recalled)
       result.end.push_back(x.uid);
     else
       old.push_back(&x);

@@ -15,6 +15,7 @@ struct replica {
   std::string uid;
   bool current = false;   // made from the template as it is now
   bool missing = false;   // no node has accepted it
+  bool recalled = false;  // in the place of one of its template that was lost
   bool assessed = false;  // its node was heard about it
   bool ready = false;     // as last heard
   bool available = false; // ready for long enough
@@ -46,8 +47,8 @@ leeway leeway_of(const deployment_spec& x);
 ///
 /// Source: Kubernetes' deployment controller, rolling.go: new ones first up to the surge, then
 ///         unready old ones go, then ready old ones as far as enough stay available. Differs: a
-///         missing replica of an old template is dropped at once, for its template is not kept; so
-///         one that is lost while a rollout is paused comes back from the newer template.
+///         missing replica of an old template is dropped at once, but for one that stands in for one
+///         that was lost.
 plan plan_of(const resource& what, const std::vector<replica>& replicas, int leaving);
 
 } // namespace legion::keeper

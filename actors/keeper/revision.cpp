@@ -44,6 +44,16 @@ std::string revision_of(const resource& x) {
   return result;
 }
 
+/// A pod's name, as any, has at most 253 characters: of one as long as that the end is left out.
+std::string pod_stem(std::string name) {
+  constexpr std::size_t most = 253 - std::string_view{"-0123456789-01234"}.size();
+  if (name.size() > most) {
+    name.resize(most);
+    name.resize(name.find_last_not_of("-.") + 1);
+  }
+  return name + "-";
+}
+
 std::string random_suffix(seeded_random& random) {
   std::string result;
   for (int i = 0; i < 5; ++i)

@@ -17,6 +17,9 @@ int wanted_of(const resource& x);
 /// vowels, nothing that looks like something else).
 std::string revision_of(const resource& x);
 
+/// What the names of a Deployment's pods begin with, up to the revision.
+std::string pod_stem(std::string name);
+
 /// 5 random characters of the same alphabet.
 std::string random_suffix(seeded_random& random);
 

@@ -197,7 +197,7 @@ rollout::effects rollout::on_placed(placement::outcome x, moment t) {
   } else {
     vain_calls_ = 0;
   }
-  auto stale = called_revision_ != revision_;
+  auto stale = called_revision_ != revision_ && !earlier_of(called_revision_);
   effects out;
   if (!x.picks.empty()) {
     outcome_ = std::move(x);

@@ -104,10 +104,12 @@ private:
   };
   using offer_key = std::pair<node_id, std::uint64_t>;
   using uid_set = std::set<std::string>;
+  using revisions = std::vector<std::string>;
 
   effects reconcile(moment t);
-  void settle(std::vector<group_entry>& into, uid_set& leaving, moment t);
-  void follow_plan(std::vector<group_entry>& into, uid_set& leaving, moment t);
+  void settle(std::vector<group_entry>& into, uid_set& leaving, revisions& lost, moment t);
+  void follow_plan(std::vector<group_entry>& into, uid_set& leaving, const revisions& lost,
+                   moment t);
   void assign(std::vector<group_entry>& into, const uid_set& leaving, moment t, effects& out);
   void call_for_missing(moment t, effects& out);
   void ask_the_returned(moment t);
@@ -121,6 +123,11 @@ private:
   void tell_regret(const group::slot_state& of, const std::string& why, moment t);
 
   slots_named name_slots(int count, moment t);
+  slot recalled(const std::string& revision, moment t);
+  bool can_recall(const std::string& revision) const;
+  const earlier_template* earlier_of(const std::string& revision) const;
+  resource made_from(const std::string& revision) const;
+  std::string next_to_call() const;
   group_entry entry(moment t) const;
   accept accept_of(const offer_key& key) const;
   release release_of(const node_id& node) const;

@@ -37,8 +37,9 @@ rollout::effects rollout::reconcile(moment t) {
   if (!proposing_ && !propose_again_ && members_) {
     std::vector<group_entry> entries;
     uid_set leaving;
-    settle(entries, leaving, t);
-    follow_plan(entries, leaving, t);
+    revisions lost;
+    settle(entries, leaving, lost, t);
+    follow_plan(entries, leaving, lost, t);
     if (outcome_)
       assign(entries, leaving, t, out);
     if (!entries.empty()) {
@@ -56,8 +57,9 @@ rollout::effects rollout::reconcile(moment t) {
 }
 
 /// What was heard becomes entries: regretted and released slots are gone, those of dead nodes and
-/// broken ones are ended. Those that are finished stay so, whatever is heard later.
-void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t) {
+/// broken ones are ended. Those that are finished stay so, whatever is heard later. `lost`: the earlier
+/// templates of which one has to come back, each time.
+void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, revisions& lost, moment t) {
   slots_gone gone;
   std::map<std::string, slots_ended> ended;       // by reason
   std::map<std::string, slots_finished> finished; // by phase
@@ -78,6 +80,10 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t)
     if (!heard.regret.empty() && !(waits && withdrawn)) {
       if (!waits)
         *gone.add_slots() = slot.what; // counted until it is gone, then named anew
+      if (!waits && can_recall(slot.what.revision())) {
+        leaving.insert(uid);
+        lost.push_back(slot.what.revision());
+      }
       continue; // but who withdraws what is leased can say that it saw it end: it is asked to
     }
     auto why = broken_because(kept_.what, heard);
@@ -88,6 +94,8 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t)
       continue;
     *ended[why].add_slots() = slot.what;
     leaving.insert(uid);
+    if (can_recall(slot.what.revision()))
+      lost.push_back(slot.what.revision());
   }
   if (gone.slots_size() > 0) {
     *gone.mutable_of() = group::name_of(kept_.what);
@@ -108,7 +116,8 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, moment t)
   }
 }
 
-void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, moment t) {
+void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, const revisions& lost,
+                          moment t) {
   if (kept_.deleting)
     return;
   std::vector<replica> replicas;
@@ -121,8 +130,25 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, mome
       continue;
     }
     replicas.push_back(replica_of(kept_.what, revision_, slot, watches_[uid], t.now));
+    replicas.back().recalled = slot.what.recalled() && can_recall(slot.what.revision());
+  }
+  std::map<std::string, slot> back;
+  for (const auto& revision : lost) {
+    auto x = recalled(revision, t);
+    auto& counted = replicas.emplace_back();
+    counted.uid = x.uid();
+    counted.missing = counted.recalled = true;
+    counted.created_ms = t.wall;
+    back.emplace(x.uid(), std::move(x));
   }
   auto next = plan_of(kept_.what, replicas, may_still_run);
+  std::erase_if(next.end, [&](const std::string& uid) { return back.erase(uid) > 0; });
+  if (!back.empty()) { // first: else their template would be forgotten with who is gone
+    auto named = into.insert(into.begin(), entry(t));
+    *named->mutable_named()->mutable_of() = group::name_of(kept_.what);
+    for (auto& [uid, x] : back)
+      *named->mutable_named()->add_slots() = std::move(x);
+  }
   if (!next.end.empty()) {
     into.push_back(entry(t));
     auto& ended = *into.back().mutable_ended();
@@ -138,16 +164,6 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, mome
     into.push_back(entry(t));
     *into.back().mutable_named() = name_slots(next.name, t);
   }
-}
-
-/// A pod's name, as any, has at most 253 characters: of one as long as that the end is left out.
-static std::string stem_of(std::string name) {
-  constexpr std::size_t most = 253 - std::string_view{"-0123456789-01234"}.size();
-  if (name.size() > most) {
-    name.resize(most);
-    name.resize(name.find_last_not_of("-.") + 1);
-  }
-  return name + "-";
 }
 
 slots_named rollout::name_slots(int count, moment t) {
@@ -172,7 +188,7 @@ slots_named rollout::name_slots(int count, moment t) {
       added.set_revision(revision_);
       added.set_pod(name);
       while (!kept_.what.has_pod() && (added.pod() == name || taken.contains(added.pod())))
-        added.set_pod(stem_of(name) + revision_ + "-" + random_suffix(random_));
+        added.set_pod(pod_stem(name) + revision_ + "-" + random_suffix(random_));
     }
     added.set_uid(std::move(uid));
     added.set_lease_ms(lease);
@@ -218,19 +234,22 @@ void rollout::call_for_missing(moment t, effects& out) {
   if (calling_ || kept_.deleting || t.now < may_call_from())
     return;
   called_pods_.clear();
+  auto revision = next_to_call();
+  if (revision.empty())
+    return;
   std::map<node_id, std::uint32_t> replicas;
   for (const auto& [uid, slot] : kept_.slots) {
+    if (slot.what.revision() != revision)
+      continue; // those of before are about to go
     if (slot.phase == slot_phase::missing)
       called_pods_.push_back(slot.what.pod());
-    else if (slot.phase == slot_phase::accepted && slot.what.revision() == revision_)
-      ++replicas[slot.node]; // those of before are about to go
+    else if (slot.phase == slot_phase::accepted)
+      ++replicas[slot.node];
   }
-  if (called_pods_.empty())
-    return;
   place effect;
   effect.what.set_id(random_());
   *effect.what.mutable_of() = group::name_of(kept_.what);
-  *effect.what.mutable_template_() = template_of(kept_.what);
+  *effect.what.mutable_template_() = template_of(made_from(revision));
   effect.what.set_count(static_cast<std::uint32_t>(called_pods_.size()));
   effect.what.set_keeper(self_.bytes());
   for (const auto& [id, member] : *members_)
@@ -240,7 +259,7 @@ void rollout::call_for_missing(moment t, effects& out) {
           {id, member.name, member.state == member_suspect, i == replicas.end() ? 0 : i->second});
     }
   effect.seed = random_();
-  called_revision_ = revision_;
+  called_revision_ = revision;
   called_at_ = t.now;
   calling_ = true;
   out.push_back(std::move(effect));
@@ -305,13 +324,14 @@ accept rollout::accept_of(const offer_key& key) const {
       continue;
     *result.add_slots() = slot.what;
     result.set_start(slot.start);
-    // Its template is no longer kept: no offer may start it from another; what is bound is bound.
-    if (slot.what.revision() != revision_)
-      result.set_offer(0);
   }
   if (result.slots_size() == 0)
     return result;
-  *result.mutable_what() = kept_.what;
+  const auto& revision = result.slots(0).revision(); // an offer is for one template
+  // One that is not kept any more: no offer may start it from another; what is bound is bound.
+  if (revision != revision_ && !earlier_of(revision))
+    result.set_offer(0);
+  *result.mutable_what() = made_from(revision);
   result.set_keeper(self_.bytes());
   result.set_group(value(group_));
   result.set_term(term_);

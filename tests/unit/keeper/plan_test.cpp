@@ -156,6 +156,28 @@ TEST_SUITE("keeper/plan") {
     CHECK(next.end == std::vector<std::string>{"8", "9"});
   }
 
+  TEST_CASE("a missing old replica goes at once, unless it stands in for one that was lost") {
+    auto what = deployment(2);
+    auto of = [](bool current, bool missing, bool ready) {
+      replica x;
+      x.current = current;
+      x.missing = missing;
+      x.assessed = x.ready = x.available = ready;
+      x.node = missing ? node_id{} : node(1);
+      return x;
+    };
+    std::vector<replica> all{of(true, false, false), of(false, false, true),
+                             of(false, true, false)};
+    all[0].uid = "new";
+    all[1].uid = "old";
+    all[2].uid = "lost";
+    CHECK(plan_of(what, all, 0) == plan{{"lost"}, 1});
+    all[2].recalled = true;
+    CHECK(plan_of(what, all, 0) == plan{});
+    all[0].assessed = all[0].ready = all[0].available = true; // then nobody needs it
+    CHECK(plan_of(what, all, 0) == plan{{"lost"}, 0});
+  }
+
   TEST_CASE("of what is exclusive no new one is named while an old one may run") {
     auto what = deployment(2);
     auto& said =

@@ -89,6 +89,76 @@ TEST_SUITE("keeper/rollout losses") {
     CHECK(!w.rules->due(w.now));
   }
 
+  TEST_CASE("what is lost of an earlier template while a rollout is stuck comes back as it was") {
+    world w{deployment(3)};
+    w.all_ready();
+    auto before = revision_of(deployment(3));
+    auto newest = revision_of(deployment(3, "b"));
+    auto of = [&](const std::string& revision, const std::string& state) {
+      std::vector<pod_view> result;
+      for (const auto& x : w.pods(state))
+        if (x.slot().revision() == revision)
+          result.push_back(x);
+      return result;
+    };
+    w.put(deployment(3, "b"));
+    REQUIRE(of(newest, "bound").size() == 1); // and it does not get ready
+    REQUIRE(of(before, "bound").size() == 3);
+    auto lost = of(before, "bound")[0];
+    auto at = 0;
+    while (node(at).bytes() != lost.node())
+      ++at;
+    SUBCASE("its node withdraws it") {
+      auto said = w.report_of(lost.slot(), node(at), false);
+      said.mutable_assessments(0)->set_withdrawn(true);
+      w.act(w.rules->on_heard(said, w.at()));
+    }
+    SUBCASE("it regrets") {
+      accept_reply reply;
+      auto& no = *reply.add_slots();
+      no.set_uid(lost.slot().uid());
+      *no.mutable_order() = lost.slot().order();
+      no.set_detail("lost");
+      w.act(w.rules->on_accept_reply(node(at), 0, reply, w.at()));
+    }
+    w.pass(seconds{10});
+    CHECK(of(newest, "bound").size() == 1);
+    REQUIRE(of(before, "bound").size() == 3);
+    for (const auto& x : of(before, "bound"))
+      CHECK(x.slot().uid() != lost.slot().uid());
+    CHECK(w.calls.back().what.template_().spec().containers(0).image() == "a");
+    const auto& accepted = w.accepts.back().what;
+    CHECK(accepted.offer() != 0);
+    CHECK(accepted.what().deployment().template_().spec().containers(0).image() == "a");
+    // A group that is raised from promises takes the newest resource.
+    CHECK(accepted.what().metadata().resource_version()
+          < w.rules->kept().what.metadata().resource_version());
+    // Once the newer ones get ready, the earlier ones go.
+    for (int i = 0; i < 6; ++i) {
+      w.all_ready();
+      w.pass(seconds{10});
+    }
+    CHECK(of(newest, "bound").size() == 3);
+    CHECK(of(before, "").empty());
+  }
+
+  TEST_CASE(
+      "what is lost in a Recreate rollout, or of a template that is not kept, does not come back") {
+    world w{deployment(2)};
+    w.all_ready();
+    auto next = deployment(2, "b");
+    next.mutable_deployment()->set_strategy("Recreate");
+    w.slow_stop = true;
+    w.put(next);
+    w.member(1, member_dead);
+    w.pass(seconds{20});
+    w.slow_stop = false;
+    w.pass(seconds{20});
+    for (const auto& x : w.pods("bound"))
+      CHECK(x.slot().revision() == revision_of(next));
+    CHECK(w.pods("bound").size() == 2);
+  }
+
   TEST_CASE("the keeper's own node is never dead to it") {
     world w{deployment(3)};
     w.member(0, member_dead);

@@ -1,0 +1,65 @@
+#include <algorithm>
+
+#include "actors/group/admission.hpp"
+#include "actors/keeper/lease.hpp"
+#include "actors/keeper/revision.hpp"
+#include "actors/keeper/rollout.hpp"
+
+// While a newer template takes the place of an earlier one, what is lost of the earlier one comes back
+// as it was: a rollout that is stuck has nothing better.
+
+namespace legion::keeper {
+
+using group::slot_phase;
+
+const earlier_template* rollout::earlier_of(const std::string& revision) const {
+  auto i = std::find_if(kept_.earlier.begin(), kept_.earlier.end(),
+                        [&](const earlier_template& x) { return x.revision() == revision; });
+  return i == kept_.earlier.end() ? nullptr : &*i;
+}
+
+/// What an earlier template has to keep up while the newest one takes its place, it keeps up.
+bool rollout::can_recall(const std::string& revision) const {
+  return !kept_.deleting && revision != revision_ && earlier_of(revision)
+         && !is_exclusive(kept_.what) && kept_.what.deployment().strategy() != "Recreate";
+}
+
+slot rollout::recalled(const std::string& revision, moment t) {
+  slot result;
+  result.set_uid(group::random_uid(random_));
+  result.set_pod(pod_stem(kept_.what.metadata().name()) + revision + "-" + random_suffix(random_));
+  result.set_revision(revision);
+  result.set_named_ms(t.wall);
+  result.set_recalled(true);
+  return result;
+}
+
+/// The resource as it was when its template was of this revision.
+resource rollout::made_from(const std::string& revision) const {
+  auto result = kept_.what;
+  const auto* x = revision == revision_ ? nullptr : earlier_of(revision);
+  if (!x)
+    return result;
+  *result.mutable_deployment()->mutable_template_() = x->template_();
+  result.set_document(x->document());
+  result.mutable_metadata()->set_generation(x->generation());
+  result.mutable_metadata()->set_resource_version(x->resource_version());
+  return result;
+}
+
+/// The newest first, then the others in turn; empty: nothing is missing.
+std::string rollout::next_to_call() const {
+  std::set<std::string> all;
+  for (const auto& [uid, slot] : kept_.slots)
+    if (slot.phase == slot_phase::missing)
+      all.insert(slot.what.revision());
+  if (all.empty())
+    return {};
+  if (all.contains(revision_) && (called_revision_ != revision_ || all.size() == 1))
+    return revision_;
+  all.erase(revision_);
+  auto i = all.upper_bound(called_revision_);
+  return i == all.end() ? *all.begin() : *i;
+}
+
+} // namespace legion::keeper
