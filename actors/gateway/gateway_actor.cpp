@@ -270,7 +270,7 @@ void begin(gateway_pointer self, job fresh, api_request what) {
   }
   auto id = ++state.last_job;
   spdlog::debug("gateway request job={} what={}", id, static_cast<int>(what.what_case()));
-  if (what.request_id().size() != 16) {
+  if (what.request_id().empty()) {
     std::string made;
     for (auto i = 0; i < 16; ++i)
       made += static_cast<char>(state.random() & 0xff);

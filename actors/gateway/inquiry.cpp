@@ -30,16 +30,17 @@ public:
 /// Refuses at once, in a sentence with the node's name in its middle.
 class not_understood : public inquiry {
 public:
-  not_understood(std::string before, std::string after)
-      : before_(std::move(before)), after_(std::move(after)) {}
+  not_understood(std::string before, std::string after, refusal_code code = refusal_unsupported)
+      : before_(std::move(before)), after_(std::move(after)), code_(code) {}
   effects start(const surroundings& at) override {
-    return refuse(refusal_unsupported, before_ + at.zone.name_of(at.self) + after_);
+    return refuse(code_, before_ + at.zone.name_of(at.self) + after_);
   }
   effects on(std::uint64_t, const answer&, const surroundings&) override { return {}; }
 
 private:
   std::string before_;
   std::string after_;
+  refusal_code code_;
 };
 
 } // namespace
@@ -53,6 +54,10 @@ std::unique_ptr<inquiry> make_inquiry(const api_request& what) {
     return std::make_unique<not_understood>("the request speaks version "
                                                 + std::to_string(what.version()) + " of the API, ",
                                             " speaks version 1");
+  if (auto bytes = what.request_id().size(); bytes != 0 && bytes != 16)
+    return std::make_unique<not_understood>(
+        "", " takes a request_id of 16 bytes, or none: this one has " + std::to_string(bytes),
+        refusal_invalid);
   switch (what.what_case()) {
     case api_request::kApply:
     case api_request::kDelete:

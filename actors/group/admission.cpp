@@ -209,6 +209,10 @@ admission admit_remove(const state& of, const group_request& x, wall_ms now) {
 
 } // namespace
 
+bool same_specification(const resource& a, const resource& b) {
+  return spec_bytes(a) == spec_bytes(b);
+}
+
 bool same_resource(const resource& a, const resource& b) {
   return spec_bytes(a) == spec_bytes(b) && a.api_version() == b.api_version()
          && same(a.metadata().labels(), b.metadata().labels())

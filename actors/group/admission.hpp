@@ -35,6 +35,8 @@ inline constexpr std::size_t max_resource_bytes = 920 * 1024;
 std::size_t bytes_of(const resource& x);
 /// The same but for what the group gives: uid, versions, times.
 bool same_resource(const resource& a, const resource& b);
+/// Of those that are the same, the generation stays.
+bool same_specification(const resource& a, const resource& b);
 
 /// A request's refusal, ready to send.
 group_reply refused(const group_request& x, refusal_code code, std::string detail);

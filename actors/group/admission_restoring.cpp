@@ -60,12 +60,15 @@ std::optional<kept_resource> judge(wish& w, const kept_resource& x, put_result& 
       refuse(result, refusal_conflict, text_of(what) + " exists, and differs from the backup's");
     what.mutable_metadata()->set_uid(before.uid());
     what.mutable_metadata()->set_created_ms(before.created_ms());
-    what.mutable_metadata()->set_generation(before.generation() + 1);
+    auto same_wish = same_specification(there->what, what);
+    what.mutable_metadata()->set_generation(before.generation() + (same_wish ? 0 : 1));
   }
   if (result.has_refused())
     return {};
-  w.bytes += bytes_of(what);
-  if (w.bytes > max_state_bytes) {
+  auto replaced = there ? bytes_of(there->what) : 0;
+  auto added = bytes_of(what);
+  w.bytes += added - std::min(added, replaced); // what becomes smaller makes no room for others
+  if (added > replaced && w.bytes > max_state_bytes) {
     refuse(result, refusal_too_large,
            text_of(what) + " would take its keeper group to " + std::to_string(w.bytes / 1024)
                + " KiB; the limit is " + std::to_string(max_state_bytes / 1024) + " KiB");

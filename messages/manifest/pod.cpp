@@ -283,7 +283,10 @@ void read_pod_spec(const spot& from, pod_spec& into, context& in) {
   into.set_runtime_class_name(runtime.text());
   into.set_restart_policy(from["restartPolicy"] ? from["restartPolicy"].text() : "Always");
   into.set_termination_grace_period_seconds(from["terminationGracePeriodSeconds"].number(30));
-  into.set_node_name(from["nodeName"].text());
+  auto node = from["nodeName"];
+  if (node && !node.text().empty() && !dns_subdomain(node.text()))
+    in.to.error(node.what->at, node.path, shown(*node.what), dns_subdomain_words);
+  into.set_node_name(node.text());
   read_labels(from["nodeSelector"], true, *into.mutable_node_selector(), in);
   read_tolerations(from["tolerations"], into, in);
   read_affinity(from["affinity"], into, in);

@@ -228,7 +228,9 @@ std::string completion(const std::string& shell, const std::vector<verb_words>& 
   replace(result, "$WORDS", bash_words(verbs));
   replace(result, "$FLAGS", bash_flags(verbs));
   if (shell == "zsh")
-    result.insert(0, "# legionctl completion for zsh:  source <(legionctl completion zsh)\n"
+    result.insert(0, "#compdef legionctl\n"
+                     "# legionctl completion for zsh:  source <(legionctl completion zsh)\n"
+                     "(( $+functions[compdef] )) || { autoload -U +X compinit && compinit; }\n"
                      "autoload -U +X bashcompinit && bashcompinit\n");
   return result;
 }

@@ -275,6 +275,31 @@ std::string describe_node(const node_view& x, wall_ms now) {
   return to.text();
 }
 
+/// With what rules a rollout.
+std::string strategy_text(const deployment_spec& x) {
+  auto said = [](const int_or_string& y) {
+    return y.has_text() ? plain(y.text()) : std::to_string(y.number());
+  };
+  auto result = or_none(x.strategy());
+  auto given = [](const int_or_string& y) {
+    return y.value_case() != int_or_string::VALUE_NOT_SET;
+  };
+  auto neither = !given(x.max_surge()) && !given(x.max_unavailable());
+  if (x.strategy() != "Recreate")
+    result += ", at most "
+              + (given(x.max_surge()) ? said(x.max_surge())
+                 : neither            ? "1"
+                                      : "25%")
+              + " above and "
+              + (given(x.max_unavailable()) ? said(x.max_unavailable())
+                 : neither                  ? "0"
+                                            : "25%")
+              + " below what is wanted";
+  if (x.min_ready_seconds() > 0)
+    result += ", available once ready for " + std::to_string(x.min_ready_seconds()) + " s";
+  return result;
+}
+
 std::string describe_deployment(const resource_view& x, wall_ms now) {
   page to;
   const auto& what = x.what();
@@ -288,7 +313,7 @@ std::string describe_deployment(const resource_view& x, wall_ms now) {
   to.line("Replicas", std::to_string(x.wanted()) + " wanted, " + std::to_string(x.updated())
                           + " updated, " + std::to_string(x.ready()) + " ready, "
                           + std::to_string(x.available()) + " available");
-  to.line("Strategy", or_none(spec.strategy()));
+  to.line("Strategy", strategy_text(spec));
   if (spec.paused())
     to.line("Paused",
             spec.unstarted()

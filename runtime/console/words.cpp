@@ -255,6 +255,8 @@ std::string node_status(const node_view& x) {
   for (const auto& y : x.conditions())
     if (y.status())
       word += "," + plain(y.type());
+  if (x.member().draining() && x.state() != member_left)
+    word += ",Draining";
   return x.member().cordoned() ? word + ",SchedulingDisabled" : word;
 }
 

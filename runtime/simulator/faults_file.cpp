@@ -38,10 +38,25 @@ public:
     for (const auto& x : root)
       result.push_back(read_entry(x));
     std::stable_sort(result.begin(), result.end(), [](auto& a, auto& b) { return a.at < b.at; });
+    check_copies(root, result);
     return result;
   }
 
 private:
+  /// What is put back has to be there.
+  void check_copies(const YAML::Node& root, const std::vector<disturbance>& all) const {
+    std::set<std::uint32_t> copied;
+    for (const auto& x : all)
+      for (auto node : x.nodes)
+        if (x.what == kind::copy)
+          copied.insert(node);
+        else if (x.what == kind::put_back && !copied.contains(node))
+          for (const auto& entry : root)
+            if (entry["put-back"] && read_entry(entry).at == x.at)
+              throw complaint{entry["put-back"].Mark(),
+                              "there is no earlier `copy` of " + name_of(node) + "'s disk"};
+  }
+
   disturbance read_entry(const YAML::Node& entry) const {
     if (!entry.IsMap())
       throw complaint{entry.Mark(), "an entry is a map such as {at: 5s, crash: node-3}"};
@@ -89,6 +104,8 @@ private:
         if (!value.IsSequence())
           throw complaint{value.Mark(), "`partition` is a list of lists of nodes"};
         for (const auto& side : value) {
+          if (!side.IsSequence())
+            throw complaint{side.Mark(), "`partition` is a list of lists of nodes"};
           result.sides.push_back(nodes(side));
           for (auto x : result.sides.back())
             if (auto other = side_of(x, result.sides); other + 1 != result.sides.size())

@@ -83,7 +83,7 @@ result<simulated> run_shown(const simulation& what) {
 }
 
 int complain(int code, const std::string& what) {
-  std::fprintf(stderr, "legionctl simulate: %s\n", what.c_str());
+  std::fprintf(stderr, "error: %s\n", what.c_str());
   return code;
 }
 

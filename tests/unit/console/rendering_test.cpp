@@ -217,7 +217,7 @@ TEST_SUITE("console/rendering") {
              "Annotations:  <none>\n"
              "Selector:     app=web\n"
              "Replicas:     3 wanted, 3 updated, 1 ready, 1 available\n"
-             "Strategy:     RollingUpdate\n"
+             "Strategy:     RollingUpdate, at most 1 above and 0 below what is wanted\n"
              "Revision:     6d5f9c7b8d\n"
              "Keeper:       legion-2, group 12\n"
              "Containers:\n"
@@ -302,6 +302,9 @@ TEST_SUITE("console/rendering") {
     x.set_message("the data folder is full");
     x.set_since_ms(canned_now - 60'000);
     CHECK(node_status(node) == "Ready,DiskPressure");
+    node.mutable_member()->set_draining(true);
+    CHECK(node_status(node) == "Ready,DiskPressure,Draining");
+    node.mutable_member()->set_draining(false);
     CHECK(describe_node(node, canned_now)
               .find("DiskPressure=True JournalFull: the data folder is full, since\n"
                     "              20")

@@ -326,6 +326,12 @@ TEST_SUITE("gateway/changing") {
     play good{x};
     good.start();
     CHECK(good.last_said().version() == "1.2.3");
+    x.set_request_id("abc");
+    play odd{x};
+    odd.start();
+    CHECK(odd.last_said().refused().code() == refusal_invalid);
+    CHECK(odd.last_said().refused().detail()
+          == "legion-1 takes a request_id of 16 bytes, or none: this one has 3");
   }
 
 } // TEST_SUITE

@@ -100,6 +100,32 @@ TEST_SUITE("group/admission_restoring") {
     CHECK(it.rules.find(key_of(web))->what.deployment().replicas() == 5);
   }
 
+  TEST_CASE(
+      "the generation is that of the specification: it stays where only an annotation differs") {
+    world it{web};
+    it.put(web);
+    auto other = web;
+    other.mutable_metadata()->add_annotations()->set_key("v");
+    auto how = backup_of(other);
+    how.set_replace(true);
+    auto reply = it.ask(how);
+    CHECK(only(reply).action() == "replaced");
+    CHECK(only(reply).generation() == web.metadata().generation());
+    CHECK(it.rules.find(key_of(web))->what.metadata().annotations_size() == 1);
+  }
+
+  TEST_CASE("what is replaced makes room for what replaces it") {
+    auto large = web;
+    large.set_document(std::string(3 << 20, 'x'));
+    world it{large};
+    it.put(large);
+    auto other = large;
+    other.mutable_metadata()->add_annotations()->set_key("v");
+    auto how = backup_of(other);
+    how.set_replace(true);
+    CHECK(only(it.ask(how)).action() == "replaced");
+  }
+
   TEST_CASE("what is being deleted is restored under its name: who holds it still lets go") {
     world it{web};
     it.put(web);

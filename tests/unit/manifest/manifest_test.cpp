@@ -80,6 +80,9 @@ TEST_SUITE("manifest/manifest") {
          "web.yaml:12:1: spec.template.spec.containers[0]: found null, allowed: an item"},
         {deployment("    nodeName: a\n"), "web.yaml:10:5: spec.template.spec.containers: found "
                                           "nothing, allowed: a list (this field is required)"},
+        {deployment(std::string{one_container} + "    nodeName: a b\n"),
+         "web.yaml:13:15: spec.template.spec.nodeName: found \"a b\", allowed: at most 253 of a-z, "
+         "0-9, - and ., each part beginning and ending with a letter or digit"},
         {deployment("    containers: []\n"), "web.yaml:10:17: spec.template.spec.containers: found "
                                              "an empty list, allowed: at least one container"},
         {pod("    ports: [{containerPort: 80800}]\n"),

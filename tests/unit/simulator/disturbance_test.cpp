@@ -63,6 +63,11 @@ TEST_SUITE("simulator/disturbance") {
     CHECK(error_of("- {at: 5s, partition: [[node-1, node-2], [node-3, node-1]]}")
           == "f.yaml:1:42: `node-1` is on another side already");
     CHECK(error_of("- {at: 5s, crash: []}") == "f.yaml:1:19: no node is named");
+    CHECK(error_of("- {at: 5s, partition: [node-1]}")
+          == "f.yaml:1:24: `partition` is a list of lists of nodes");
+    CHECK(error_of("- {at: 5s, put-back: node-1}\n- {at: 6s, copy: node-1}")
+          == "f.yaml:1:22: there is no earlier `copy` of `node-1`'s disk");
+    CHECK(error_of("- {at: 6s, put-back: node-1}\n- {at: 5s, copy: node-1}") == "no error");
     CHECK(error_of("- {at: 5s, heal: node-1}")
           == "f.yaml:1:18: `heal` ends every cut and partition: it takes nothing");
     CHECK(error_of("- {at: 5s, cut: {from: node-1, to: node-1}}")
