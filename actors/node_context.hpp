@@ -71,6 +71,7 @@ struct node_context {
   std::uint64_t keeps = 0; // groups that this node is in, by the journal; start_node fills it in
   std::optional<damage_record> damage; // this journal follows a damaged one; from the journal too
   std::vector<remembered_member> remembered; // from the journal; start_node fills it in
+  bool may_be_old = false;      // this journal: others are asked first; start_node fills it in
   bool accepts_loss = false;    // its owner wants no more of what an earlier journal held
   bool cordoned = false;        // as the journal says; start_node fills it in
   wall_ms first_started_ms = 0; // with this data folder; 0: now

@@ -65,6 +65,11 @@ charter_core::behavior_type charter_actor(charter_pointer self, context_ptr cont
   sit_down(self, replayed, founds);
   publish(self);
   pull_now_and_then(self);
+  self->request(s.partners.membership, caf::infinite, await_trust{}).then([self](journal_trusted) {
+    self->state.trusts_journal = true;
+    if (self->state.seat)
+      self->state.seat->trust_journal();
+  });
   return {
       [self](charter_request& x) { return on_request(self, x); },
       [self](const roster_ask& x) { return on_ask(self, x); },
@@ -79,12 +84,14 @@ charter_core::behavior_type charter_actor(charter_pointer self, context_ptr cont
       [self](const stand_back& x) {
         self->state.standing_back = x.back;
         self->state.drains = x.back ? self->current_sender() : nullptr;
-        stand_aside(self);
         try_to_leave(self);
       },
       [self](const group_request& x) { return on_leave_request(self, x); },
       [self](leave_charter) { try_to_leave(self); },
       [self](group_mail& x) {
+        auto& s = self->state;
+        if (s.standing_back && (!s.core() || s.core()->outside()))
+          return;        // it would join, and go
         take_seat(self); // a learner's, if it has none yet
         self->state.seat->on_mail(std::move(x.messages));
       },

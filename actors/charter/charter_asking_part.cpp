@@ -38,7 +38,7 @@ std::set<node_id> without_journal(const charter_shell& s) {
 }
 
 /// What a node says when no voter answers for the charter.
-charter_reply nobody_decides(charter_pointer self, const charter_request& x) {
+charter_reply nobody_decides(charter_pointer self, const charter_request& x, bool in_doubt) {
   auto& s = self->state;
   auto voters = voters_known(s);
   std::sort(voters.begin(), voters.end());
@@ -63,7 +63,10 @@ charter_reply nobody_decides(charter_pointer self, const charter_request& x) {
     result.set_answered_by(s.context->self.id.bytes());
     return reply;
   }
-  reply = refused(refusal_unreachable, std::move(why));
+  reply = in_doubt ? refused(refusal_deadline, std::move(why)
+                                                   + "; whether it was done is unknown: look with "
+                                                     "`legionctl get nodes` before you repeat it")
+                   : refused(refusal_unreachable, std::move(why));
   reply.set_later(true);
   return reply;
 }
@@ -72,6 +75,7 @@ struct running_errand {
   charter::errand rules;
   charter_request what;
   charter_answer answer;
+  bool in_doubt = false; // somebody may have done it, or may yet
 };
 
 void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
@@ -80,18 +84,22 @@ void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
   while (next && (*next == s.context->self.id || down(s, *next)))
     next = x->rules.next();
   if (!next)
-    return x->answer(nobody_decides(self, x->what));
+    return x->answer(nobody_decides(self, x->what, x->in_doubt && x->what.has_cordon()));
   auto to = s.context->directory->at<charter_door>(*next, "charter");
   auto time = x->what.has_cordon() ? milliseconds{cordon_time} : voter_time;
   self->request(to, time, x->what)
       .then(
           [self, x](charter_reply& reply) {
+            x->in_doubt = x->in_doubt || reply.refused().in_doubt();
             if (x->rules.on(reply))
               x->answer(std::move(reply));
             else
               ask_next(self, x);
           },
-          [self, x](const caf::error&) { ask_next(self, x); });
+          [self, x](const caf::error&) {
+            x->in_doubt = true;
+            ask_next(self, x);
+          });
 }
 
 void forget_zone(charter_shell& s) {
@@ -180,11 +188,12 @@ charter_answer with_zone(charter_pointer self, charter_answer answer) {
 }
 
 /// With the zone as it is: who is known to be down is not asked.
-void run_errand(charter_pointer self, charter_request what, charter_answer answer) {
+void run_errand(charter_pointer self, charter_request what, charter_answer answer, bool in_doubt) {
   auto& s = self->state;
   what.set_direct(true);
-  auto x = std::make_shared<running_errand>(running_errand{
-      charter::errand{voters_known(s)}, std::move(what), with_zone(self, std::move(answer))});
+  auto x = std::make_shared<running_errand>(
+      running_errand{charter::errand{voters_known(s)}, std::move(what),
+                     with_zone(self, std::move(answer)), in_doubt});
   if (s.zone_known)
     return ask_next(self, x);
   self->request(s.partners.membership, list_time, list_members{})

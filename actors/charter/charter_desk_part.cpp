@@ -126,10 +126,13 @@ void dismiss(charter_pointer self, consensus::lean_queue<charter_errand> all) {
   for (auto& x : all) {
     if (!x.answer)
       continue;
-    if (x.what.direct())
-      x.answer(elsewhere(self->state));
-    else
-      run_errand(self, std::move(x.what), std::move(x.answer));
+    if (!x.what.direct()) {
+      run_errand(self, std::move(x.what), std::move(x.answer), x.in_doubt);
+      continue;
+    }
+    auto reply = elsewhere(self->state);
+    reply.mutable_refused()->set_in_doubt(x.in_doubt);
+    x.answer(std::move(reply));
   }
 }
 

@@ -65,6 +65,7 @@ void take(charter_pointer self, group::leaving::step what) {
 
 void try_to_leave(charter_pointer self) {
   auto& s = self->state;
+  stand_aside(self);
   if (s.drains)
     take(self, s.leaving.next({.core = s.core(),
                                .fenced = s.core() && s.seat->fenced(),
@@ -83,7 +84,7 @@ group_reply on_leave_request(charter_pointer self, const group_request& x) {
     return group::refused(x, refusal_elsewhere, "another node leads the charter, or nobody");
   group_reply reply;
   reply.set_request_id(x.request_id());
-  reply.set_leaving(s.core()->members().has(who) ? let_go(self, who) : departure_free);
+  reply.set_leaving(let_go(self, who));
   return reply;
 }
 

@@ -72,7 +72,8 @@ using charter_answer = std::function<void(charter_reply)>;
 struct charter_errand {
   charter_request what;
   charter_answer answer;
-  time_point patience; // until when it waits for a leader
+  time_point patience;   // until when it waits for a leader
+  bool in_doubt = false; // it is in the log of one that leads no more
 };
 
 /// The entry that is being committed, and who waits for it.
@@ -102,6 +103,7 @@ struct charter_shell {
   bool leads = false;
   bool full = false;            // the disk
   bool standing_back = false;   // the node drains
+  bool trusts_journal = false;  // see `await_trust`
   caf::strong_actor_ptr drains; // who waits until the charter lets it go
   group::leaving leaving;       // meanwhile
   consensus::lean_queue<charter_errand> desk;
@@ -202,7 +204,8 @@ caf::typed_response_promise<charter_reply> on_request(charter_pointer self, char
 /// charter forgets it then.
 charter_answer with_zone(charter_pointer self, charter_answer answer);
 /// Asks the charter's voters one after another.
-void run_errand(charter_pointer self, charter_request what, charter_answer answer);
+void run_errand(charter_pointer self, charter_request what, charter_answer answer,
+                bool in_doubt = false);
 charter_reply elsewhere(const charter_shell& state);
 void on_hint(charter_pointer self, const group_members_are& x);
 void pass_on_hints(charter_pointer self);

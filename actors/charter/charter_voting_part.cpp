@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/charter/charter_state_part.hpp"
+#include "actors/group/leaving.hpp"
 #include "actors/group/zone_table.hpp"
 
 namespace legion {
@@ -111,8 +112,10 @@ public:
     for (auto& [read, x] : std::exchange(s.unsure, {}))
       waiting.push_back(std::move(x.to));
     if (auto open = std::exchange(s.committing, {}))
-      for (auto& x : open->waiting)
+      for (auto& x : open->waiting) {
+        x.in_doubt = true;
         waiting.push_back(std::move(x));
+      }
     auto leader = s.core()->leader();
     for (auto& x : waiting) {
       auto soon = leader == s.core()->self() || (leader.null() && !x.what.direct());
@@ -202,6 +205,8 @@ void take_seat(charter_pointer self) {
                                                                       "charter/", s.context,
                                                                       s.journal, s.partners.beats},
                                              *s.holder);
+  if (s.trusts_journal)
+    s.seat->trust_journal();
   s.seat->begin();
   learn_zone(self);
 }
@@ -211,7 +216,9 @@ void stand_aside(charter_pointer self) {
   if (!s.core())
     return;
   auto alone = s.core()->members().voters.size() < 2;
-  s.core()->abstain((s.full || s.standing_back) && !alone, now(self));
+  auto goes =
+      s.standing_back && (!s.zone_known || group::another_stays(*s.core(), residents_of(s)));
+  s.core()->abstain((s.full || goes) && !alone, now(self));
   if (s.standing_back) { // who leads alone hands over before it goes
     s.choice->let_go(s.core()->self());
     review_soon(self, milliseconds{0});
@@ -229,6 +236,7 @@ void on_member(charter_pointer self, const member_change& x) {
       s.residents.try_emplace(id, group::resident{id, journal, x.state, x.since, false});
   if (!fresh && (i->second.state != x.state || i->second.journal != journal))
     i->second = {id, journal, x.state, x.since, false};
+  i->second.draining = x.who.draining();
   auto& seen = s.zone[id];
   auto down = [](member_state y) { return y == member_dead || y == member_left; };
   auto back = down(seen.state) && !down(x.state);

@@ -12,7 +12,7 @@ snapshot_head founded_by(std::vector<member_id> voters) {
 
 core::core(setting x, time_point now)
     : tuned_(x.tuned), self_(x.self), start_(x.start), random_(x.seed), may_vote_(x.may_vote),
-      removed_at_(x.removed_at), ballot_(x.ballot), contact_(now) {
+      removed_at_(x.removed_at), waits_(x.waits), ballot_(x.ballot), contact_(now) {
   if (ballot_.term == 0 && x.head.index == 1)
     ballot_.term = x.head.term; // as founded
   bool sound = true;
@@ -264,6 +264,12 @@ beat_item core::beat() const {
               : leader_.null()      ? standing::alone
                                     : standing::follows;
   return {term(), what};
+}
+
+bool core::outside() const {
+  const auto& members = log_.members();
+  return role_ != role::leader && !members.has(self_) && !members.joint()
+         && log_.members_index() <= commit_;
 }
 
 core::status core::describe(time_point now) const {

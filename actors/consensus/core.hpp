@@ -54,6 +54,8 @@ public:
     /// or shorter than it once acknowledged). It votes nowhere and never stands, for good; the
     /// group goes on by admitting the node's new journal as a new member.
     bool may_vote = true;
+    /// It does not stand for election before `begin_to_stand`.
+    bool waits = false;
     /// Not 0: a tombstone, `work::removed` of an earlier core of this member; the log went, the ballot
     /// stayed. It votes again once it is in a configuration of a later entry.
     log_index removed_at = 0;
@@ -112,6 +114,8 @@ public:
   /// True: don't stand for election, and hand leadership to someone else. For a full disk or a
   /// drain.
   void abstain(bool x, time_point now);
+  /// It may stand for election from now on: see `setting::waits`.
+  void begin_to_stand() { waits_ = false; }
 
   // What happens.
 
@@ -157,6 +161,8 @@ public:
   const member_id& leader() const { return leader_; } // null: not known
   const configuration& members() const { return log_.members(); }
   log_index commit() const { return commit_; }
+  /// It is no member, and that is settled: the group needs nothing of it.
+  bool outside() const;
   /// It leads, or has heard its leader within an election timeout; who may not stand (a learner) keeps
   /// the name of a leader that is gone, but not this.
   bool leased(time_point now) const;
@@ -285,6 +291,7 @@ private:
   bool may_vote_;
   log_index removed_at_;
   bool abstains_ = false;
+  bool waits_ = false;
 
   // What is promised, and what of it is on disk.
   consensus::ballot ballot_;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "actors/consensus/core.hpp"
 #include "actors/consensus/quorum.hpp"
@@ -29,7 +30,7 @@ bool core::may_vote() const {
 bool core::may_stand() const {
   bool votes = log_.members().votes(self_)
                || (log_.members_index() > commit_ && log_.previous_members().votes(self_));
-  return may_vote() && !abstains_ && votes;
+  return may_vote() && !abstains_ && !waits_ && votes;
 }
 
 /// Its beats come, and say that it leads in this term.
@@ -232,8 +233,7 @@ const progress* core::successor(log_index at_least, time_point now) const {
 }
 
 void core::abstain(bool x, time_point now) {
-  abstains_ = x;
-  if (!x || role_ != role::leader)
+  if (std::exchange(abstains_, x) == x || !x || role_ != role::leader)
     return;
   if (auto* best = successor(0, now))
     (void)transfer(best->who, now);

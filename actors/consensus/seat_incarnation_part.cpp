@@ -6,6 +6,12 @@
 
 namespace legion::consensus {
 
+namespace {
+
+constexpr std::size_t most_unheard = 1024;
+
+} // namespace
+
 /// Whoever says this lives in a later incarnation than the log here.
 bool seat::is_later(term_number x) const {
   return has_log() && incarnation_of(x) > incarnation();
@@ -24,6 +30,12 @@ void seat::leave_behind(term_number heard) {
 void seat::on_mail(std::vector<message> messages) {
   if (!core_ || fenced_)
     return;
+  if (setting_.context->may_be_old && !trusted_) {
+    for (auto& x : messages)
+      if (unheard_.size() < most_unheard) // what is lost is sent again
+        unheard_.push_back(std::move(x));
+    return;
+  }
   for (auto& x : messages) {
     auto later = is_later(x.term);
     if (later)
@@ -37,6 +49,13 @@ void seat::on_mail(std::vector<message> messages) {
     core_->on_message(std::move(x), holder_->now());
   }
   pump();
+}
+
+void seat::trust_journal() {
+  if (std::exchange(trusted_, true) || !core_ || fenced_)
+    return;
+  core_->begin_to_stand();
+  on_mail(std::exchange(unheard_, {}));
 }
 
 void seat::on_beat(const member_id& from, const beat_item& x) {

@@ -36,6 +36,7 @@ core seat::make_member(log_records::kept kept) {
   how.start = value(self.start) << 16 | life_;
   how.seed = random_();
   how.may_vote = !kept.fenced;
+  how.waits = setting_.context->may_be_old && !trusted_;
   how.removed_at = kept.removed_at;
   how.tuned.election_timeout = election_timeout;
   how.tuned.entry_bytes = most_entry_bytes;

@@ -118,6 +118,9 @@ public:
   /// is left behind stops: its log ends, and it waits to be admitted as a new member.
   void on_mail(std::vector<message> messages);
   void on_beat(const member_id& from, const beat_item& x);
+  /// The journal is no old copy: what others said meanwhile is heard now. Until then a member of a
+  /// node whose journal may be one is told nothing, and so votes for nobody and acknowledges nothing.
+  void trust_journal();
   /// The claimants are not who they were.
   void tell_beats();
 
@@ -186,8 +189,10 @@ private:
   std::optional<fault> fenced_;
   seeded_random random_;
   std::uint32_t life_ = 0;
-  bool finishing_ = false;      // what an earlier actor was writing is being written again
-  std::vector<pending> writes_; // the first is under way
+  bool trusted_ = false;         // `trust_journal` was called
+  std::vector<message> unheard_; // until then; the first `most_unheard`
+  bool finishing_ = false;       // what an earlier actor was writing is being written again
+  std::vector<pending> writes_;  // the first is under way
   bool write_failed_ = false;
   time_point next_alarm_; // not said before
   std::uint64_t alarms_unsaid_ = 0;

@@ -201,6 +201,7 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
     why_ = refused.detail();
     tried_.insert(keeper_);
     answered_ = true;
+    sent_in_vain_ = sent_in_vain_ || refused.in_doubt();
     if (!refused.voters().empty() || !leader.null())
       lost_ = why_lost(refused, at);
     if (!lost_.empty())

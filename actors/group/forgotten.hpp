@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "actors/group/state.hpp"
@@ -16,5 +17,8 @@ inline constexpr std::size_t most_forgotten = 256;
 ///
 /// Nothing is said of what this log may not know yet, or of before it was raised.
 std::vector<slot> forgotten(const state& of, const report& x);
+
+/// The uids of promises from before a journal was lost that are what this log says of their slots.
+std::vector<std::string> still_current(const state& of, const report& x);
 
 } // namespace legion::group

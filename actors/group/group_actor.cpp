@@ -16,17 +16,6 @@ group_shell::~group_shell() {
 
 namespace {
 
-/// Others should lead while this node can't write, or is about to leave. Who is alone goes on, to
-/// say so.
-void stand_aside(group_pointer self) {
-  auto& s = self->state;
-  if (!s.core())
-    return;
-  auto alone = s.core()->members().voters.size() < 2;
-  s.core()->abstain((s.full || s.standing_back) && !alone, now(self));
-  s.seat->pump();
-}
-
 group_core::behavior_type group_actor(group_pointer self, context_ptr context, group_id group,
                                       consensus::journal_copy_ptr journal,
                                       group_partners partners) {
@@ -57,8 +46,13 @@ group_core::behavior_type group_actor(group_pointer self, context_ptr context, g
         stand_aside(self);
         leave_in_turn(self);
       },
+      [self](journal_trusted) { self->state.seat->trust_journal(); },
       [self](const roster_known& x) { on_roster(self, x); },
-      [self](group_mail& x) { self->state.seat->on_mail(std::move(x.messages)); },
+      [self](group_mail& x) {
+        auto& s = self->state;
+        if (!s.standing_back || !s.core() || !s.core()->outside()) // else it would join, and go
+          s.seat->on_mail(std::move(x.messages));
+      },
       [self](const peer_beat& x) { self->state.seat->on_beat(x.from, x.what); },
       [self](const peer_silent& x) {
         self->state.seat->hear([&](auto& core) { core.on_silence(x.node, x.since, now(self)); });

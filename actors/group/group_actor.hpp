@@ -24,6 +24,7 @@ using group_handle = caf::typed_actor<caf::replies_to<group_request>::with<group
                                       caf::reacts_to<member_change>,                     //
                                       caf::reacts_to<store::health>,                     //
                                       caf::reacts_to<stand_back>,                        //
+                                      caf::reacts_to<journal_trusted>,                   //
                                       caf::reacts_to<roster_known>,                      //
                                       caf::reacts_to<group_mail>,                        //
                                       caf::reacts_to<peer_beat>,                         //

@@ -281,7 +281,9 @@ void dismiss_reader(group_pointer self, std::uint64_t number) {
 void dismiss_authors(group_pointer self) {
   auto& s = self->state;
   if (s.committing) {
-    refuse_elsewhere(self, *s.committing);
+    auto reply = elsewhere(s, s.committing->request);
+    reply.mutable_refused()->set_in_doubt(true); // the next leader may have it, too
+    s.committing->reply.deliver(std::move(reply));
     s.committing.reset();
   }
   for (auto& [index, x] : s.proposals)

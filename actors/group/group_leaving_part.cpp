@@ -61,6 +61,17 @@ void take(group_pointer self, group::leaving::step what) {
 
 } // namespace
 
+void stand_aside(group_pointer self) {
+  auto& s = self->state;
+  if (!s.core())
+    return;
+  auto alone = s.core()->members().voters.size() < 2;
+  auto goes = s.standing_back
+              && (!s.zone_known || group::another_stays(*s.core(), s.zone.residents(nullptr, {})));
+  s.core()->abstain((s.full || goes) && !alone, now(self));
+  s.seat->pump();
+}
+
 void leave_in_turn(group_pointer self) {
   auto& s = self->state;
   if (s.standing_back && s.core() && s.core()->members().voters.size() > 1)
@@ -79,6 +90,7 @@ void try_to_leave(group_pointer self) {
   group::leaving::look look{.core = s.core(), .fenced = s.core() && s.seat->fenced()};
   if (look.core != nullptr && !look.fenced)
     follow_zone(self);
+  stand_aside(self);
   look.zone_known = s.zone_known;
   look.alone = is_alone(s);
   look.leads = s.keeps;
@@ -91,7 +103,7 @@ group_reply on_leave_request(group_pointer self, const group_request& x) {
     return group::refused(x, refusal_invalid, "it does not say who leaves");
   group_reply reply;
   reply.set_request_id(x.request_id());
-  reply.set_leaving(self->state.core()->members().has(who) ? let_go(self, who) : departure_free);
+  reply.set_leaving(let_go(self, who));
   return reply;
 }
 

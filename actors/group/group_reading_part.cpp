@@ -263,6 +263,8 @@ caf::result<report_reply> on_report(group_pointer self, const report& x) {
   }
   auto from = node_id::from_bytes(x.node());
   end_forgotten(self, from, group::forgotten(*state.rules, x));
+  for (auto& uid : group::still_current(*state.rules, x))
+    answer.add_current(std::move(uid));
   std::map<group::resource_key, report> parts; // for each resource that the node holds a slot of
   for (const auto& [key, resource] : state.rules->resources()) {
     auto holds = std::any_of(resource.slots.begin(), resource.slots.end(),

@@ -1,5 +1,7 @@
 #include "actors/group/leaving.hpp"
 
+#include <algorithm>
+
 namespace legion::group {
 
 namespace {
@@ -9,7 +11,7 @@ constexpr auto leader_patience = seconds{4};
 } // namespace
 
 leaving::step leaving::next(const look& x, time_point now) {
-  if (x.core == nullptr || x.fenced || !x.core->members().has(x.core->self()))
+  if (x.core == nullptr || x.fenced || x.core->outside())
     return step::go;
   if (!x.zone_known)
     return step::again;
@@ -22,7 +24,9 @@ leaving::step leaving::next(const look& x, time_point now) {
     return step::ask;
   if (!leaderless_since_)
     leaderless_since_ = now;
-  return now - *leaderless_since_ > leader_patience ? step::stuck : step::again;
+  if (now - *leaderless_since_ <= leader_patience)
+    return step::again;
+  return x.core->members().has(x.core->self()) ? step::stuck : step::go;
 }
 
 leaving::step leaving::on(departure x) {
@@ -32,6 +36,16 @@ leaving::step leaving::on(departure x) {
 
 leaving::step leaving::on(const group_reply& x) {
   return on(x.what_case() == group_reply::kLeaving ? x.leaving() : departure_under_way);
+}
+
+bool another_stays(const consensus::core& core, const std::vector<resident>& zone) {
+  const auto& voters = core.members().voters;
+  return std::any_of(voters.begin(), voters.end(), [&](const consensus::member_id& who) {
+    return who != core.self() && std::any_of(zone.begin(), zone.end(), [&](const resident& x) {
+             auto up = x.state == member_alive || x.state == member_suspect;
+             return x.id == who.node && up && !x.draining;
+           });
+  });
 }
 
 group_request leave_request(group_id group, const consensus::member_id& who) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "actors/consensus/core.hpp"
+#include "actors/group/member_plan.hpp"
 #include "messages/ids.hpp"
 #include "messages/keeping.pb.h"
 #include "messages/time.hpp"
@@ -41,6 +43,9 @@ public:
 private:
   std::optional<time_point> leaderless_since_;
 };
+
+/// Whether a voter is up that does not drain: then who drains neither leads on nor stands for it.
+bool another_stays(const consensus::core& core, const std::vector<resident>& zone);
 
 /// What asks a leader to let this member go.
 group_request leave_request(group_id group, const consensus::member_id& who);

@@ -57,14 +57,15 @@ std::size_t member_rules::size_among(std::size_t nodes) const {
 }
 
 bool member_rules::may_join(const resident& x, time_point now) const {
-  return x.admitted && x.state == member_alive && now - x.since >= settling && !x.journal.null()
-         && !distrusted_.contains({x.id, x.journal}) && !leaving_.contains({x.id, x.journal});
+  return x.admitted && !x.draining && x.state == member_alive && now - x.since >= settling
+         && !x.journal.null() && !distrusted_.contains({x.id, x.journal})
+         && !leaving_.contains({x.id, x.journal});
 }
 
 /// Because a person wants it to.
 bool member_rules::is_leaving(const member_id& who, const std::vector<resident>& zone) const {
   const auto* x = find(zone, who.node);
-  return leaving_.contains(who) || (x && x->state == member_left);
+  return leaving_.contains(who) || (x && (x->draining || x->state == member_left));
 }
 
 /// A voter keeps its place, though it may be down for a while.
@@ -97,7 +98,7 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
     if (in(kept, {x.id, x.journal}))
       continue;
     plan.waits = plan.waits
-                 || (!joins && x.admitted && x.state == member_alive
+                 || (!joins && x.admitted && !x.draining && x.state == member_alive
                      && !leaving_.contains({x.id, x.journal}));
     if (joins)
       newcomers.push_back(x);

@@ -22,6 +22,7 @@ struct resident {
   bool claims = false; // it says that it is in the group
   bool admitted =
       true; // on the zone's roster, as far as it is known: only then may it become a member
+  bool draining = false; // it is about to leave
 };
 
 /// So many voters where so many nodes could be.

@@ -19,7 +19,9 @@ auto place_of(Rows& rows, const std::string& id) {
 } // namespace
 
 resident zone_table::row::seen() const {
-  return {id(), consensus::journal_id::from_bytes(who.journal()), state, since, claims};
+  resident result{id(), consensus::journal_id::from_bytes(who.journal()), state, since, claims};
+  result.draining = who.draining();
+  return result;
 }
 
 void compare_with(std::vector<resident>& zone, const charter::roster& roster,
@@ -49,7 +51,8 @@ zone_table::news zone_table::put(group_id group, const shared_member& who, membe
   news result;
   result.known_before = true;
   result.other_start = was.start() != who.start();
-  result.matters = result.other_start || was.name() != who.name() || i->state != state;
+  result.matters = result.other_start || was.name() != who.name()
+                   || was.draining() != who.draining() || i->state != state;
   result.claims = std::exchange(i->claims, claims) != claims;
   if (i->state != state || was.journal() != who.journal())
     i->since = since;

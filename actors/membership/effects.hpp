@@ -46,6 +46,9 @@ struct tell_outdated {
   std::string why;
 };
 
+/// From now on this node may take part in what its groups decide. Said once.
+struct trust_journal {};
+
 /// For people: a member refused to let this node in, or something is badly wrong.
 struct note {
   bool grave = false; // a human must act
@@ -53,8 +56,8 @@ struct note {
   std::string detail;
 };
 
-using effect =
-    std::variant<send_packet, ask_list, ask_join, tell_change, know_cluster, tell_outdated, note>;
+using effect = std::variant<send_packet, ask_list, ask_join, tell_change, know_cluster,
+                            tell_outdated, trust_journal, note>;
 using effects = std::vector<effect>;
 
 } // namespace legion::membership

@@ -37,12 +37,14 @@ struct membership_state {
   context_ptr context;
   std::optional<membership::swim> rules;
   std::vector<caf::strong_actor_ptr> subscribers;
-  charter_door charter;            // null: nobody else is asked about who joins
-  std::size_t joins_waiting = 0;   // for the charter
-  std::string join_trouble;        // of the last try
-  bool join_refused = false;       // in it
-  std::uint64_t generation = 0;    // of the one wake-up that counts
-  std::optional<time_point> armed; // when it comes
+  std::vector<caf::typed_response_promise<journal_trusted>> wait_for_trust;
+  charter_door charter;                             // null: nobody else is asked about who joins
+  std::size_t joins_waiting = 0;                    // for the charter
+  std::string join_trouble;                         // of the last try
+  std::map<std::size_t, std::string> join_troubles; // of the last with each contact
+  bool join_refused = false;                        // in it
+  std::uint64_t generation = 0;                     // of the one wake-up that counts
+  std::optional<time_point> armed;                  // when it comes
 };
 
 using membership_pointer = inner_handle::stateful_pointer<membership_state>;
@@ -76,8 +78,10 @@ void perform(membership_pointer self, membership::send_packet& x) {
 /// The bridge there hears no life before one that is over: this journal is from then.
 bool is_outdated(membership_pointer self, const fault& why, const std::string& who) {
   const auto& begin = self->state.context->begin_new_journal;
-  if (why.code == errc::conflict && begin)
+  if (why.code == errc::conflict && begin) {
+    self->state.rules->on_outdated();
     begin(who + " says: another start of your node is known here: your journal is an old copy");
+  }
   return why.code == errc::conflict;
 }
 
@@ -121,8 +125,9 @@ void perform(membership_pointer self, membership::ask_join& x) {
           [self, joining, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
             auto why = fault_of(error);
             auto outdated = is_outdated(self, why, endpoint);
+            auto disputed = why.code == errc::refused;
             if (!joining)
-              return perform_all(self, self->state.rules->on_join_failed(i, now(self)));
+              return perform_all(self, self->state.rules->on_join_failed(i, now(self), disputed));
             self->state.join_refused = why.code == errc::refused || outdated;
             self->state.join_trouble =
                 self->state.join_refused
@@ -132,9 +137,13 @@ void perform(membership_pointer self, membership::ask_join& x) {
                           + "): is a node there, and is its join string the one given? Each node "
                             "prints "
                             "its own at its start, and another once its node.key is another";
-            spdlog::warn("membership join_failed endpoint={} why=\"{}: {}\"", endpoint,
-                         to_string(why.code), why.detail);
-            perform_all(self, self->state.rules->on_join_failed(i, now(self)));
+            auto& before = self->state.join_troubles[i];
+            auto again = before == self->state.join_trouble;
+            before = self->state.join_trouble;
+            spdlog::log(again ? spdlog::level::debug : spdlog::level::warn,
+                        "membership join_failed endpoint={} why=\"{}: {}\"", endpoint,
+                        to_string(why.code), why.detail);
+            perform_all(self, self->state.rules->on_join_failed(i, now(self), disputed));
           });
 }
 
@@ -152,8 +161,22 @@ void perform(membership_pointer self, membership::know_cluster& x) {
 }
 
 void perform(membership_pointer self, membership::tell_outdated& x) {
-  if (const auto& begin = self->state.context->begin_new_journal)
+  if (const auto& begin = self->state.context->begin_new_journal) {
+    self->state.rules->on_outdated();
     begin(x.why);
+  }
+}
+
+void perform(membership_pointer self, membership::trust_journal&) {
+  for (auto& x : std::exchange(self->state.wait_for_trust, {}))
+    x.deliver(journal_trusted{});
+}
+
+caf::result<journal_trusted> on_trust_asked(membership_pointer self) {
+  if (self->state.rules->trusts_journal())
+    return journal_trusted{};
+  self->state.wait_for_trust.push_back(self->make_response_promise<journal_trusted>());
+  return self->state.wait_for_trust.back();
 }
 
 void perform(membership_pointer, membership::note& x) {
@@ -199,6 +222,7 @@ membership::swim::setting setting_of(const node_context& context) {
     x.contacts.push_back(contact.id);
   if (context.broken == broken_rule::contacts_are_sought)
     x.tuned.seek_first = std::chrono::hours{24 * 365};
+  x.may_be_old = context.may_be_old;
   x.seed = context.seed_for("membership");
   x.records = context.records;
   return x;
@@ -331,6 +355,7 @@ inner_handle::behavior_type membership_actor(membership_pointer self, context_pt
         return reply;
       },
       [self](list_members) { return all_members(self); },
+      [self](await_trust) { return on_trust_asked(self); },
       [self](const subscribe_members& x) { subscribe(self, x); },
       [self](const follow_members& x) {
         tell_from_now_on(self, x.who);

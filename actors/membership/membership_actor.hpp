@@ -57,6 +57,10 @@ struct connection_hint {
   bool up = false;
 };
 
+/// Answered as soon as this node's journal is not taken for an old copy any more.
+struct await_trust {};
+struct journal_trusted {};
+
 /// This peer was heard of by other means, just now: it need not be probed.
 struct peer_heard {
   node_id peer;
@@ -79,6 +83,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::follow_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::unfollow_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::members_known)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::describe_self)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::await_trust)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::journal_trusted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::connection_hint)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::peer_heard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::admit_through)
@@ -91,6 +97,7 @@ using membership_handle = caf::typed_actor<caf::reacts_to<swim_packet>,         
                                            caf::replies_to<join_request>::with<join_reply>,      //
                                            caf::replies_to<member_list>::with<member_list>,      //
                                            caf::replies_to<list_members>::with<members_known>,   //
+                                           caf::replies_to<await_trust>::with<journal_trusted>,  //
                                            caf::reacts_to<subscribe_members>,                    //
                                            caf::replies_to<follow_members>::with<members_known>, //
                                            caf::reacts_to<unfollow_members>,                     //

@@ -29,6 +29,7 @@ public:
   const std::string& name() const { return get().name(); }
   const std::string& endpoint() const { return get().endpoint(); }
   const std::string& public_key() const { return get().public_key(); }
+  bool draining() const { return get().draining(); }
   bool disk_full() const { return get().disk_full(); }
   std::uint64_t keeps() const { return get().keeps(); }
   const std::string& journal() const { return get().journal(); }

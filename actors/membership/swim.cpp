@@ -13,8 +13,8 @@ namespace legion::membership {
 swim::swim(setting x, time_point now)
     : tuned_(x.tuned), self_(node_id::from_bytes(x.self.id())), cluster_(std::move(x.cluster)),
       random_(x.seed), records_(std::move(x.records)), health_(x.tuned.worst_health),
-      contacts_(std::move(x.contacts)), join_backoff_(x.tuned.join_backoff_first),
-      seek_pause_(x.tuned.seek_first) {
+      contacts_(std::move(x.contacts)), may_be_old_(x.may_be_old),
+      join_backoff_(x.tuned.join_backoff_first), seek_pause_(x.tuned.seek_first) {
   if (!records_)
     records_ = std::make_shared<record_pool>();
   if (x.self.version() == 0)
@@ -48,8 +48,12 @@ effects swim::start(time_point now) {
     out_.push_back(know_cluster{cluster_});
   }
   tell(me());
-  if (joining_)
+  if (joining_ && may_be_old_)
+    ask_doubting(now);
+  else if (joining_)
     try_join(now);
+  if (!may_be_old_ || !joining_)
+    out_.push_back(trust_journal{});
   return done(now);
 }
 
@@ -86,14 +90,15 @@ effects swim::on_tick(time_point now) {
       exchange(id);
   }
   ping_dead(now);
-  if (joining_ && !join_asked_ && now >= next_join_)
+  if (joining_ && !doubt_ && !join_asked_ && now >= next_join_)
     try_join(now);
-  if (!joining_ && !join_asked_ && now >= next_seek_)
+  if (!joining_ && !doubt_ && !join_asked_ && now >= next_seek_)
     seek(now);
   return done(now);
 }
 
 effects swim::done(time_point now) {
+  run_doubt(now);
   begin_urgent(now);
   if (news_.pressing() && now >= next_gossip_)
     gossip(now);
@@ -126,6 +131,11 @@ effects swim::on_packet(const swim_packet& x, time_point now) {
       break;
   }
   return done(now);
+}
+
+void swim::on_outdated() {
+  if (doubt_)
+    doubt_->confirm();
 }
 
 effects swim::on_connection(const node_id& peer, bool up, time_point now) {
@@ -180,8 +190,10 @@ time_point swim::wake_at() const {
   auto due = std::min({next_probe_, next_exchange_, next_dead_probe_});
   if (news_.pressing())
     due = std::min(due, next_gossip_);
-  if (!join_asked_)
+  if (!join_asked_ && !doubt_)
     due = std::min(due, joining_ ? next_join_ : next_seek_);
+  if (doubt_)
+    due = std::min(due, doubt_->wakes_at());
   for (auto& x : probes_)
     due = std::min(due, x.asked_others ? x.end : x.indirect_at);
   for (auto& x : relays_)

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "actors/membership/doubt.hpp"
 #include "actors/membership/effects.hpp"
 #include "actors/membership/local_health.hpp"
 #include "actors/membership/member_table.hpp"
@@ -27,6 +28,7 @@ public:
     member self;                   // id, start, name, endpoint, key, zone, labels ...
     std::string cluster;           // empty: not known yet
     std::vector<node_id> contacts; // to join through; none and no cluster: this node founds one
+    bool may_be_old = false;       // the journal that this node starts from: see `doubt`
     std::uint64_t seed = 0;
     std::shared_ptr<record_pool> records;
   };
@@ -38,9 +40,12 @@ public:
   effects on_packet(const swim_packet& x, time_point now);
   effects on_list(const node_id& from, const member_list& x, time_point now);
   effects on_join_reply(std::size_t contact, const join_reply& x, time_point now);
-  effects on_join_failed(std::size_t contact, time_point now);
+  /// `disputed`: a later life of this node is known there, and not known to be over.
+  effects on_join_failed(std::size_t contact, time_point now, bool disputed = false);
   /// Something else than the protocol's own packets came from it: it lives, without a ping.
   void on_heard(const node_id& from, time_point now);
+  /// Somebody has seen a later life of this node: its journal is an old copy.
+  void on_outdated();
   effects on_connection(const node_id& peer, bool up, time_point now);
   effects describe(const member& record, time_point now);
   effects leave(time_point now);
@@ -57,6 +62,8 @@ public:
   const std::string& cluster() const { return cluster_; }
   /// Nobody has answered yet that this node is a member.
   bool joining() const { return joining_; }
+  /// This node's journal is not known to be an old copy: see `trust_journal`.
+  bool trusts_journal() const { return !doubt_; }
   int health() const { return health_.score(); }
 
 private:
@@ -128,7 +135,10 @@ private:
 
   // swim_joining.cpp
   bool is_outdated(const member& who) const;
+  void shuffle_contacts();
   void try_join(time_point now);
+  void ask_doubting(time_point now);
+  void run_doubt(time_point now);
   void ask_contact(std::size_t contact);
   void seek(time_point now);
   join_reply refusal(const join_request& x, const std::string& why);
@@ -155,6 +165,8 @@ private:
   bool superseded_ = false;
 
   std::vector<node_id> contacts_;
+  bool may_be_old_ = false;
+  std::optional<doubt> doubt_;
   bool joining_ = false;
   bool join_asked_ = false;
   std::vector<std::size_t> contacts_left_;

@@ -32,13 +32,41 @@ member_update aged_update_of(const entry& e, time_point now) {
 
 } // namespace
 
-void swim::try_join(time_point now) {
-  if (contacts_left_.empty()) {
-    contacts_left_.resize(contacts_.size());
-    std::iota(contacts_left_.begin(), contacts_left_.end(), std::size_t{0});
-    for (auto i = contacts_left_.size() - 1; i > 0; --i)
-      std::swap(contacts_left_[i], contacts_left_[random_() % (i + 1)]);
+void swim::shuffle_contacts() {
+  contacts_left_.resize(contacts_.size());
+  std::iota(contacts_left_.begin(), contacts_left_.end(), std::size_t{0});
+  for (auto i = contacts_left_.size() - 1; i > 0; --i)
+    std::swap(contacts_left_[i], contacts_left_[random_() % (i + 1)]);
+}
+
+/// Many at once, for one that knows better is enough.
+void swim::ask_doubting(time_point now) {
+  shuffle_contacts();
+  std::vector<std::size_t> asked;
+  while (!contacts_left_.empty() && asked.size() < doubt::most_asked) {
+    if (contacts_[contacts_left_.back()] != self_)
+      asked.push_back(contacts_left_.back());
+    contacts_left_.pop_back();
   }
+  doubt_.emplace(std::move(asked), now);
+  next_join_ = now;
+  run_doubt(now);
+}
+
+void swim::run_doubt(time_point now) {
+  if (!doubt_)
+    return;
+  for (auto x : doubt_->due(now))
+    ask_contact(x);
+  if (!doubt_->over(now))
+    return;
+  doubt_.reset();
+  out_.push_back(trust_journal{});
+}
+
+void swim::try_join(time_point now) {
+  if (contacts_left_.empty())
+    shuffle_contacts();
   auto contact = contacts_left_.back();
   contacts_left_.pop_back();
   next_join_ = now + tuned_.join_timeout;
@@ -69,9 +97,14 @@ void swim::seek(time_point now) {
   ask_contact(unheard[random_() % unheard.size()]);
 }
 
-effects swim::on_join_failed(std::size_t, time_point now) {
+effects swim::on_join_failed(std::size_t contact, time_point now, bool disputed) {
   awake(now);
   join_asked_ = false;
+  if (doubt_) {
+    doubt_->no_answer(contact, disputed, now);
+    next_join_ = now;
+    return done(now);
+  }
   if (!joining_)
     return done(now);
   next_join_ = now;
@@ -89,6 +122,8 @@ effects swim::on_join_reply(std::size_t contact, const join_reply& x, time_point
     if (joining_ && x.refused() != last_refusal_)
       out_.push_back(note{!x.later(), "join_refused", x.refused()});
     last_refusal_ = x.refused();
+    if (x.outdated())
+      on_outdated();
     return on_join_failed(contact, now);
   }
   auto& list = x.accepted();
@@ -101,6 +136,8 @@ effects swim::on_join_reply(std::size_t contact, const join_reply& x, time_point
   }
   awake(now);
   join_asked_ = false;
+  if (doubt_)
+    doubt_->let_in(contact, x.certain());
   auto first = std::exchange(joining_, false);
   auto alone = table_.living() == 1;
   if (cluster_.empty()) {
@@ -221,6 +258,7 @@ join_reply swim::answer_join(const join_request& x, time_point now, effects& out
   update.set_record(x.who().SerializeAsString());
   apply(update, {}, false, now);
   *reply.mutable_accepted() = whole_list(now);
+  reply.set_certain(!doubt_);
   out = done(now);
   return reply;
 }

@@ -1,5 +1,6 @@
 #include "actors/node/cluster_node.hpp"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -87,6 +88,10 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
     context.keeps |= context.damage->groups(); // who asks for them hears what became of them
   else if (context.keeps == 0 && context.founds())
     context.keeps = ~std::uint64_t{0};
+  context.may_be_old =
+      context.begin_new_journal && (context.keeps != 0 || node::has_charter(replayed))
+      && std::any_of(context.join.begin(), context.join.end(),
+                     [&](const transport::peer& x) { return x.id != context.self.id; });
   context.cordoned = node::was_cordoned(replayed, context.self.id);
   context.remembered = node::remembered_in(replayed, system.clock().now(), context.wall_clock());
   context.census = std::make_shared<census>();

@@ -99,6 +99,15 @@ void commitments::raise(const std::string& uid, const order_number& to) {
   x->record = std::make_shared<const promise_record>(std::move(record));
 }
 
+void commitments::is_current(const std::string& uid) {
+  auto* x = find(uid);
+  if (!x)
+    return;
+  auto record = *x->record;
+  record.set_salvaged(false);
+  x->record = std::make_shared<const promise_record>(std::move(record));
+}
+
 void commitments::kept_by(const std::string& uid, const node_id& keeper) {
   auto* x = find(uid);
   if (!x)

@@ -70,6 +70,8 @@ public:
   void add(promise_record record, phase where);
   /// A higher order for the same promise; what is on disk must follow.
   void raise(const std::string& uid, const order_number& to);
+  /// Its keeper relies on it, though it was salvaged; what is on disk follows.
+  void is_current(const std::string& uid);
   /// Another node leads its keeper group; what is on disk follows.
   void kept_by(const std::string& uid, const node_id& keeper);
   commitment* find(const std::string& uid);

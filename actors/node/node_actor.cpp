@@ -54,6 +54,7 @@ member description(node_pointer self) {
   result.set_binary_version(LEGION_VERSION);
   result.set_journal(context.journal_id);
   result.set_disk_full(s.journal.full);
+  result.set_draining(s.self.describes.draining);
   return result;
 }
 
@@ -116,6 +117,7 @@ caf::typed_response_promise<drained> on_drain(node_pointer self) {
   auto& s = self->state;
   auto reply = self->make_response_promise<drained>();
   s.self.describes.draining = true;
+  describe(self); // lest it be asked to take over from another that drains
   spdlog::info("node drains promises={}", s.promises.all().size());
   hand_over_groups(self);
   std::vector<std::string> uids;
@@ -186,6 +188,7 @@ inner_node_handle::behavior_type node_actor(node_pointer self, context_ptr conte
   set_up(self, std::move(context), std::move(partners));
   restore(self, replayed);
   spawn_groups(self, replayed);
+  await_trust_of_journal(self);
   self->send(self->state.partners.membership,
              subscribe_members{caf::actor_cast<caf::strong_actor_ptr>(self)});
   self->send(self->state.partners.store,

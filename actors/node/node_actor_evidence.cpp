@@ -32,8 +32,11 @@ report filled(node_pointer self, const node::due_report& x) {
   result.set_full(x.full);
   result.set_group(value(x.to.group));
   auto add = [&](const node::commitment& y) {
-    if (y.latest.has_slot())
-      *result.add_assessments() = y.latest;
+    if (!y.latest.has_slot())
+      return;
+    auto& said = *result.add_assessments();
+    said = y.latest;
+    said.set_salvaged(y.record->salvaged());
   };
   std::set<std::string> pods;
   if (x.full) {
@@ -242,6 +245,30 @@ static void heard(node_pointer self, const node::due_report& x) {
     std::erase_if(words, [&](const auto& y) { return y.second.group() == value(x.to.group); });
 }
 
+/// Their keeper relies on them: from here on they are promises as any other.
+static void are_current(node_pointer self, const report_reply& x) {
+  auto& s = self->state;
+  record_batch batch;
+  for (const auto& uid : x.current()) {
+    auto* known = s.promises.find(uid);
+    if (!known || !known->record->salvaged() || known->phase == node::phase::ending)
+      continue;
+    s.promises.is_current(uid);
+    auto& y = *batch.add_records();
+    y.set_key(node::promise_key(uid));
+    y.set_value(known->record->SerializeAsString());
+  }
+  if (batch.records().empty())
+    return;
+  spdlog::info("node salvaged_are_current promises={}", batch.records_size());
+  // Should it not be written, it is asked and said again after a restart.
+  write(
+      self, s.partners.store, store_timeout, std::move(batch), [](written) {},
+      [](const caf::error& why) {
+        spdlog::debug("node current_not_written why=\"{}\"", fault_of(why).detail);
+      });
+}
+
 /// It says that nobody leads there. It may have been put out of the group while it was away, and what
 /// the group has forgotten nobody asks for: so now and then another node that keeps it is told.
 static void ask_next_keeper(node_pointer self, const promisee& asked, std::uint64_t sequence) {
@@ -276,6 +303,7 @@ void send_reports(node_pointer self) {
                 self->state.leaderless.erase(value(x.to.group));
                 self->state.reports.acknowledged(x.to, x.sequence, now(self));
                 heard(self, x);
+                are_current(self, answer);
               }
               arm(self);
             },

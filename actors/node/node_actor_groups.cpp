@@ -31,6 +31,8 @@ group_handle& spawn_here(node_pointer self, std::uint32_t id, consensus::journal
   self->monitor(here.group);
   if (s.journal.full)
     self->send(here.group, s.journal);
+  if (s.trusts_journal)
+    self->send(here.group, journal_trusted{});
   if (s.self.describes.draining)
     self->send(here.group, stand_back{});
   if (s.roster.roster)
@@ -115,6 +117,17 @@ void on_group_down(node_pointer self, std::uint32_t id, const caf::error& why) {
 
 } // namespace
 
+void await_trust_of_journal(node_pointer self) {
+  self->request(self->state.partners.membership, caf::infinite, await_trust{})
+      .then([self](journal_trusted x) {
+        auto& s = self->state;
+        s.trusts_journal = true;
+        for (auto& [id, here] : s.groups)
+          if (here.group)
+            self->send(here.group, x);
+      });
+}
+
 void spawn_groups(node_pointer self, std::vector<record>& replayed) {
   const auto& context = *self->state.context;
   std::map<std::uint32_t, std::vector<record>> by_group;
@@ -171,6 +184,8 @@ caf::result<report_reply> on_report(node_pointer self, const report& x) {
 void on_group_mail(node_pointer self, group_mail& x) {
   auto& s = self->state;
   auto here = s.groups.find(value(x.group));
+  if (here == s.groups.end() && s.self.describes.draining)
+    return; // it would join, and go
   if (here == s.groups.end())
     self->send(spawn_here(self, value(x.group), new_journal_copy(self)), std::move(x));
   else if (here->second.group)

@@ -135,6 +135,7 @@ struct node_state {
   // Leased replicas that a drain has ended, until their keepers have asked: only this process can say
   // that it saw them end, and without that nothing takes their place before their leases are over.
   std::set<std::string> ends_to_tell;
+  bool trusts_journal = false;          // see `await_trust`
   std::set<std::uint32_t> handing_over; // groups, and the charter, that a drain waits for
   std::size_t stuck_groups = 0;         // that nobody takes over
   bool charter_stuck = false;           // nor this node's vote in the charter
@@ -161,6 +162,8 @@ void describe(node_pointer self);
 
 // node_actor_groups.cpp: the keeper groups that this node is in
 void spawn_groups(node_pointer self, std::vector<record>& replayed);
+/// Until then its groups take part in nothing.
+void await_trust_of_journal(node_pointer self);
 bool on_group_ended(node_pointer self, const caf::down_msg& x);
 caf::result<group_reply> on_group_request(node_pointer self, const group_request& x);
 caf::result<report_reply> on_report(node_pointer self, const report& x);

@@ -24,6 +24,8 @@ using std::chrono::microseconds;
 /// 2025-01-01T00:00:00Z: when every simulation begins.
 constexpr wall_ms first_wall_ms = 1735689600000;
 
+constexpr auto drain_time = std::chrono::minutes{5};
+
 std::string bytes_of(std::uint64_t seed, std::string_view what, std::uint32_t number,
                      std::size_t size) {
   auto text = std::to_string(seed) + "/" + std::string(what) + "/" + std::to_string(number);
@@ -288,12 +290,24 @@ void cluster::stop(std::uint32_t index) {
   });
 }
 
-void cluster::drain(std::uint32_t index) {
+void cluster::drain(std::uint32_t index, std::function<void(const std::string& note)> done) {
   auto& x = nodes_[index];
   if (!x.actors)
     return;
   note(index, "drain");
-  system_.run_as(owner_of(index), [&] { caf::anon_send(x.actors->node, legion::drain{}); });
+  auto ends = [this, index, life = x.self.life, done = std::move(done)](const drained& y) {
+    if (done)
+      done(y.note);
+    system_.time().later(milliseconds{1}, [this, index, life] {
+      if (nodes_[index].self.life == life)
+        stop(index);
+    });
+  };
+  system_.run_as(virtual_system::nobody, [&] {
+    system_.actors().spawn([node = x.actors->node, ends](caf::event_based_actor* self) {
+      self->request(node, drain_time, legion::drain{}).then(ends, [](const caf::error&) {});
+    });
+  });
 }
 
 void cluster::pause(std::uint32_t index) {

@@ -105,8 +105,9 @@ public:
   void crash(std::uint32_t index);
   /// As SIGTERM: actors are told to end; workloads stay.
   void stop(std::uint32_t index);
-  /// As `legion-node --drain` begins: it ends what it runs and hands over what it keeps. Its process stays.
-  void drain(std::uint32_t index);
+  /// As `legion-node --drain`: it ends what it runs and hands over what it keeps; then its process
+  /// ends. `done` is called with the note that it leaves.
+  void drain(std::uint32_t index, std::function<void(const std::string& note)> done = {});
   /// What concerns this zone: nodes of others are left out.
   void apply(const disturbance& x);
   /// All of them at their times, counted from now.

@@ -1,5 +1,6 @@
 """Nodes: killed, joined, drained, without a quorum, on a full disk, among strangers."""
 
+import concurrent.futures
 import contextlib
 import os
 import random
@@ -338,6 +339,61 @@ def who_drains_hands_over_what_it_keeps_and_says_so_where_nobody_can_take_it(bin
         gone = subprocess.run([str(c.bin / "legion-node"), "--drain", "--data", str(two.data)], capture_output=True,
                               text=True, timeout=60)
         check("note: no node runs on" in gone.stdout, "a drain of a killed node says only " + gone.stdout)
+
+
+@test
+def nodes_that_drain_at_the_same_moment_leave_the_others_a_quorum(bin_folder):
+    with Cluster(bin_folder, 5) as c:
+        applied(c, 3)
+        wait_for("five nodes", lambda: all(c.ready(n) == 5 for n in c.nodes), 30)
+        wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        several = [NAMED.format(name=f"d{i}") for i in range(100)]
+        c.nodes[0].ctl("apply", "-f", "-", text_input="---\n".join(several))
+        leave, stay = c.nodes[1:4], [c.nodes[0], c.nodes[4]]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for node, said in zip(leave, pool.map(lambda n: drained(c, n), leave)):
+                check("note:" not in said, f"{node.name} says {said}")
+        again = "---\n".join(several).replace("replicas: 0", "replicas: 0\n  minReadySeconds: 1")
+        for node in stay:
+            node.ctl("apply", "-f", "-", text_input=again)
+        stay[1].ctl("cordon", stay[0].name)
+        stay[0].ctl("uncordon", stay[0].name)
+        wait_for("3 ready on the two that stay", lambda: (p := c.ready_pods(stay[0])) and exactly(p, 3) and
+                 {node_of(x) for x in p.values()} == {n.name for n in stay}, 20)
+
+
+NAMED = """apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}}}
+spec:
+  replicas: 0
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec: {{containers: [{{name: a, command: [sleep, "1"]}}]}}
+"""
+
+
+@test
+def what_is_lost_while_a_rollout_is_stuck_comes_back_as_it_was(bin_folder):
+    def web(command):
+        return NAMED.format(name="web").replace("replicas: 0", "replicas: 3").replace('[sleep, "1"]', command)
+    with Cluster(bin_folder, 3) as c:
+        one = c.nodes[0]
+        one.ctl("apply", "--wait", "-f", "-", text_input=web("[sleep, '1000']"))
+        wait_for("three nodes keep it", lambda: kept_by_three(c), 30)
+        old = set(c.ready_pods(one))
+        check(len(old) == 3, f"ready: {old}")
+        one.ctl("apply", "-f", "-", text_input=web("[no-such-program]"))
+        wait_for("the new one fails", lambda: len(c.pods(one)) == 4, 20)
+        victim = next(n for n in c.nodes[1:] if any(node_of(p) == n.name for p in c.ready_pods(one).values()))
+        victim.kill()
+        subprocess.run(["kill", "-9", str(victim.supervisor_pid())], check=False)
+        wait_for("3 ready, of the earlier template, without the node that died",
+                 lambda: (p := c.ready_pods(one)) and len(p) == 3 and all(node_of(x) != victim.name for x in p.values()) and
+                 {x["spec"]["containers"][0]["command"][0] for x in p.values()} == {"sleep"}, 20)
+        one.ctl("apply", "--wait", "-f", "-", text_input=web("[sleep, '2000']"))
+        wait_for("the newest only", lambda: (p := exactly(c.ready_pods(one), 3)) and
+                 {x["spec"]["containers"][0]["command"][1] for x in p.values()} == {"2000"}, 20)
 
 
 @test

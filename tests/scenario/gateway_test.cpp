@@ -99,6 +99,7 @@ membership_handle::behavior_type membership_actor(membership_handle::pointer, pl
       [](const join_request&) { return join_reply{}; },
       [](const member_list& x) { return x; },
       [known](const list_members&) { return known(); },
+      [](await_trust) { return journal_trusted{}; },
       [](const subscribe_members&) {},
       [known](const follow_members&) { return known(); },
       [](const unfollow_members&) {},

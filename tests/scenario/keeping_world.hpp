@@ -154,6 +154,7 @@ inline membership_handle::behavior_type membership_actor(membership_handle::poin
       [](const join_request&) { return join_reply{}; },
       [](const member_list& x) { return x; },
       [known](const list_members&) { return known(); },
+      [](await_trust) { return journal_trusted{}; },
       [](const subscribe_members&) {},
       [known](const follow_members&) { return known(); },
       [](const unfollow_members&) {},

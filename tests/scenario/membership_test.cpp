@@ -60,6 +60,7 @@ membership_handle::behavior_type wire_actor(membership_handle::pointer self, pla
         return self->delegate(play->running[to], x);
       },
       [](const list_members&) { return members_known{}; },
+      [](await_trust) { return journal_trusted{}; },
       [](const subscribe_members&) {},
       [](const follow_members&) { return members_known{}; },
       [](const unfollow_members&) {},

@@ -82,6 +82,31 @@ TEST_SUITE("scenario/node") {
     CHECK(s.running() == 0);
   }
 
+  TEST_CASE(
+      "a salvaged promise is begun again only once its keeper has said that it relies on it") {
+    stage s;
+    SUBCASE("it has") {
+      s.told->relies = true;
+    }
+    SUBCASE("it has not") {}
+    s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});
+    s.pass(seconds{1});
+    s.stop();
+    store::memory::disk empty{2, s.later};
+    s.disk = std::move(empty);
+    s.damaged = true;
+    s.start();
+    s.pass(seconds{2});
+    CHECK(s.last("a").salvaged());
+    s.stop();
+    s.machine.kill("a");
+    s.damaged = false;
+    s.start();
+    s.pass(seconds{3});
+    CHECK(s.running() == (s.told->relies ? 1 : 0));
+    CHECK(s.last("a").withdrawn() == !s.told->relies);
+  }
+
   TEST_CASE("a promise whose actor fails adopts what runs; one that goes on failing has to wait") {
     stage s;
     s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});

@@ -41,6 +41,7 @@ struct heard {
   int leases = 0; // asks that were answered
   bool deaf = false;
   bool renews = true;
+  bool relies = false; // on what was salvaged
 };
 using heard_ptr = std::shared_ptr<heard>;
 
@@ -67,6 +68,9 @@ inline node_handle::behavior_type keeper_actor(node_handle::pointer self, heard_
           note(*all, y.reason());
         report_reply reply;
         reply.set_sequence(x.sequence());
+        for (const auto& y : x.assessments())
+          if (all->relies && y.salvaged())
+            reply.add_current(y.slot().uid());
         return reply;
       },
       [=](const lease_ask& x) -> caf::result<lease_answer> {
@@ -97,6 +101,7 @@ inline membership_handle::behavior_type zone_actor(membership_handle::pointer,
       [](const join_request&) { return join_reply{}; },
       [](const member_list& x) { return x; },
       [=](const list_members&) { return *all; },
+      [](await_trust) { return journal_trusted{}; },
       [](const subscribe_members&) {},
       [=](const follow_members&) { return *all; },
       [](const unfollow_members&) {},

@@ -176,6 +176,37 @@ TEST_SUITE("simulation/authors") {
     CHECK(it.meta().generation() == 1);
   }
 
+  TEST_CASE("what a leader could not commit may be done yet: it is not said that nothing changed") {
+    auto act = [](zone& it, disturbance::kind what, std::uint32_t node) {
+      disturbance x;
+      x.what = what;
+      x.nodes = {node};
+      it.all->apply(x);
+    };
+    auto doubtful = 0;
+    for (std::uint32_t asked = 0; asked < 3; ++asked) {
+      zone it;
+      it.done(0, it.apply_of(manifest_of(1)));
+      auto [other, third] = std::pair{(asked + 1) % 3, (asked + 2) % 3};
+      it.all->crash(third);
+      it.all->run_for(seconds{14});
+      act(it, disturbance::kind::wipe, other);
+      if (!it.all->node(other).actors)
+        it.all->start(other);
+      it.all->run_for(milliseconds{500});
+      auto reply = it.ask(asked, it.scale_of(2));
+      REQUIRE(reply.has_refused());
+      auto unknown = reply.refused().code() == refusal_deadline;
+      INFO(reply.refused().detail());
+      CHECK(unknown == (reply.refused().detail().find("is unknown") != std::string::npos));
+      doubtful += unknown;
+      it.all->start(third);
+      it.all->run_for(seconds{20});
+      CHECK((unknown || it.kept(asked)->what().deployment().replicas() == 1));
+    }
+    CHECK(doubtful > 0);
+  }
+
   TEST_CASE("a stale update is a conflict that names both versions, through any node") {
     zone it;
     auto first = it.done(0, it.apply_of(manifest_of(1)));

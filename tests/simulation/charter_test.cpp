@@ -136,6 +136,32 @@ struct zone {
 } // namespace
 
 TEST_SUITE("simulation/charter") {
+  TEST_CASE(
+      "a cordon that the charter's leader could not commit may be done yet, and so it is said") {
+    auto doubtful = 0;
+    for (std::uint32_t asked = 0; asked < 3; ++asked) {
+      zone z{3};
+      z.all.start_all();
+      z.all.run_for(seconds{20});
+      auto [other, third] = std::pair{(asked + 1) % 3, (asked + 2) % 3};
+      z.all.crash(other);
+      z.all.crash(third);
+      auto name = z.all.node(asked).self.name;
+      auto reply = z.cordon(asked, name, true);
+      REQUIRE(reply.has_refused());
+      INFO(reply.refused().detail());
+      auto unknown = reply.refused().code() == refusal_deadline;
+      CHECK(unknown == (reply.refused().detail().find("is unknown") != std::string::npos));
+      doubtful += unknown;
+      z.all.start(other);
+      z.all.run_for(seconds{20});
+      auto view = z.all.view(asked);
+      REQUIRE(view);
+      CHECK((unknown || !view->member().cordoned()));
+    }
+    CHECK(doubtful > 0);
+  }
+
   TEST_CASE("voters: one alone, three from three nodes, five from nine; all others follow") {
     struct row {
       std::uint32_t nodes;

@@ -10,6 +10,7 @@ namespace legion::old_journal_test {
 namespace {
 
 using namespace legion::simulator;
+using std::chrono::microseconds;
 
 void act(cluster& z, disturbance::kind what, std::uint32_t node) {
   disturbance x;
@@ -34,11 +35,11 @@ bool apply(cluster& z, std::uint32_t at, const std::string& version) {
 }
 
 /// The version that is answered; empty: none is.
-std::string read(cluster& z, std::uint32_t at) {
+std::string read(cluster& z, std::uint32_t at, microseconds patience = seconds{20}) {
   api_request x;
   x.set_version(1);
   x.mutable_get()->set_kind("deployments");
-  auto reply = z.ask(at, std::move(x), seconds{20});
+  auto reply = z.ask(at, std::move(x), patience);
   if (!reply || reply->incomplete() || reply->resources_size() != 1)
     return {};
   return reply->resources(0).what().deployment().template_().spec().containers(0).command(1);
@@ -80,6 +81,58 @@ TEST_SUITE("simulation/old journal") {
     z.run_for(seconds{60});
     for (std::uint32_t i : {0, 1, 2})
       CHECK(read(z, i) == "new");
+  }
+
+  TEST_CASE("two disks that were put back together are no quorum beside a third that knows more") {
+    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+      CAPTURE(seed);
+      cluster_options options;
+      options.seed = seed;
+      cluster z{options};
+      z.start_all();
+      z.run_for(seconds{20});
+      REQUIRE(apply(z, 0, "old"));
+      z.run_for(seconds{20});
+      act(z, disturbance::kind::copy, 0);
+      act(z, disturbance::kind::copy, 1);
+      if (seed % 2 == 0) // else the copies are of this very life
+        for (std::uint32_t i : {0, 1}) {
+          z.crash(i);
+          z.start(i);
+          z.run_for(seconds{10});
+        }
+      REQUIRE(apply(z, 2, "new"));
+      z.run_for(seconds{5});
+      z.crash(0);
+      z.crash(1);
+      act(z, disturbance::kind::put_back, 0);
+      act(z, disturbance::kind::put_back, 1);
+      z.start(0);
+      z.start(1);
+      for (int i = 0; i < 40; ++i) {
+        for (std::uint32_t at : {0, 1, 2})
+          CHECK(read(z, at, milliseconds{200}) != "old");
+        z.run_for(milliseconds{100});
+      }
+    }
+  }
+
+  TEST_CASE(
+      "after all nodes were killed the zone goes on at once, and so it does with two of three") {
+    for (std::uint32_t back : {2u, 3u}) {
+      CAPTURE(back);
+      cluster_options options;
+      options.seed = 7;
+      cluster z{options};
+      z.start_all();
+      z.run_for(seconds{20});
+      REQUIRE(apply(z, 0, "old"));
+      for (std::uint32_t i : {0, 1, 2})
+        z.crash(i);
+      for (std::uint32_t i = 0; i < back; ++i)
+        z.start(i);
+      CHECK(z.run_until([&] { return read(z, 0) == "old"; }, seconds{6}, milliseconds{100}));
+    }
   }
 
 } // TEST_SUITE

@@ -84,6 +84,26 @@ TEST_SUITE("gateway/errand") {
     CHECK(it.last_said().refused().detail().find("nothing was changed") != std::string::npos);
   }
 
+  TEST_CASE("a keeper that leads no more has the change in its log: the state is unknown") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    it.start();
+    auto first = true;
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& x : it.asked()) {
+        auto reply = refused_reply(refusal_elsewhere, "group 7 has no leader");
+        reply.mutable_refused()->set_in_doubt(std::exchange(first, false));
+        it.answer(x, reply);
+      }
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_deadline);
+    CHECK(it.last_said().refused().detail().find("whether it was changed is unknown")
+          != std::string::npos);
+  }
+
   TEST_CASE("most keepers are down: refused after 2 s, and they are named") {
     play it{scale_of(5)};
     for (int node : {2, 3, 4})

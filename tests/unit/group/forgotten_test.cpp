@@ -26,6 +26,38 @@ report holds(const resource& of, const std::string& uid, std::uint64_t index,
 } // namespace
 
 TEST_SUITE("group/forgotten") {
+  TEST_CASE("a salvaged promise is current if the log has its slot there, under that order") {
+    raised_world it{web};
+    group_entry put;
+    *put.mutable_put()->mutable_what() = web;
+    it.commit(put);
+    group_entry named;
+    *named.mutable_named()->mutable_of() = name_of(web);
+    named.mutable_named()->add_slots()->set_uid("one");
+    it.commit(named);
+    auto here = node_id::from_bytes(std::string(16, 'n'));
+    group_entry accepted;
+    *accepted.mutable_accepted()->mutable_of() = name_of(web);
+    accepted.mutable_accepted()->add_slots()->set_uid("one");
+    accepted.mutable_accepted()->set_node(here.bytes());
+    it.commit(accepted);
+    auto order = it.rules.index();
+    auto said = [&](std::uint64_t index, char node, bool salvaged) {
+      auto x = holds(web, "one", index, it.rules.incarnation());
+      x.set_node(std::string(16, node));
+      x.mutable_assessments(0)->set_salvaged(salvaged);
+      return still_current(it.rules, x).size();
+    };
+    CHECK(said(order, 'n', true) == 1);
+    CHECK(said(order, 'n', false) == 0);
+    CHECK(said(order - 1, 'n', true) == 0);
+    CHECK(said(order, 'm', true) == 0);
+    auto unknown = holds(web, "two", order, it.rules.incarnation());
+    unknown.set_node(here.bytes());
+    unknown.mutable_assessments(0)->set_salvaged(true);
+    CHECK(still_current(it.rules, unknown).empty());
+  }
+
   TEST_CASE("what the log decided about and knows no more is forgotten; what it may not know yet "
             "is not") {
     raised_world it{web};

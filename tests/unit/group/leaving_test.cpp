@@ -71,6 +71,28 @@ TEST_SUITE("group/leaving") {
     CHECK(rules.next(here, begin + seconds{9} + milliseconds{1}) == step::stuck);
   }
 
+  TEST_CASE("whether a voter stays: it is up, and does not drain") {
+    few_members group{3};
+    auto rules = [&]() -> const consensus::core& { return group.rules(0); };
+    std::vector<resident> zone;
+    for (int i = 0; i < 3; ++i) {
+      auto who = consensus::nth_member(i);
+      zone.push_back({who.node, who.journal, member_alive, {}});
+    }
+    CHECK(another_stays(rules(), zone));
+    zone[1].draining = true;
+    CHECK(another_stays(rules(), zone));
+    zone[2].state = member_dead;
+    CHECK_FALSE(another_stays(rules(), zone)); // it itself does not count
+    zone[2].state = member_suspect;
+    CHECK(another_stays(rules(), zone));
+    zone[2].draining = true;
+    CHECK_FALSE(another_stays(rules(), zone));
+    auto other = consensus::nth_member(3); // no voter
+    zone.push_back({other.node, other.journal, member_alive, {}});
+    CHECK_FALSE(another_stays(rules(), zone));
+  }
+
   TEST_CASE("the request says who leaves") {
     auto who = consensus::nth_member(2, 7);
     auto request = leave_request(group_id{9}, who);

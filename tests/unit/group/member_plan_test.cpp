@@ -228,6 +228,31 @@ TEST_SUITE("group/member_plan") {
     CHECK(change->learners == std::vector<member_id>{who(3)});
   }
 
+  TEST_CASE("who says that it drains takes nobody's place, and its own place is given away") {
+    played x{5, {who(0), who(1), who(2)}};
+    x.zone[2].draining = true; // it did not ask this group yet
+    x.zone[3].draining = true;
+    auto change = x.plan().change;
+    REQUIRE(change);
+    CHECK(change->learners == std::vector<member_id>{who(4)});
+    x.zone[4].draining = true;
+    CHECK_FALSE(x.plan().change);
+    CHECK_FALSE(x.plan().waits); // for nobody
+    CHECK(x.without(2) == departure_free);
+    x.zone[1].draining = true;
+    auto shrinks = x.plan().change;
+    REQUIRE(shrinks);
+    CHECK(shrinks->voters == std::vector<member_id>{who(0)});
+  }
+
+  TEST_CASE("who is out of a change that is not committed yet does not go") {
+    played x{4, {who(0), who(1), who(3)}};
+    x.status.members_committed = false;
+    CHECK(x.without(2) == departure_under_way);
+    x.status.members_committed = true;
+    CHECK(x.without(2) == departure_free);
+  }
+
   TEST_CASE("nobody is replaced while over a third of the zone seems dead") {
     played x{6, {who(0), who(1), who(2)}};
     for (int i : {1, 4, 5}) {

@@ -75,6 +75,11 @@ TEST_SUITE("group/zone_table") {
         {"it has another name", said('a', "uno"), member_suspect, false, false, true},
         {"it began anew", said('a', "uno", 2), member_suspect, true, false, true},
     };
+    auto drains = said('b', "two");
+    zone.put(seven, drains, member_alive, at(2));
+    drains.set_draining(true);
+    CHECK(zone.put(seven, drains, member_alive, at(2)).matters);
+    CHECK(zone.find(id('b'))->seen().draining);
     for (const auto& x : table) {
       INFO(x.what);
       auto news = zone.put(seven, x.who, x.state, at(2));
