@@ -1,9 +1,9 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
-#include "actors/bridge/directory.hpp"
 #include "actors/charter/charter_state_part.hpp"
 #include "actors/group/admission.hpp"
+#include "actors/group/leaving_part.hpp"
 #include "actors/node/node_actor.hpp"
 
 // A voter of the charter that drains goes only when the others can do without it, as with a keeper
@@ -12,9 +12,6 @@
 namespace legion {
 
 namespace {
-
-constexpr auto answer_time = seconds{2};
-constexpr auto ask_pause = milliseconds{250};
 
 using leave_door = caf::typed_actor<caf::replies_to<group_request>::with<group_reply>>;
 using drain_door = caf::typed_actor<caf::reacts_to<group_let_go>>;
@@ -41,25 +38,16 @@ bool is_alone(const charter_shell& s) {
   });
 }
 
-void take(charter_pointer self, group::leaving::step what) {
-  using step = group::leaving::step;
-  auto& s = self->state;
-  switch (what) {
-    case step::go:
-    case step::stuck:
-      return go(self, what == step::stuck);
-    case step::judge:
-      return take(self, s.leaving.on(let_go(self, s.core()->self())));
-    case step::again:
-      self->delayed_send(self, ask_pause, leave_charter{});
-      return;
-    case step::ask:
-      self->request(s.context->directory->at<leave_door>(s.core()->leader().node, "charter"),
-                    answer_time, group::leave_request(charter_group, s.core()->self()))
-          .then([self](const group_reply& x) { take(self, self->state.leaving.on(x)); },
-                [self](const caf::error&) { take(self, step::again); });
+struct charter_hands {
+  using door = leave_door;
+  static constexpr const char* path = "charter";
+  static group_id group(charter_pointer) { return charter_group; }
+  static void go(charter_pointer self, bool stuck) { legion::go(self, stuck); }
+  static departure judge(charter_pointer self) { return let_go(self, self->state.core()->self()); }
+  static void again(charter_pointer self, milliseconds pause) {
+    self->delayed_send(self, pause, leave_charter{});
   }
-}
+};
 
 } // namespace
 
@@ -67,12 +55,12 @@ void try_to_leave(charter_pointer self) {
   auto& s = self->state;
   stand_aside(self);
   if (s.drains)
-    take(self, s.leaving.next({.core = s.core(),
-                               .fenced = s.core() && s.seat->fenced(),
-                               .zone_known = s.zone_known,
-                               .alone = is_alone(s),
-                               .leads = s.leads},
-                              now(self)));
+    group::take<charter_hands>(self, s.leaving.next({.core = s.core(),
+                                                     .fenced = s.core() && s.seat->fenced(),
+                                                     .zone_known = s.zone_known,
+                                                     .alone = is_alone(s),
+                                                     .leads = s.leads},
+                                                    now(self)));
 }
 
 group_reply on_leave_request(charter_pointer self, const group_request& x) {

@@ -1,16 +1,14 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
-#include "actors/bridge/directory.hpp"
 #include "actors/group/admission.hpp"
 #include "actors/group/group_state_part.hpp"
+#include "actors/group/leaving_part.hpp"
 
 namespace legion {
 
 namespace {
 
-constexpr auto answer_time = seconds{2};
-constexpr auto ask_pause = milliseconds{250};
 constexpr auto leaving_apart = milliseconds{40}; // of 64 groups a few are given away at a time
 
 void go(group_pointer self, bool stuck) {
@@ -39,25 +37,16 @@ departure let_go(group_pointer self, const consensus::member_id& who) {
       now(self));
 }
 
-void take(group_pointer self, group::leaving::step what) {
-  using step = group::leaving::step;
-  auto& s = self->state;
-  switch (what) {
-    case step::go:
-    case step::stuck:
-      return go(self, what == step::stuck);
-    case step::judge:
-      return take(self, s.leaving.on(let_go(self, s.core()->self())));
-    case step::again:
-      self->delayed_send(self, ask_pause, ask_to_leave{});
-      return;
-    case step::ask:
-      self->request(s.context->directory->at<node_handle>(s.core()->leader().node, "node"),
-                    answer_time, group::leave_request(s.group, s.core()->self()))
-          .then([self](const group_reply& x) { take(self, self->state.leaving.on(x)); },
-                [self](const caf::error&) { take(self, step::again); });
+struct group_hands {
+  using door = node_handle;
+  static constexpr const char* path = "node";
+  static group_id group(group_pointer self) { return self->state.group; }
+  static void go(group_pointer self, bool stuck) { legion::go(self, stuck); }
+  static departure judge(group_pointer self) { return let_go(self, self->state.core()->self()); }
+  static void again(group_pointer self, milliseconds pause) {
+    self->delayed_send(self, pause, ask_to_leave{});
   }
-}
+};
 
 } // namespace
 
@@ -94,7 +83,7 @@ void try_to_leave(group_pointer self) {
   look.zone_known = s.zone_known;
   look.alone = is_alone(s);
   look.leads = s.keeps;
-  take(self, s.leaving.next(look, now(self)));
+  group::take<group_hands>(self, s.leaving.next(look, now(self)));
 }
 
 group_reply on_leave_request(group_pointer self, const group_request& x) {

@@ -14,6 +14,7 @@
 #include "actors/group/whereabouts.hpp"
 #include "actors/node/node_actor.hpp"
 #include "runtime/simulator/virtual_system.hpp"
+#include "tests/scenario/played_membership.hpp"
 
 namespace legion::gateway_test {
 
@@ -78,37 +79,13 @@ node_handle::behavior_type node_actor(node_handle::pointer self, play_ptr play, 
 }
 
 membership_handle::behavior_type membership_actor(membership_handle::pointer, play_ptr play) {
-  auto known = [play] {
+  return membership_that_knows([play] {
     members_known result;
     result.cluster = "cluster-of-16-by";
-    for (const auto& [number, x] : play->nodes) {
-      member_change change;
-      member who;
-      who.set_id(x.id.bytes());
-      who.set_name(x.name);
-      who.set_start(1);
-      who.set_keeps(x.keeps);
-      change.who = std::move(who);
-      change.state = x.state;
-      result.members.push_back(change);
-    }
+    for (const auto& [number, x] : play->nodes)
+      add_member(result, x.id, x.name, x.keeps, x.state);
     return result;
-  };
-  return {
-      [](const swim_packet&) {},
-      [](const join_request&) { return join_reply{}; },
-      [](const member_list& x) { return x; },
-      [known](const list_members&) { return known(); },
-      [](await_trust) { return journal_trusted{}; },
-      [](const subscribe_members&) {},
-      [known](const follow_members&) { return known(); },
-      [](const unfollow_members&) {},
-      [](const describe_self&) {},
-      [](const connection_hint&) {},
-      [](const peer_heard&) {},
-      [](const admit_through&) {},
-      [](const leave_zone&) {},
-  };
+  });
 }
 
 class played_directory : public directory {

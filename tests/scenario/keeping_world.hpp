@@ -18,6 +18,7 @@
 #include "actors/group/group_keys.hpp"
 #include "actors/group/whereabouts.hpp"
 #include "runtime/simulator/virtual_system.hpp"
+#include "tests/scenario/played_membership.hpp"
 
 // A group, its keepers and their rounds of placement, as they are; nodes, journal and membership
 // are played by the test. Time is virtual.
@@ -136,34 +137,12 @@ inline slow_store::behavior_type store_actor(slow_store::pointer self, play_ptr 
 
 inline membership_handle::behavior_type membership_actor(membership_handle::pointer,
                                                          play_ptr play) {
-  auto known = [play] {
+  return membership_that_knows([play] {
     members_known result;
-    for (const auto& x : play->nodes) {
-      member_change change;
-      member who;
-      who.set_id(x.id.bytes());
-      who.set_name(x.name);
-      who.set_start(1);
-      change.who = std::move(who);
-      result.members.push_back(change);
-    }
+    for (const auto& x : play->nodes)
+      add_member(result, x.id, x.name);
     return result;
-  };
-  return {
-      [](const swim_packet&) {},
-      [](const join_request&) { return join_reply{}; },
-      [](const member_list& x) { return x; },
-      [known](const list_members&) { return known(); },
-      [](await_trust) { return journal_trusted{}; },
-      [](const subscribe_members&) {},
-      [known](const follow_members&) { return known(); },
-      [](const unfollow_members&) {},
-      [](const describe_self&) {},
-      [](const connection_hint&) {},
-      [](const peer_heard&) {},
-      [](const admit_through&) {},
-      [](const leave_zone&) {},
-  };
+  });
 }
 
 template <class T>

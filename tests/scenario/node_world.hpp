@@ -22,6 +22,7 @@
 #include "runtime/drivers/fake/machine.hpp"
 #include "runtime/simulator/virtual_system.hpp"
 #include "runtime/store/memory/disk.hpp"
+#include "tests/scenario/played_membership.hpp"
 
 // One node as it is: its promises and workloads, its journal in memory, a machine that runs nothing
 // real. The keeper and membership are played by the test. Time is virtual.
@@ -96,21 +97,7 @@ inline node_handle::behavior_type keeper_actor(node_handle::pointer self, heard_
 
 inline membership_handle::behavior_type zone_actor(membership_handle::pointer,
                                                    std::shared_ptr<members_known> all) {
-  return {
-      [](const swim_packet&) {},
-      [](const join_request&) { return join_reply{}; },
-      [](const member_list& x) { return x; },
-      [=](const list_members&) { return *all; },
-      [](await_trust) { return journal_trusted{}; },
-      [](const subscribe_members&) {},
-      [=](const follow_members&) { return *all; },
-      [](const unfollow_members&) {},
-      [](const describe_self&) {},
-      [](const connection_hint&) {},
-      [](const peer_heard&) {},
-      [](const admit_through&) {},
-      [](const leave_zone&) {},
-  };
+  return membership_that_knows([all] { return *all; });
 }
 
 /// Has lost some messages.
