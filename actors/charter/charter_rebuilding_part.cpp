@@ -145,8 +145,7 @@ bool lost_its_vote(const charter_shell& s, const consensus::member_id& who) {
   if (who.node == s.context->self.id)
     return !s.core() || s.seat->fenced() || who != s.core()->self();
   auto i = s.residents.find(who.node);
-  return i != s.residents.end() && !i->second.journal.null() && !who.journal.null()
-         && i->second.journal != who.journal;
+  return i != s.residents.end() && i->second.lost_journal_of(who);
 }
 
 void rebuild(charter_pointer self, const rebuild_charter& x, charter_answer answer) {

@@ -65,15 +65,14 @@ effects errand::on_wake(const surroundings& at) {
 
 /// Why nobody can lead, or commit a change, if too many members cannot take part.
 std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
-  auto told = lost_.empty() ? std::nullopt : std::optional{lost{lost_, "once most of them are up"}};
-  if (lost_.find("keepers rebuild") != std::string::npos)
-    return lost{lost_, "then"}; // only they know of their journals
+  if (lost_ && lost_->for_good)
+    return lost_; // only they know of their journals
   auto members = at.zone.members_of(group_id{what_.group()});
   if (members.empty()) { // of none is known: those who could be one, if each says that it is not
     members = at.zone.keepers_of(group_id{what_.group()});
     if (!std::all_of(members.begin(), members.end(),
                      [&](const node_id& x) { return without_.contains(x); }))
-      return told;
+      return lost_;
   }
   auto all = members.size();
   auto full = false, without = false, down = false;
@@ -87,7 +86,7 @@ std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
     return up && !cannot_write && !without_.contains(x);
   });
   if ((all < 2 && !without) || 2 * (all - members.size()) > all)
-    return told;
+    return lost_;
   auto able = all - members.size();
   auto result = (able == 0 ? "none" : "only " + std::to_string(able)) + " of the "
                 + std::to_string(all) + " nodes that keep it "
@@ -175,23 +174,26 @@ effects errand::on(const answer& what, const surroundings& at) {
   }
 }
 
-/// Why those who are up can elect nobody; empty: they can.
-std::string errand::why_lost(const refusal& x, const surroundings& at) const {
+/// Why those who are up can elect nobody; nothing: they can.
+std::optional<errand::lost> errand::why_lost(const refusal& x, const surroundings& at) const {
   std::vector<group::elector> voters;
+  auto for_good = false;
   for (const auto& bytes : x.voters()) {
     if (bytes.size() != 2 * node_id::size)
-      return {};
+      return std::nullopt;
     auto id = node_id::from_bytes(bytes.substr(0, node_id::size));
     auto journal = bytes.substr(node_id::size);
     const auto* row = at.zone.find(id);
     group::elector y{at.zone.name_of(id)};
     y.down = !row || row->down();
     y.lost = row && !row->who.journal().empty() && row->who.journal() != journal;
+    for_good = for_good || (y.lost && !y.down);
     voters.push_back(std::move(y));
   }
-  return voters.empty() || group::can_elect(voters)
-             ? std::string{}
-             : "keeper group " + std::to_string(what_.group()) + " " + group::why_no_leader(voters);
+  if (voters.empty() || group::can_elect(voters))
+    return std::nullopt;
+  return lost{"keeper group " + std::to_string(what_.group()) + " " + group::why_no_leader(voters),
+              for_good ? "then" : "once most of them are up", for_good};
 }
 
 effects errand::on_reply(const group_reply& x, const surroundings& at) {
@@ -204,8 +206,8 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
     sent_in_vain_ = sent_in_vain_ || refused.in_doubt();
     if (!refused.voters().empty() || !leader.null())
       lost_ = why_lost(refused, at);
-    if (!lost_.empty())
-      why_ = lost_;
+    if (lost_)
+      why_ = lost_->why;
     if (refused.absent())
       without_.insert(keeper_);
     else

@@ -52,8 +52,9 @@ private:
   struct lost {
     std::string why;
     std::string cure; // when to try again
+    bool for_good = false; // journals are lost: it has to be raised anew
   };
-  std::string why_lost(const refusal& x, const surroundings& at) const;
+  std::optional<lost> why_lost(const refusal& x, const surroundings& at) const;
   std::optional<lost> lost_quorum(const surroundings& at) const;
 
   std::uint64_t id_;
@@ -64,7 +65,7 @@ private:
   node_id keeper_;
   std::set<node_id> tried_;              // in vain, since the last pause
   std::map<node_id, time_point> silent_; // did not answer in time; when it may be asked again
-  std::string lost_;                     // why those who are up can elect nobody; empty: they can
+  std::optional<lost> lost_;             // why those who are up can elect nobody; none: they can
   std::set<node_id> without_;            // that said to have nothing of the group
   node_id told_;                         // who leads, as somebody said since the last pause
   bool answered_ = false;                // somebody said something since then

@@ -62,11 +62,10 @@ bool is_down(const group_shell& s, const node_id& who) {
   return row && (row->state == member_dead || row->state == member_left);
 }
 
-/// It runs with another journal now: what was heard was said before.
+/// What was heard of it was said before.
 bool has_lost(const group_shell& s, const consensus::member_id& who) {
   const auto* row = s.zone.find(who.node);
-  auto journal = row ? row->seen().journal : consensus::journal_id{};
-  return !journal.null() && !who.journal.null() && journal != who.journal;
+  return row && row->seen().lost_journal_of(who);
 }
 
 /// Who decides about the resource, as its leader sees them.

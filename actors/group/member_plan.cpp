@@ -78,8 +78,8 @@ bool member_rules::stays(const member_id& who, const std::vector<resident>& zone
     return true;
   if (!x) // nor is it on the roster
     return !may_move || now - began_ < patience;
-  if (!x->journal.null() && x->journal != who.journal)
-    return false; // its journal is gone, and with it what it promised
+  if (x->lost_journal_of(who))
+    return false;
   return here(*x) || !may_move || now - x->since < patience || mass_failure(zone, *x);
 }
 

@@ -23,6 +23,11 @@ struct resident {
   bool admitted =
       true; // on the zone's roster, as far as it is known: only then may it become a member
   bool draining = false; // it is about to leave
+
+  /// It runs with another journal than that member's: what that one promised, it cannot know.
+  bool lost_journal_of(const consensus::member_id& who) const {
+    return !journal.null() && !who.journal.null() && journal != who.journal;
+  }
 };
 
 /// So many voters where so many nodes could be.
