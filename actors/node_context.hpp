@@ -31,6 +31,9 @@ class record_pool;
 namespace charter {
 struct row_pool;
 }
+namespace consensus {
+class journal_ends;
+}
 
 /// Who this node is, for as long as this process lives.
 struct identity {
@@ -67,7 +70,9 @@ struct node_context {
   std::string cluster;    // 16 random bytes if this node founds one or had one; else empty
   std::string journal_id; // 16 bytes: a consensus member is (node id, journal id)
   std::vector<record>
-      replayed;            // what the journal held, in the order of its keys; start_node empties it
+      replayed; // what the journal held, in the order of its keys; start_node empties it
+  store::row_count rows_written; // of the journal; may be empty
+  std::uint64_t rows_found = 0;  // of it, at this start
   std::uint64_t keeps = 0; // groups that this node is in, by the journal; start_node fills it in
   std::optional<damage_record> damage; // this journal follows a damaged one; from the journal too
   std::vector<remembered_member> remembered; // from the journal; start_node fills it in
@@ -86,8 +91,9 @@ struct node_context {
   drivers::factory make_driver;
   api::factory make_api; // may be empty: no gateway socket (in the simulator)
 
-  std::shared_ptr<legion::directory> directory; // local and remote actors by address
-  std::shared_ptr<legion::census> census;       // every actor enrols at its spawn
+  std::shared_ptr<legion::directory> directory;  // local and remote actors by address
+  std::shared_ptr<consensus::journal_ends> ends; // of the others' journals; start_node makes it
+  std::shared_ptr<legion::census> census;        // every actor enrols at its spawn
   // One copy of equal member records for all nodes of a process; may be empty.
   std::shared_ptr<membership::record_pool> records;
   std::shared_ptr<charter::row_pool> rows; // of rosters, as well

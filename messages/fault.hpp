@@ -26,15 +26,22 @@ enum class errc : std::uint8_t {
   damaged,     // what is on disk or on the wire does not check
   locked,      // another process holds it
   unsupported, // this machine, or this version, does not offer it
+  outlived,    // a later life of the node that asks is known there, and not known to be over
 };
+inline constexpr auto last_errc = errc::outlived;
 
 constexpr const char* to_string(errc x) {
   constexpr const char* names[] = {
-      "none",      "overloaded", "unreachable", "deadline",   "unknown message", "unknown actor",
-      "refused",   "not found",  "conflict",    "invalid",    "too large",       "disk",
-      "disk full", "damaged",    "locked",      "unsupported"};
+      "none",      "overloaded", "unreachable", "deadline",    "unknown message", "unknown actor",
+      "refused",   "not found",  "conflict",    "invalid",     "too large",       "disk",
+      "disk full", "damaged",    "locked",      "unsupported", "outlived"};
   auto i = static_cast<unsigned>(x);
   return i < std::size(names) ? names[i] : "?";
+}
+
+/// Of a request: the other side may have done what it says, or may yet.
+constexpr bool may_be_done(errc x) {
+  return x == errc::unreachable || x == errc::deadline;
 }
 
 /// An expected failure. `detail` names the thing and the limit, and where there is one, the cure.

@@ -152,7 +152,7 @@ errc exchange::code_for_older_start(const node_id& id, const frame_view& frame) 
   std::lock_guard guard{mutex_};
   auto* known = peers_.find(id);
   auto copy = known != nullptr && known->over && !cluster_.empty() && frame.cluster == cluster_;
-  return copy ? errc::conflict : errc::refused;
+  return copy ? errc::conflict : errc::outlived;
 }
 
 /// False: of an earlier start, or of another life that was counted the same.

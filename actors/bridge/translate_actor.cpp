@@ -167,7 +167,7 @@ fault understand(failure why, std::uint32_t code, std::string_view detail) {
     case failure_unknown_actor:
       return {errc::unknown_actor, text};
     default:
-      bool known = code != 0 && code <= static_cast<std::uint32_t>(errc::unsupported);
+      bool known = code != 0 && code <= static_cast<std::uint32_t>(last_errc);
       return {known ? static_cast<errc>(code) : errc::refused, text};
   }
 }

@@ -96,8 +96,8 @@ void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
             else
               ask_next(self, x);
           },
-          [self, x](const caf::error&) {
-            x->in_doubt = true;
+          [self, x](const caf::error& why) {
+            x->in_doubt = x->in_doubt || may_be_done(fault_of(why).code);
             ask_next(self, x);
           });
 }

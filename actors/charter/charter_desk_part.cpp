@@ -84,6 +84,12 @@ void answer_cordon(charter_pointer self, const charter_errand& x) {
   });
 }
 
+/// What is in a log already may be done all the same.
+void refuse(const charter_errand& x, charter_reply why) {
+  why.mutable_refused()->set_in_doubt(x.in_doubt);
+  x.answer(std::move(why));
+}
+
 /// Answered once a quorum has said that this member leads still: who was stopped for a while knows
 /// only what was.
 void answer_once_sure(charter_pointer self, unsure_answer x) {
@@ -94,8 +100,9 @@ void answer_once_sure(charter_pointer self, unsure_answer x) {
   if (read)
     s.unsure.emplace(*read, std::move(x));
   else
-    x.to.answer(read.why().code == errc::overloaded ? refused(refusal_overloaded, read.why().detail)
-                                                    : elsewhere(s));
+    refuse(x.to, read.why().code == errc::overloaded
+                     ? refused(refusal_overloaded, read.why().detail)
+                     : elsewhere(s));
 }
 
 bool empty(const charter_entry& x) {
@@ -130,9 +137,7 @@ void dismiss(charter_pointer self, consensus::lean_queue<charter_errand> all) {
       run_errand(self, std::move(x.what), std::move(x.answer), x.in_doubt);
       continue;
     }
-    auto reply = elsewhere(self->state);
-    reply.mutable_refused()->set_in_doubt(x.in_doubt);
-    x.answer(std::move(reply));
+    refuse(x, elsewhere(self->state));
   }
 }
 
@@ -187,9 +192,9 @@ void serve_desk(charter_pointer self) {
   if (!position) {
     for (auto& x : open.waiting)
       if (x.answer)
-        x.answer(position.why().code == errc::overloaded
-                     ? refused(refusal_overloaded, position.why().detail)
-                     : elsewhere(s));
+        refuse(x, position.why().code == errc::overloaded
+                      ? refused(refusal_overloaded, position.why().detail)
+                      : elsewhere(s));
     return;
   }
   for (const auto& x : entry.admitted())

@@ -31,13 +31,6 @@ departure let_go(charter_pointer self, const consensus::member_id& who) {
   return s.choice->without(who, s.core()->describe(now(self)), residents_of(s), now(self));
 }
 
-bool is_alone(const charter_shell& s) {
-  return std::none_of(s.zone.begin(), s.zone.end(), [&](const auto& x) {
-    auto there = x.second.state == member_alive || x.second.state == member_suspect;
-    return there && x.first != s.context->self.id;
-  });
-}
-
 struct charter_hands {
   using door = leave_door;
   static constexpr const char* path = "charter";
@@ -55,12 +48,13 @@ void try_to_leave(charter_pointer self) {
   auto& s = self->state;
   stand_aside(self);
   if (s.drains)
-    group::take<charter_hands>(self, s.leaving.next({.core = s.core(),
-                                                     .fenced = s.core() && s.seat->fenced(),
-                                                     .zone_known = s.zone_known,
-                                                     .alone = is_alone(s),
-                                                     .leads = s.leads},
-                                                    now(self)));
+    group::take<charter_hands>(
+        self, s.leaving.next({.core = s.core(),
+                              .fenced = s.core() && s.seat->fenced(),
+                              .zone_known = s.zone_known,
+                              .alone = group::is_alone(residents_of(s), s.context->self.id),
+                              .leads = s.leads},
+                             now(self)));
 }
 
 group_reply on_leave_request(charter_pointer self, const group_request& x) {

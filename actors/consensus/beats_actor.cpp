@@ -10,6 +10,7 @@
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
 #include "actors/consensus/beats.hpp"
+#include "actors/consensus/journal_ends.hpp"
 #include "actors/consensus/wire.hpp"
 #include "actors/membership/membership_actor.hpp"
 #include "actors/node/node_actor.hpp"
@@ -83,6 +84,8 @@ void on_mail(beats_pointer self, const consensus_batch& x) {
   consensus::member_id to{s.context->self.id, consensus::journal_id::from_bytes(x.to_journal())};
   if (from.node.null() || from.journal.null() || to.journal.null())
     return;
+  if (s.context->ends)
+    s.context->ends->heard(from, start_number{x.start()}, x.rows());
   std::map<group_id, std::vector<consensus::message>> by_group;
   for (const auto& y : x.messages()) {
     auto message =

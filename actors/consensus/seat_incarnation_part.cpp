@@ -8,7 +8,7 @@ namespace legion::consensus {
 
 namespace {
 
-constexpr std::size_t most_unheard = 1024;
+constexpr std::size_t most_unheard = 64; // a leader sends no more ahead
 
 } // namespace
 
@@ -81,6 +81,10 @@ result<entry_refs> seat::unapplied() {
 result<log_index> seat::raise(incarnation_number x, log_index above) {
   if (fenced_)
     return *fenced_;
+  if (setting_.context->may_be_old && !trusted_)
+    return fault{errc::overloaded, setting_.name
+                                       + ": whether this journal is the newest is not known "
+                                         "yet: others are asked"};
   if (!core_ || finishing_ || !writes_.empty())
     return fault{errc::overloaded, setting_.name + ": a write is under way"};
   if (x <= incarnation() || rivals(x, incarnation()) || x > most_incarnation)

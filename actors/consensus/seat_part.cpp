@@ -168,6 +168,9 @@ void seat::send_all(const std::vector<message>& messages) {
     if (batch.messages().empty()) {
       batch.set_from_journal(x.from.journal.bytes());
       batch.set_to_journal(x.to.journal.bytes());
+      if (const auto& rows = setting_.context->rows_written)
+        batch.set_rows(rows->load());
+      batch.set_start(value(setting_.context->self.start));
     }
     auto& to = *batch.add_messages();
     to = to_wire(x);

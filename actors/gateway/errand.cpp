@@ -154,6 +154,7 @@ effects errand::on(const answer& what, const surroundings& at) {
     why_ += " (" + failed->detail + ")";
   switch (failed->code) {
     case errc::conflict: // these never reached it: nothing was done
+    case errc::outlived:
     case errc::refused:
       why_ = "this node is not let in by its keeper " + at.zone.name_of(keeper_) + " ("
              + failed->detail + ")";

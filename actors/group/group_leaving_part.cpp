@@ -18,15 +18,6 @@ void go(group_pointer self, bool stuck) {
   self->send(s.partners.node, group_let_go{s.group, stuck});
 }
 
-/// Nobody else is there: what is kept here stays here, as it does when the node stops.
-bool is_alone(const group_shell& state) {
-  const auto& all = state.zone.rows();
-  return std::none_of(all.begin(), all.end(), [&](const auto& x) {
-    auto there = x.state == member_alive || x.state == member_suspect;
-    return there && x.id() != state.context->self.id;
-  });
-}
-
 departure let_go(group_pointer self, const consensus::member_id& who) {
   auto& s = self->state;
   s.choice->let_go(who);
@@ -81,7 +72,7 @@ void try_to_leave(group_pointer self) {
     follow_zone(self);
   stand_aside(self);
   look.zone_known = s.zone_known;
-  look.alone = is_alone(s);
+  look.alone = group::is_alone(s.zone.residents(nullptr, {}), s.context->self.id);
   look.leads = s.keeps;
   group::take<group_hands>(self, s.leaving.next(look, now(self)));
 }

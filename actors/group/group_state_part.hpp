@@ -214,10 +214,10 @@ std::string name_of(const group_shell& state, const node_id& x);
 
 /// Asks until the group can do without this node, or nobody can take its place; tells the node.
 void try_to_leave(group_pointer self);
-/// The same when its group's turn has come.
 /// Others should lead while this node can't write, or is about to leave. Who is alone goes on, to
 /// say so; so does one of voters that all leave, to bring in others.
 void stand_aside(group_pointer self);
+/// `try_to_leave`, when its group's turn has come.
 void leave_in_turn(group_pointer self);
 /// Another node drains, and this one leads.
 group_reply on_leave_request(group_pointer self, const group_request& x);

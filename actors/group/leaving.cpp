@@ -17,11 +17,11 @@ leaving::step leaving::next(const look& x, time_point now) {
     return step::again;
   if (x.alone)
     return step::go;
-  if (x.leads)
-    return step::judge;
   auto leader = x.core->leader().node;
-  if (!leader.null() && leader != x.core->self().node)
-    return step::ask;
+  if (x.leads || (!leader.null() && leader != x.core->self().node)) {
+    leaderless_since_.reset();
+    return x.leads ? step::judge : step::ask;
+  }
   if (!leaderless_since_)
     leaderless_since_ = now;
   if (now - *leaderless_since_ <= leader_patience)
@@ -38,12 +38,19 @@ leaving::step leaving::on(const group_reply& x) {
   return on(x.what_case() == group_reply::kLeaving ? x.leaving() : departure_under_way);
 }
 
+bool is_alone(const std::vector<resident>& zone, const node_id& self) {
+  return std::none_of(zone.begin(), zone.end(), [&](const resident& x) {
+    auto up = x.state == member_alive || x.state == member_suspect;
+    return up && x.id != self;
+  });
+}
+
 bool another_stays(const consensus::core& core, const std::vector<resident>& zone) {
   const auto& voters = core.members().voters;
   return std::any_of(voters.begin(), voters.end(), [&](const consensus::member_id& who) {
     return who != core.self() && std::any_of(zone.begin(), zone.end(), [&](const resident& x) {
              auto up = x.state == member_alive || x.state == member_suspect;
-             return x.id == who.node && up && !x.draining;
+             return x.id == who.node && up && !x.draining && !x.lost_journal_of(who);
            });
   });
 }

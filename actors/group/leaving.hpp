@@ -44,6 +44,9 @@ private:
   std::optional<time_point> leaderless_since_;
 };
 
+/// Nobody else is up: what is kept here stays here, as it does when the node stops.
+bool is_alone(const std::vector<resident>& zone, const node_id& self);
+
 /// Whether a voter is up that does not drain: then who drains neither leads on nor stands for it.
 bool another_stays(const consensus::core& core, const std::vector<resident>& zone);
 

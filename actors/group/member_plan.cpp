@@ -46,6 +46,12 @@ bool here(const resident& x) {
   return x.state == member_alive || x.state == member_suspect;
 }
 
+/// By the leader, as a member.
+bool heard(const consensus::core::status& now_is, const member_id& who) {
+  return std::any_of(now_is.followers.begin(), now_is.followers.end(),
+                     [&](const auto& x) { return x.who == who && x.heard; });
+}
+
 } // namespace
 
 std::size_t member_rules::size_among(std::size_t nodes) const {
@@ -83,9 +89,10 @@ bool member_rules::stays(const member_id& who, const std::vector<resident>& zone
   return here(*x) || !may_move || now - x->since < patience || mass_failure(zone, *x);
 }
 
-std::vector<member_id> member_rules::wanted(const configuration& of,
+std::vector<member_id> member_rules::wanted(const consensus::core::status& now_is,
                                             const std::vector<resident>& zone, bool may_move,
                                             member_plan& plan, time_point now) const {
+  const auto& of = now_is.members;
   std::vector<member_id> kept;
   for (const auto& who : of.voters)
     if (stays(who, zone, may_move, now))
@@ -120,10 +127,13 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
       unreplaced.push_back(who);
   auto all_leave = std::all_of(unreplaced.begin(), unreplaced.end(),
                                [&](const member_id& who) { return is_leaving(who, zone); });
-  if (!result.empty() && result.size() * 2 <= size && all_leave) {
-    result.resize(1);
-    return result; // else those who stay would wait for who left
-  }
+  auto lives = [&](const member_id& who) {
+    const auto* x = find(zone, who.node);
+    return who == self_ || (x && here(*x) && !(in(of.voters, who) && !heard(now_is, who)));
+  };
+  auto last = std::find_if(result.begin(), result.end(), lives);
+  if (last != result.end() && result.size() * 2 <= size && all_leave)
+    return {*last}; // else those who stay would wait for who left
   result.insert(result.end(), unreplaced.begin(), unreplaced.end());
   if (!healthy || result.size() != of.voters.size() || result.size() < sizes_.front().voters
       || newcomers.empty() || !may_move)
@@ -138,11 +148,11 @@ std::vector<member_id> member_rules::wanted(const configuration& of,
                 auto gone = x.state == member_dead && now - x.since >= patience && !votes(x);
                 return x.state == member_left || gone || (here(x) && now - x.since >= steady);
               });
-  auto last = std::max_element(result.begin(), result.end(), [&](const auto& a, const auto& b) {
+  auto lowest = std::max_element(result.begin(), result.end(), [&](const auto& a, const auto& b) {
     return ranks_before(group_, a.node, b.node);
   });
-  if (calm && ranks_before(group_, newcomers.front().id, last->node))
-    *last = {newcomers.front().id, newcomers.front().journal};
+  if (calm && ranks_before(group_, newcomers.front().id, lowest->node))
+    *lowest = {newcomers.front().id, newcomers.front().journal};
   return result;
 }
 
@@ -154,14 +164,9 @@ departure member_rules::without(const member_id& who, const consensus::core::sta
   auto next = plan(now_is, zone, false, now);
   if (next.change || next.waits)
     return departure_under_way;
-  auto heard = [&](const member_id& x) {
-    return x == self_
-           || std::any_of(now_is.followers.begin(), now_is.followers.end(),
-                          [&](const auto& y) { return y.who == x && y.heard; });
-  };
   auto up = [&](const member_id& x) {
     const auto* at = find(zone, x.node);
-    return x != who && at && here(*at) && heard(x) && !is_leaving(x, zone);
+    return x != who && at && here(*at) && (x == self_ || heard(now_is, x)) && !is_leaving(x, zone);
   };
   auto left =
       static_cast<std::size_t>(std::count_if(members.voters.begin(), members.voters.end(), up));
@@ -180,7 +185,7 @@ member_plan member_rules::plan(const consensus::core::status& now_is,
   }
   const auto& members = now_is.members;
   auto moving = may_move || !members.learners.empty(); // what was begun goes on
-  auto voters_now = wanted(members, zone, moving, result, now);
+  auto voters_now = wanted(now_is, zone, moving, result, now);
   auto caught_up = [&](const member_id& who) {
     return std::any_of(now_is.followers.begin(), now_is.followers.end(),
                        [&](const auto& x) { return x.who == who && x.caught_up; });

@@ -48,8 +48,8 @@ struct member_plan {
 ///
 /// Shape:  new voters are learners first. A group never shrinks by itself: a voter that nobody can
 ///         replace stays. But where so many have left, or ask to, that those who stay have no
-///         quorum, it shrinks to one of them. Nobody is replaced who seems to have died together with
-///         over a third of the zone, within `patience`.
+///         quorum, it shrinks to one of them that lives. Nobody is replaced who seems to have died
+///         together with over a third of the zone, within `patience`.
 /// Units:  `may_move`: this look may move what is healthy, or replace who is dead for long; the owner
 ///         draws it seldom, so that of a zone's groups a few do so at a time.
 /// Source: docs/consensus.md; Thaler and Ravishankar 1998 for the hashing.
@@ -88,7 +88,7 @@ private:
   bool may_join(const resident& x, time_point now) const;
   bool stays(const consensus::member_id& who, const std::vector<resident>& zone, bool may_move,
              time_point now) const;
-  std::vector<consensus::member_id> wanted(const consensus::configuration& of,
+  std::vector<consensus::member_id> wanted(const consensus::core::status& now_is,
                                            const std::vector<resident>& zone, bool may_move,
                                            member_plan& plan, time_point now) const;
 

@@ -123,7 +123,9 @@ private:
   void tell_regret(const group::slot_state& of, const std::string& why, moment t);
 
   slots_named name_slots(int count, moment t);
-  slot recalled(const std::string& revision, moment t);
+  slot recalled(const std::string& revision, std::set<std::string>& taken, moment t);
+  std::set<std::string> taken_names() const;
+  std::string fresh_name(const std::string& revision, std::set<std::string>& taken);
   bool can_recall(const std::string& revision) const;
   const earlier_template* earlier_of(const std::string& revision) const;
   resource made_from(const std::string& revision) const;

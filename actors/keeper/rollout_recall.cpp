@@ -18,19 +18,35 @@ const earlier_template* rollout::earlier_of(const std::string& revision) const {
   return i == kept_.earlier.end() ? nullptr : &*i;
 }
 
-/// What an earlier template has to keep up while the newest one takes its place, it keeps up.
+/// What an earlier template has to keep up while the newest one takes its place, it keeps up. Recreate
+/// keeps nothing up.
 bool rollout::can_recall(const std::string& revision) const {
   return !kept_.deleting && revision != revision_ && earlier_of(revision)
          && !is_exclusive(kept_.what) && kept_.what.deployment().strategy() != "Recreate";
 }
 
-slot rollout::recalled(const std::string& revision, moment t) {
+slot rollout::recalled(const std::string& revision, std::set<std::string>& taken, moment t) {
   slot result;
   result.set_uid(group::random_uid(random_));
-  result.set_pod(pod_stem(kept_.what.metadata().name()) + revision + "-" + random_suffix(random_));
+  result.set_pod(fresh_name(revision, taken));
   result.set_revision(revision);
   result.set_named_ms(t.wall);
   result.set_recalled(true);
+  return result;
+}
+
+std::set<std::string> rollout::taken_names() const {
+  std::set<std::string> result;
+  for (const auto& [uid, slot] : kept_.slots)
+    result.insert(slot.what.pod());
+  return result;
+}
+
+std::string rollout::fresh_name(const std::string& revision, std::set<std::string>& taken) {
+  std::string result;
+  do
+    result = pod_stem(kept_.what.metadata().name()) + revision + "-" + random_suffix(random_);
+  while (!taken.insert(result).second);
   return result;
 }
 

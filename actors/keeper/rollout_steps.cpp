@@ -133,8 +133,13 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, cons
     replicas.back().recalled = slot.what.recalled() && can_recall(slot.what.revision());
   }
   std::map<std::string, slot> back;
+  auto taken = taken_names();
+  auto most = static_cast<std::size_t>(std::max(0, wanted_of(kept_.what)))
+              + static_cast<std::size_t>(leeway_of(kept_.what.deployment()).surge);
   for (const auto& revision : lost) {
-    auto x = recalled(revision, t);
+    if (replicas.size() >= most)
+      break; // some stand in already: of a batch the first part may have been committed
+    auto x = recalled(revision, taken, t);
     auto& counted = replicas.emplace_back();
     counted.uid = x.uid();
     counted.missing = counted.recalled = true;
@@ -169,9 +174,7 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, cons
 slots_named rollout::name_slots(int count, moment t) {
   slots_named result;
   *result.mutable_of() = group::name_of(kept_.what);
-  std::set<std::string> taken;
-  for (const auto& [uid, slot] : kept_.slots)
-    taken.insert(slot.what.pod());
+  auto taken = taken_names();
   std::erase_if(names_, [&](const slot& x) { return taken.contains(x.pod()); });
   const auto& name = kept_.what.metadata().name();
   auto lease =
@@ -182,17 +185,16 @@ slots_named rollout::name_slots(int count, moment t) {
     if (!names_.empty()) { // what was regretted: the same pod, another try
       added = std::move(names_.front());
       added.clear_order();
+      added.clear_recalled();
       names_.pop_front();
+      taken.insert(added.pod());
     } else {
       added.set_named_ms(t.wall);
       added.set_revision(revision_);
-      added.set_pod(name);
-      while (!kept_.what.has_pod() && (added.pod() == name || taken.contains(added.pod())))
-        added.set_pod(pod_stem(name) + revision_ + "-" + random_suffix(random_));
+      added.set_pod(kept_.what.has_pod() ? name : fresh_name(revision_, taken));
     }
     added.set_uid(std::move(uid));
     added.set_lease_ms(lease);
-    taken.insert(added.pod());
   }
   return result;
 }

@@ -9,6 +9,7 @@
 #include "actors/bridge/bridge_actor.hpp"
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
+#include "actors/consensus/journal_ends.hpp"
 #include "actors/membership/swim.hpp"
 
 namespace legion {
@@ -76,7 +77,7 @@ void perform(membership_pointer self, membership::send_packet& x) {
 }
 
 /// The bridge there hears no life before one that is over: this journal is from then.
-bool is_outdated(membership_pointer self, const fault& why, const std::string& who) {
+bool began_anew(membership_pointer self, const fault& why, const std::string& who) {
   const auto& begin = self->state.context->begin_new_journal;
   if (why.code == errc::conflict && begin) {
     self->state.rules->on_outdated();
@@ -98,14 +99,15 @@ void perform(membership_pointer self, membership::ask_list& x) {
             auto why = fault_of(error);
             spdlog::debug("membership list_failed from={} why={}", to.short_text(),
                           to_string(why.code));
-            is_outdated(self, why, "node " + to.short_text());
+            began_anew(self, why, "node " + to.short_text());
           });
 }
 
 void perform(membership_pointer self, membership::ask_join& x) {
   auto& contact = self->state.context->join[x.contact];
   auto joining = self->state.rules->joining(); // else it looks for who is not heard
-  spdlog::log(joining ? spdlog::level::info : spdlog::level::debug,
+  auto again = self->state.join_troubles.contains(x.contact);
+  spdlog::log(joining && !again ? spdlog::level::info : spdlog::level::debug,
               "membership join through={} endpoint={}", contact.id.short_text(), contact.endpoint);
   self->send(bridge_of(self), introduce_contact{contact});
   auto timeout = membership::parameters{}.join_timeout;
@@ -124,11 +126,11 @@ void perform(membership_pointer self, membership::ask_join& x) {
           },
           [self, joining, i = x.contact, endpoint = contact.endpoint](const caf::error& error) {
             auto why = fault_of(error);
-            auto outdated = is_outdated(self, why, endpoint);
-            auto disputed = why.code == errc::refused;
+            auto outdated = began_anew(self, why, endpoint);
             if (!joining)
-              return perform_all(self, self->state.rules->on_join_failed(i, now(self), disputed));
-            self->state.join_refused = why.code == errc::refused || outdated;
+              return perform_all(self, self->state.rules->on_join_failed(i, now(self), why.code));
+            self->state.join_refused =
+                why.code == errc::refused || why.code == errc::outlived || outdated;
             self->state.join_trouble =
                 self->state.join_refused
                     ? endpoint + " refuses: " + why.detail
@@ -143,7 +145,7 @@ void perform(membership_pointer self, membership::ask_join& x) {
             spdlog::log(again ? spdlog::level::debug : spdlog::level::warn,
                         "membership join_failed endpoint={} why=\"{}: {}\"", endpoint,
                         to_string(why.code), why.detail);
-            perform_all(self, self->state.rules->on_join_failed(i, now(self), disputed));
+            perform_all(self, self->state.rules->on_join_failed(i, now(self), why.code));
           });
 }
 
@@ -223,6 +225,13 @@ membership::swim::setting setting_of(const node_context& context) {
   if (context.broken == broken_rule::contacts_are_sought)
     x.tuned.seek_first = std::chrono::hours{24 * 365};
   x.may_be_old = context.may_be_old;
+  x.rows_found = context.rows_found;
+  if (context.ends)
+    x.rows_heard = [ends = context.ends](const member& who) {
+      return ends->before(
+          {node_id::from_bytes(who.id()), consensus::journal_id::from_bytes(who.journal())},
+          start_number{who.start()});
+    };
   x.seed = context.seed_for("membership");
   x.records = context.records;
   return x;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "messages/ids.hpp"
@@ -15,6 +16,9 @@ struct remembered_member {
   start_number start{};
   std::uint32_t life = 0;
   std::optional<time_point> died;
+  std::string journal;    // 16 bytes; empty: nothing was heard of it
+  std::uint64_t rows = 0; // that it had
+  start_number rows_start{};
 };
 
 /// When a member of which nobody tells died: as is remembered, else when `began` was.

@@ -13,8 +13,9 @@ namespace legion::membership {
 swim::swim(setting x, time_point now)
     : tuned_(x.tuned), self_(node_id::from_bytes(x.self.id())), cluster_(std::move(x.cluster)),
       random_(x.seed), records_(std::move(x.records)), health_(x.tuned.worst_health),
-      contacts_(std::move(x.contacts)), may_be_old_(x.may_be_old),
-      join_backoff_(x.tuned.join_backoff_first), seek_pause_(x.tuned.seek_first) {
+      contacts_(std::move(x.contacts)), may_be_old_(x.may_be_old), rows_found_(x.rows_found),
+      rows_heard_(std::move(x.rows_heard)), join_backoff_(x.tuned.join_backoff_first),
+      seek_pause_(x.tuned.seek_first) {
   if (!records_)
     records_ = std::make_shared<record_pool>();
   if (x.self.version() == 0)
@@ -49,11 +50,13 @@ effects swim::start(time_point now) {
   }
   tell(me());
   if (joining_ && may_be_old_)
-    ask_doubting(now);
+    ask_many(now);
   else if (joining_)
     try_join(now);
-  if (!may_be_old_ || !joining_)
+  if (!trial_ && !(joining_ && may_be_old_)) {
+    certain_from_ = joining_ ? now + journal_trial::certain_after : now;
     out_.push_back(trust_journal{});
+  }
   return done(now);
 }
 
@@ -67,6 +70,8 @@ void swim::awake(time_point now) {
   for (auto& e : table_.all())
     if (e.doubt)
       e.doubt->postpone(lag);
+  if (trial_)
+    trial_->postpone(lag);
   health_.worsen(2);
   next_probe_ = now;
   next_gossip_ = now;
@@ -90,15 +95,15 @@ effects swim::on_tick(time_point now) {
       exchange(id);
   }
   ping_dead(now);
-  if (joining_ && !doubt_ && !join_asked_ && now >= next_join_)
+  if (joining_ && !trial_ && !join_asked_ && now >= next_join_)
     try_join(now);
-  if (!joining_ && !doubt_ && !join_asked_ && now >= next_seek_)
+  if (!joining_ && !trial_ && !join_asked_ && now >= next_seek_)
     seek(now);
   return done(now);
 }
 
 effects swim::done(time_point now) {
-  run_doubt(now);
+  run_trial(now);
   begin_urgent(now);
   if (news_.pressing() && now >= next_gossip_)
     gossip(now);
@@ -134,8 +139,8 @@ effects swim::on_packet(const swim_packet& x, time_point now) {
 }
 
 void swim::on_outdated() {
-  if (doubt_)
-    doubt_->confirm();
+  if (trial_)
+    trial_->lost();
 }
 
 effects swim::on_connection(const node_id& peer, bool up, time_point now) {
@@ -190,10 +195,10 @@ time_point swim::wake_at() const {
   auto due = std::min({next_probe_, next_exchange_, next_dead_probe_});
   if (news_.pressing())
     due = std::min(due, next_gossip_);
-  if (!join_asked_ && !doubt_)
+  if (!join_asked_ && !trial_)
     due = std::min(due, joining_ ? next_join_ : next_seek_);
-  if (doubt_)
-    due = std::min(due, doubt_->wakes_at());
+  if (trial_)
+    due = std::min(due, trial_->wakes_at());
   for (auto& x : probes_)
     due = std::min(due, x.asked_others ? x.end : x.indirect_at);
   for (auto& x : relays_)

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 
-#include "actors/membership/doubt.hpp"
 #include "actors/membership/effects.hpp"
+#include "actors/membership/journal_trial.hpp"
 #include "actors/membership/local_health.hpp"
 #include "actors/membership/member_table.hpp"
 #include "actors/membership/news.hpp"
@@ -28,7 +29,10 @@ public:
     member self;                   // id, start, name, endpoint, key, zone, labels ...
     std::string cluster;           // empty: not known yet
     std::vector<node_id> contacts; // to join through; none and no cluster: this node founds one
-    bool may_be_old = false;       // the journal that this node starts from: see `doubt`
+    bool may_be_old = false;       // the journal that this node starts from: see `journal_trial`
+    std::uint64_t rows_found = 0;  // of it; 0: not told
+    /// How many rows earlier starts of a member had of its journal, as was heard; may be empty.
+    std::function<std::uint64_t(const member&)> rows_heard;
     std::uint64_t seed = 0;
     std::shared_ptr<record_pool> records;
   };
@@ -40,8 +44,7 @@ public:
   effects on_packet(const swim_packet& x, time_point now);
   effects on_list(const node_id& from, const member_list& x, time_point now);
   effects on_join_reply(std::size_t contact, const join_reply& x, time_point now);
-  /// `disputed`: a later life of this node is known there, and not known to be over.
-  effects on_join_failed(std::size_t contact, time_point now, bool disputed = false);
+  effects on_join_failed(std::size_t contact, time_point now, errc why = errc::refused);
   /// Something else than the protocol's own packets came from it: it lives, without a ping.
   void on_heard(const node_id& from, time_point now);
   /// Somebody has seen a later life of this node: its journal is an old copy.
@@ -63,7 +66,7 @@ public:
   /// Nobody has answered yet that this node is a member.
   bool joining() const { return joining_; }
   /// This node's journal is not known to be an old copy: see `trust_journal`.
-  bool trusts_journal() const { return !doubt_; }
+  bool trusts_journal() const { return !trial_; }
   int health() const { return health_.score(); }
 
 private:
@@ -135,10 +138,12 @@ private:
 
   // swim_joining.cpp
   bool is_outdated(const member& who) const;
+  std::uint64_t rows_missing(const join_request& x) const;
   void shuffle_contacts();
   void try_join(time_point now);
-  void ask_doubting(time_point now);
-  void run_doubt(time_point now);
+  void ask_many(time_point now);
+  void run_trial(time_point now);
+  bool is_certain(time_point now) const;
   void ask_contact(std::size_t contact);
   void seek(time_point now);
   join_reply refusal(const join_request& x, const std::string& why);
@@ -166,7 +171,10 @@ private:
 
   std::vector<node_id> contacts_;
   bool may_be_old_ = false;
-  std::optional<doubt> doubt_;
+  std::uint64_t rows_found_ = 0;
+  std::function<std::uint64_t(const member&)> rows_heard_;
+  std::optional<journal_trial> trial_;
+  time_point certain_from_ = time_point::max();
   bool joining_ = false;
   bool join_asked_ = false;
   std::vector<std::size_t> contacts_left_;

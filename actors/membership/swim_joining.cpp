@@ -40,27 +40,28 @@ void swim::shuffle_contacts() {
 }
 
 /// Many at once, for one that knows better is enough.
-void swim::ask_doubting(time_point now) {
+void swim::ask_many(time_point now) {
   shuffle_contacts();
   std::vector<std::size_t> asked;
-  while (!contacts_left_.empty() && asked.size() < doubt::most_asked) {
+  while (!contacts_left_.empty() && asked.size() < journal_trial::most_asked) {
     if (contacts_[contacts_left_.back()] != self_)
       asked.push_back(contacts_left_.back());
     contacts_left_.pop_back();
   }
-  doubt_.emplace(std::move(asked), now);
+  trial_.emplace(asked, now);
   next_join_ = now;
-  run_doubt(now);
+  run_trial(now);
 }
 
-void swim::run_doubt(time_point now) {
-  if (!doubt_)
+void swim::run_trial(time_point now) {
+  if (!trial_)
     return;
-  for (auto x : doubt_->due(now))
+  for (auto x : trial_->due(now))
     ask_contact(x);
-  if (!doubt_->over(now))
+  if (!trial_->over(now))
     return;
-  doubt_.reset();
+  certain_from_ = trial_->vouched() ? now : now + journal_trial::certain_after;
+  trial_.reset();
   out_.push_back(trust_journal{});
 }
 
@@ -77,6 +78,7 @@ void swim::ask_contact(std::size_t contact) {
   join_request request;
   *request.mutable_who() = me().record->said;
   request.set_cluster(cluster_);
+  request.set_rows(rows_found_);
   join_asked_ = true;
   out_.push_back(ask_join{contact, std::move(request)});
 }
@@ -97,11 +99,15 @@ void swim::seek(time_point now) {
   ask_contact(unheard[random_() % unheard.size()]);
 }
 
-effects swim::on_join_failed(std::size_t contact, time_point now, bool disputed) {
+bool swim::is_certain(time_point now) const {
+  return !trial_ && now >= certain_from_;
+}
+
+effects swim::on_join_failed(std::size_t contact, time_point now, errc why) {
   awake(now);
   join_asked_ = false;
-  if (doubt_) {
-    doubt_->no_answer(contact, disputed, now);
+  if (trial_) {
+    trial_->no_answer(contact, why, now);
     next_join_ = now;
     return done(now);
   }
@@ -124,7 +130,7 @@ effects swim::on_join_reply(std::size_t contact, const join_reply& x, time_point
     last_refusal_ = x.refused();
     if (x.outdated())
       on_outdated();
-    return on_join_failed(contact, now);
+    return on_join_failed(contact, now, x.outlived() ? errc::outlived : errc::refused);
   }
   auto& list = x.accepted();
   if (list.cluster().size() != 16 || (!cluster_.empty() && list.cluster() != cluster_)) {
@@ -136,8 +142,8 @@ effects swim::on_join_reply(std::size_t contact, const join_reply& x, time_point
   }
   awake(now);
   join_asked_ = false;
-  if (doubt_)
-    doubt_->let_in(contact, x.certain());
+  if (trial_)
+    trial_->let_in(contact, x.certain());
   auto first = std::exchange(joining_, false);
   auto alone = table_.living() == 1;
   if (cluster_.empty()) {
@@ -194,6 +200,9 @@ std::string swim::objection(const join_request& x, time_point now) const {
                       "journal.db, or remove node.key too: then it begins as a "
                       "new node"
                     : ": your journal is an old copy");
+    if (auto missing = rows_missing(x); missing > 0)
+      return "your journal is an old copy, or its end is lost: it ends " + std::to_string(missing)
+             + " rows before what was said from it";
     if (start_number{who.start()} == e->start && e->state == member_left)
       return "this life of the node has left the zone: start it again";
   }
@@ -222,6 +231,12 @@ bool swim::is_outdated(const member& who) const {
   return who.version() < said.version() || is_of_another_life(*e, start, who.life());
 }
 
+/// Of what the joiner's journal had, by its own word before this start.
+std::uint64_t swim::rows_missing(const join_request& x) const {
+  auto heard = rows_heard_ && x.rows() > 0 ? rows_heard_(x.who()) : 0;
+  return heard > x.rows() ? heard - x.rows() : 0;
+}
+
 join_reply swim::refusal(const join_request& x, const std::string& why) {
   out_.push_back(note{false, "join_refusal", x.who().name().substr(0, 64) + ": " + why});
   join_reply reply;
@@ -230,7 +245,11 @@ join_reply swim::refusal(const join_request& x, const std::string& why) {
   // While the later life lives this is a second node with its key: to begin anew would oust the first.
   auto* e = table_.find(node_id::from_bytes(x.who().id()));
   auto over = e && e->id() != self_ && !e->living();
-  reply.set_outdated(over && x.cluster() == cluster_ && is_outdated(x.who()));
+  auto shorter = rows_missing(x) > 0; // than a start before this one
+  over = over || (shorter && e && e->start == start_number{x.who().start()});
+  auto outdated = x.cluster() == cluster_ && (is_outdated(x.who()) || shorter);
+  reply.set_outdated(over && outdated);
+  reply.set_outlived(!over && outdated);
   return reply;
 }
 
@@ -258,7 +277,7 @@ join_reply swim::answer_join(const join_request& x, time_point now, effects& out
   update.set_record(x.who().SerializeAsString());
   apply(update, {}, false, now);
   *reply.mutable_accepted() = whole_list(now);
-  reply.set_certain(!doubt_);
+  reply.set_certain(is_certain(now));
   out = done(now);
   return reply;
 }

@@ -12,6 +12,7 @@
 
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
+#include "actors/consensus/journal_ends.hpp"
 #include "actors/group/group_keys.hpp"
 #include "actors/node/recovery.hpp"
 
@@ -94,6 +95,10 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
                      [&](const transport::peer& x) { return x.id != context.self.id; });
   context.cordoned = node::was_cordoned(replayed, context.self.id);
   context.remembered = node::remembered_in(replayed, system.clock().now(), context.wall_clock());
+  context.ends = std::make_shared<consensus::journal_ends>();
+  for (const auto& x : context.remembered)
+    if (auto journal = consensus::journal_id::from_bytes(x.journal); !journal.null())
+      context.ends->heard({x.id, journal}, x.rows_start, x.rows);
   context.census = std::make_shared<census>();
   auto bridge = spawn_bridge(system, context, context.census);
   if (!bridge)

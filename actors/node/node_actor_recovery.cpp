@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/consensus/journal_ends.hpp"
 #include "actors/node/node_actor_state.hpp"
 #include "actors/node/recovery.hpp"
 
@@ -248,6 +249,13 @@ static seen_member seen_as(node_pointer self, const member_change& x) {
   result.set_id(x.who.id());
   result.set_start(x.who.start());
   result.set_life(x.who.life());
+  if (const auto& ends = self->state.context->ends) {
+    auto end = ends->of(node_id::from_bytes(x.who.id()));
+    if (!end.journal.null())
+      result.set_journal(end.journal.bytes());
+    result.set_rows(end.rows);
+    result.set_rows_start(value(end.start));
+  }
   if (x.state == member_dead) {
     auto ago = std::chrono::duration_cast<milliseconds>(now(self) - x.since).count();
     result.set_died_ms((self->state.context->wall_clock() - ago) / coarse * coarse);

@@ -176,7 +176,9 @@ std::vector<remembered_member> remembered_in(const std::vector<record>& journal,
     if (x.key() == "members")
       known.ParseFromString(x.value());
   for (const auto& x : known.seen()) {
-    remembered_member y{node_id::from_bytes(x.id()), start_number{x.start()}, x.life(), {}};
+    remembered_member y{
+        node_id::from_bytes(x.id()), start_number{x.start()}, x.life(), {}, x.journal(), x.rows(),
+        start_number{x.rows_start()}};
     if (y.id.null())
       continue;
     if (x.died_ms() > 0)

@@ -1,5 +1,7 @@
 #include "actors/workload/environment.hpp"
 
+#include <algorithm>
+
 #include "actors/node/commitments.hpp"
 
 namespace legion::workload {
@@ -97,7 +99,8 @@ std::vector<int> host_ports_of(const promise_record& x, int container) {
   std::vector<int> result;
   auto first = first_port(spec, container);
   for (int i = 0; i < spec.containers(container).ports_size(); ++i)
-    if (auto port = host_port(x, first + i); port != 0)
+    if (auto port = host_port(x, first + i);
+        port != 0 && std::count(x.host_ports().begin(), x.host_ports().end(), port) == 1)
       result.push_back(port);
   return result;
 }

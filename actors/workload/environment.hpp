@@ -29,7 +29,7 @@ std::string variable_name(std::string_view text);
 
 /// Every port of the pod with the host port that it got, in the order of the manifest.
 std::vector<bound_port> ports_of(const promise_record& x);
-/// The host ports of one container.
+/// The host ports that one container has for itself.
 std::vector<int> host_ports_of(const promise_record& x, int container);
 
 /// The value of a fieldRef; empty for a field that has none here.

@@ -120,6 +120,8 @@ result<node_context> context_of(const configuration& settings, const key_pair& k
   node_context result;
   result.self.id = identify(keys.public_key);
   auto founds = settings.join.empty();
+  result.rows_found = journal.rows->load();
+  result.rows_written = journal.rows;
   auto begun = begin_start(journal, result.self.id,
                            {.founds = founds,
                             .now = now_ms(),

@@ -220,6 +220,8 @@ void cluster::start(std::uint32_t index) {
   if (context.join.empty() || value(x.most_starts) > 1)
     context.cluster = cluster_id_;
   context.journal_id = std::move(journal.id);
+  context.rows_found = journal.rows->load();
+  context.rows_written = journal.rows;
   context.replayed = std::move(journal.records);
   context.make_store = std::move(journal.start);
   context.make_transport = network_.attach(x.self.id);

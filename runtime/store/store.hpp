@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -58,11 +59,16 @@ public:
 /// Starts writing to an opened journal.
 using factory = std::function<std::unique_ptr<store>(sink&)>;
 
+/// How many rows, of a journal's whole life, are on disk. Written before a batch's `written` is told.
+/// Safe from any thread.
+using row_count = std::shared_ptr<std::atomic<std::uint64_t>>;
+
 /// A journal that was opened: what lives in it, in the order of its keys, and how to go on writing.
 struct opened {
   std::string id; // 16 random bytes, made with the journal: another journal is another member
   std::vector<record> records;
   factory start;
+  row_count rows = std::make_shared<std::atomic<std::uint64_t>>(0); // as found, until it is written
 };
 
 } // namespace legion::store

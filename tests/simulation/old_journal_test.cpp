@@ -114,6 +114,15 @@ TEST_SUITE("simulation/old journal") {
           CHECK(read(z, at, milliseconds{200}) != "old");
         z.run_for(milliseconds{100});
       }
+      // Two of three disks are lost, and so each says; what the third has is all there is.
+      z.run_for(seconds{15});
+      api_request x;
+      x.set_version(1);
+      x.mutable_rebuild_charter();
+      REQUIRE(z.ask(2, x, seconds{60}));
+      x.mutable_rebuild();
+      REQUIRE(z.ask(2, x, seconds{90}));
+      CHECK(z.run_until([&] { return read(z, 0, seconds{1}) == "new"; }, seconds{60}));
     }
   }
 

@@ -81,7 +81,7 @@ struct two_rebuilds {
       if (by_gateway) {
         api_request x;
         x.set_version(1);
-        x.set_request_id("by-" + std::to_string(i));
+        x.set_request_id("raised-by-node-" + std::to_string(i));
         x.mutable_rebuild()->add_groups(group_of_web());
         ask_gateway(i, x);
       } else {

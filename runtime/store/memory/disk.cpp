@@ -23,6 +23,7 @@ struct disk::content {
   watcher watch;
   std::string id;
   record_table records;
+  row_count rows = std::make_shared<std::atomic<std::uint64_t>>(0);
   std::list<waiting_batch> waiting;
   sink* owner = nullptr;
   std::uint64_t life = 0; // counts openings and crashes: completions of an older one are not told
@@ -44,6 +45,7 @@ struct disk::content {
   void keep(const record_batch& batch) {
     for (auto& x : batch.records())
       records.put(x.key(), x.value());
+    ++*rows;
     if (watch)
       watch(batch);
   }
@@ -138,6 +140,7 @@ opened disk::open() {
   content_->end_life();
   opened result;
   result.id = content_->id;
+  result.rows = content_->rows;
   for (auto& kept : content_->records) {
     auto& x = result.records.emplace_back();
     x.set_key(std::string{kept.key()});
@@ -161,17 +164,19 @@ void disk::crash() {
 void disk::wipe() {
   content_->end_life();
   content_->records.clear();
+  content_->rows->store(0);
   content_->make_id();
 }
 
 disk::copy disk::copied() const {
-  return {content_->id, content_->records};
+  return {content_->id, content_->records, content_->rows->load()};
 }
 
 void disk::put_back(const copy& x) {
   content_->end_life();
   content_->id = x.id;
   content_->records = x.records;
+  content_->rows->store(x.rows);
 }
 
 void disk::set_full(bool x) {

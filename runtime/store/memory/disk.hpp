@@ -38,6 +38,7 @@ public:
   struct copy {
     std::string id;
     record_table records;
+    std::uint64_t rows = 0;
   };
   copy copied() const;
   /// As it was when it was copied, with its id; only while no node runs on it.

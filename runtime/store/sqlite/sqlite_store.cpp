@@ -35,9 +35,10 @@ constexpr std::size_t plenty = 64 * 1024 * 1024;
 /// Once the ballast was given back, its space is for those that may take it only.
 class sqlite_store final : public store {
 public:
-  sqlite_store(std::shared_ptr<journal_file> file, const std::string& folder, sink& to)
-      : file_(std::move(file)), ballast_(folder), mark_(folder, file_->id()), folder_(folder),
-        to_(to) {
+  sqlite_store(std::shared_ptr<journal_file> file, const std::string& folder, row_count rows,
+               sink& to)
+      : file_(std::move(file)), ballast_(folder), mark_(folder, file_->id()),
+        rows_(std::move(rows)), folder_(folder), to_(to) {
     writer_ = std::thread{[this] { run(); }};
   }
 
@@ -113,7 +114,7 @@ private:
 
   void write(std::deque<waiting_batch>& taken) {
     if (!full_ && taken.size() > 1 && file_->commit(taken)) {
-      mark_.put(file_->next_row());
+      mark_end();
       for (auto& x : taken)
         to_.written(x.correlation);
       return;
@@ -126,9 +127,14 @@ private:
         to_.failed(correlation, one.why());
         continue;
       }
-      mark_.put(file_->next_row());
+      mark_end();
       to_.written(correlation);
     }
+  }
+
+  void mark_end() {
+    mark_.put(file_->next_row());
+    rows_->store(static_cast<std::uint64_t>(file_->next_row() - 1));
   }
 
   /// Where space is plenty. Behind the first commit: the log's header is on disk then.
@@ -175,6 +181,7 @@ private:
   std::shared_ptr<journal_file> file_;
   ballast ballast_;
   end_mark mark_;
+  row_count rows_;
   std::string folder_;
   sink& to_;
   bool full_ = false; // this and the next two belong to the writer's thread
@@ -209,10 +216,12 @@ result<opened> open(const std::string& folder) {
                                     + std::to_string((*file)->next_row() - 1) + ", but went on to "
                                     + std::to_string(*reached - 1)
                                     + ": its end is lost, or it is an old copy"};
-  auto start = [file = *file, folder](sink& to) -> std::unique_ptr<store> {
-    return std::make_unique<sqlite_store>(file, folder, to);
+  opened result{(*file)->id(), std::move(*records), {}};
+  result.rows->store(static_cast<std::uint64_t>((*file)->next_row() - 1));
+  result.start = [file = *file, folder, rows = result.rows](sink& to) -> std::unique_ptr<store> {
+    return std::make_unique<sqlite_store>(file, folder, rows, to);
   };
-  return opened{(*file)->id(), std::move(*records), std::move(start)};
+  return result;
 }
 
 } // namespace legion::store::sqlite

@@ -88,6 +88,9 @@ TEST_SUITE("group/leaving") {
     CHECK(another_stays(rules(), zone));
     zone[2].draining = true;
     CHECK_FALSE(another_stays(rules(), zone));
+    zone[2].draining = false;
+    zone[2].journal = consensus::nth_member(7, 7).journal; // it is not that voter any more
+    CHECK_FALSE(another_stays(rules(), zone));
     auto other = consensus::nth_member(3); // no voter
     zone.push_back({other.node, other.journal, member_alive, {}});
     CHECK_FALSE(another_stays(rules(), zone));

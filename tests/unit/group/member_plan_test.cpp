@@ -217,6 +217,34 @@ TEST_SUITE("group/member_plan") {
     CHECK(dead.without(2) == departure_stuck);
   }
 
+  TEST_CASE("a group never shrinks to who is down, or silent") {
+    played x{3, {who(0), who(1), who(2)}};
+    x.zone[0].draining = x.zone[1].draining = true;
+    auto alone = x.plan().change;
+    REQUIRE(alone);
+    CHECK(alone->voters == std::vector<member_id>{who(2)});
+    SUBCASE("down") {
+      x.zone[2].state = member_dead;
+    }
+    SUBCASE("silent") {
+      for (auto& y : x.status.followers)
+        y.heard = y.who != who(2);
+    }
+    CHECK_FALSE(x.plan().change);
+    CHECK(x.without(0) == departure_stuck);
+    played five{5, {who(0), who(1), who(2), who(3), who(4)}};
+    for (int i : {0, 1, 2})
+      five.zone[static_cast<std::size_t>(i)].draining = true;
+    for (int down : {3, 4}) {
+      auto other = down == 3 ? 4 : 3;
+      five.zone[static_cast<std::size_t>(down)].state = member_dead;
+      five.zone[static_cast<std::size_t>(other)].state = member_alive;
+      auto shrinks = five.plan().change;
+      REQUIRE(shrinks);
+      CHECK(shrinks->voters == std::vector<member_id>{who(other)});
+    }
+  }
+
   TEST_CASE("who drains takes nobody's place, until it is back") {
     played x{4, {who(0), who(1), who(2)}};
     x.rules.let_go(who(3));

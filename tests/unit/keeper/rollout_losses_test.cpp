@@ -142,21 +142,44 @@ TEST_SUITE("keeper/rollout losses") {
     CHECK(of(before, "").empty());
   }
 
-  TEST_CASE(
-      "what is lost in a Recreate rollout, or of a template that is not kept, does not come back") {
-    world w{deployment(2)};
+  TEST_CASE("what is lost of a template that is not kept comes back from the newest") {
+    world w{deployment(3)};
     w.all_ready();
-    auto next = deployment(2, "b");
-    next.mutable_deployment()->set_strategy("Recreate");
-    w.slow_stop = true;
-    w.put(next);
-    w.member(1, member_dead);
-    w.pass(seconds{20});
-    w.slow_stop = false;
+    auto kept = w.rules->kept();
+    kept.what = deployment(3, "b"); // as an older version had it committed
+    kept.what.mutable_deployment()->mutable_max_unavailable()->set_number(1);
+    w.rules.emplace(kept, group_id{1}, node(0), 1, 8, w.at());
+    w.volunteers = 0;
+    w.act(w.rules->on_members(w.members, w.at()));
+    w.all_ready();
+    w.member(2, member_dead);
+    w.pass(seconds{5});
+    for (const auto& x : w.pods("missing"))
+      CHECK(x.slot().revision() == revision_of(kept.what));
+    CHECK(!w.pods("missing").empty());
+  }
+
+  TEST_CASE("a stand-in that regrets after its template came back is one as any other") {
+    world w{deployment(3)};
+    w.all_ready();
+    w.put(deployment(3, "b"));
+    w.volunteers = 0;
+    w.member(2, member_dead);
+    auto before = revision_of(deployment(3));
+    auto stands_in = [&] {
+      int result = 0;
+      for (const auto& x : w.pods())
+        result += x.slot().recalled() ? 1 : 0;
+      return result;
+    };
+    CHECK(stands_in() == 1);
+    w.put(deployment(3)); // undone
+    w.regrets = 1;
+    w.volunteers = 1000;
     w.pass(seconds{20});
     for (const auto& x : w.pods("bound"))
-      CHECK(x.slot().revision() == revision_of(next));
-    CHECK(w.pods("bound").size() == 2);
+      CHECK(x.slot().revision() == before);
+    CHECK(stands_in() == 0);
   }
 
   TEST_CASE("the keeper's own node is never dead to it") {
