@@ -25,14 +25,12 @@ namespace legion {
 
 class directory;
 class census;
+class journal_ends;
 namespace membership {
 class record_pool;
 }
 namespace charter {
 struct row_pool;
-}
-namespace consensus {
-class journal_ends;
 }
 
 /// Who this node is, for as long as this process lives.
@@ -91,9 +89,9 @@ struct node_context {
   drivers::factory make_driver;
   api::factory make_api; // may be empty: no gateway socket (in the simulator)
 
-  std::shared_ptr<legion::directory> directory;  // local and remote actors by address
-  std::shared_ptr<consensus::journal_ends> ends; // of the others' journals; start_node makes it
-  std::shared_ptr<legion::census> census;        // every actor enrols at its spawn
+  std::shared_ptr<legion::directory> directory; // local and remote actors by address
+  std::shared_ptr<journal_ends> ends;           // of the others' journals; start_node makes it
+  std::shared_ptr<legion::census> census;       // every actor enrols at its spawn
   // One copy of equal member records for all nodes of a process; may be empty.
   std::shared_ptr<membership::record_pool> records;
   std::shared_ptr<charter::row_pool> rows; // of rosters, as well

@@ -47,14 +47,15 @@ struct charter_hands {
 void try_to_leave(charter_pointer self) {
   auto& s = self->state;
   stand_aside(self);
-  if (s.drains)
-    group::take<charter_hands>(
-        self, s.leaving.next({.core = s.core(),
-                              .fenced = s.core() && s.seat->fenced(),
-                              .zone_known = s.zone_known,
-                              .alone = group::is_alone(residents_of(s), s.context->self.id),
-                              .leads = s.leads},
-                             now(self)));
+  if (!s.drains)
+    return;
+  auto residents = residents_of(s);
+  group::leaving::look look{.core = s.core(), .fenced = s.core() && s.seat->fenced()};
+  look.zone_known = s.zone_known;
+  look.alone = group::is_alone(residents, s.context->self.id);
+  look.awaited = residents.size() > 1;
+  look.leads = s.leads;
+  group::take<charter_hands>(self, s.leaving.next(look, now(self)));
 }
 
 group_reply on_leave_request(charter_pointer self, const group_request& x) {

@@ -10,8 +10,8 @@
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
 #include "actors/consensus/beats.hpp"
-#include "actors/consensus/journal_ends.hpp"
 #include "actors/consensus/wire.hpp"
+#include "actors/journal_ends.hpp"
 #include "actors/membership/membership_actor.hpp"
 #include "actors/node/node_actor.hpp"
 

@@ -51,7 +51,7 @@ private:
   effects give_up(const surroundings& at);
   struct lost {
     std::string why;
-    std::string cure; // when to try again
+    std::string cure;      // when to try again
     bool for_good = false; // journals are lost: it has to be raised anew
   };
   std::optional<lost> why_lost(const refusal& x, const surroundings& at) const;

@@ -133,8 +133,11 @@ effects getting::finish_round(const surroundings& at) {
   api_reply reply;
   for (auto& x : survey_->resources)
     *reply.add_resources() = std::move(x);
-  for (auto& x : survey_->nodes)
+  for (auto& x : survey_->nodes) {
+    for (auto& promise : *x.mutable_assessments())
+      promise.set_keeper_name(at.zone.name_of(node_id::from_bytes(promise.keeper())));
     *reply.add_nodes() = std::move(x);
+  }
   for (auto& x : survey_->notes)
     reply.add_notes(std::move(x));
   if (sort_ == sort::promises) // only who made them knows them

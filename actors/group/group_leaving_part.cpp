@@ -72,7 +72,9 @@ void try_to_leave(group_pointer self) {
     follow_zone(self);
   stand_aside(self);
   look.zone_known = s.zone_known;
-  look.alone = group::is_alone(s.zone.residents(nullptr, {}), s.context->self.id);
+  auto residents = s.zone.residents(s.roster.get(), [](const node_id&) { return time_point{}; });
+  look.alone = group::is_alone(residents, s.context->self.id);
+  look.awaited = residents.size() > 1;
   look.leads = s.keeps;
   group::take<group_hands>(self, s.leaving.next(look, now(self)));
 }

@@ -16,7 +16,7 @@ leaving::step leaving::next(const look& x, time_point now) {
   if (!x.zone_known)
     return step::again;
   if (x.alone)
-    return step::go;
+    return x.awaited ? step::stuck : step::go;
   auto leader = x.core->leader().node;
   if (x.leads || (!leader.null() && leader != x.core->self().node)) {
     leaderless_since_.reset();

@@ -30,7 +30,8 @@ public:
     const consensus::core* core = nullptr; // null: it is no member
     bool fenced = false;                   // no more a member
     bool zone_known = false;
-    bool alone = false; // nobody else is up in the zone
+    bool alone = false;   // nobody else is up in the zone
+    bool awaited = false; // others of it may come back, and need what is kept here
     bool leads = false;
   };
 

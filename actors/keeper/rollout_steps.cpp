@@ -171,34 +171,6 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, cons
   }
 }
 
-slots_named rollout::name_slots(int count, moment t) {
-  slots_named result;
-  *result.mutable_of() = group::name_of(kept_.what);
-  auto taken = taken_names();
-  std::erase_if(names_, [&](const slot& x) { return taken.contains(x.pod()); });
-  const auto& name = kept_.what.metadata().name();
-  auto lease =
-      is_exclusive(kept_.what) ? static_cast<std::uint32_t>(lease_times{}.lease.count()) : 0;
-  while (count-- > 0) {
-    auto& added = *result.add_slots();
-    auto uid = group::random_uid(random_);
-    if (!names_.empty()) { // what was regretted: the same pod, another try
-      added = std::move(names_.front());
-      added.clear_order();
-      added.clear_recalled();
-      names_.pop_front();
-      taken.insert(added.pod());
-    } else {
-      added.set_named_ms(t.wall);
-      added.set_revision(revision_);
-      added.set_pod(kept_.what.has_pod() ? name : fresh_name(revision_, taken));
-    }
-    added.set_uid(std::move(uid));
-    added.set_lease_ms(lease);
-  }
-  return result;
-}
-
 /// Missing slots go to the offers that were picked, one entry for each node.
 void rollout::assign(std::vector<group_entry>& into, const uid_set& leaving, moment t,
                      effects& out) {

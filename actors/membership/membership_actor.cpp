@@ -9,7 +9,7 @@
 #include "actors/bridge/bridge_actor.hpp"
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
-#include "actors/consensus/journal_ends.hpp"
+#include "actors/journal_ends.hpp"
 #include "actors/membership/swim.hpp"
 
 namespace legion {

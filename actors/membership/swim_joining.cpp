@@ -182,6 +182,8 @@ std::string swim::objection(const join_request& x, time_point now) const {
            "bytes are needed";
   if (cluster_.empty())
     return "this node (" + mine.name() + ") is in no cluster yet";
+  if (table_.find(self_)->state == member_left)
+    return "this node (" + mine.name() + ") is drained, and about to end: ask another one";
   if (who.zone() != mine.zone())
     return "this is zone '" + mine.zone() + "', you are of zone '" + who.zone() + "'";
   if (!x.cluster().empty() && x.cluster() != cluster_)
@@ -241,7 +243,7 @@ join_reply swim::refusal(const join_request& x, const std::string& why) {
   out_.push_back(note{false, "join_refusal", x.who().name().substr(0, 64) + ": " + why});
   join_reply reply;
   reply.set_refused(why);
-  reply.set_later(cluster_.empty());
+  reply.set_later(cluster_.empty() || me().state == member_left);
   // While the later life lives this is a second node with its key: to begin anew would oust the first.
   auto* e = table_.find(node_id::from_bytes(x.who().id()));
   auto over = e && e->id() != self_ && !e->living();

@@ -12,8 +12,8 @@
 
 #include "actors/bridge/directory.hpp"
 #include "actors/census/census.hpp"
-#include "actors/consensus/journal_ends.hpp"
 #include "actors/group/group_keys.hpp"
+#include "actors/journal_ends.hpp"
 #include "actors/node/recovery.hpp"
 
 namespace legion {
@@ -95,7 +95,7 @@ result<cluster_node> start_node(caf::actor_system& system, node_context context)
                      [&](const transport::peer& x) { return x.id != context.self.id; });
   context.cordoned = node::was_cordoned(replayed, context.self.id);
   context.remembered = node::remembered_in(replayed, system.clock().now(), context.wall_clock());
-  context.ends = std::make_shared<consensus::journal_ends>();
+  context.ends = std::make_shared<journal_ends>();
   for (const auto& x : context.remembered)
     if (auto journal = consensus::journal_id::from_bytes(x.journal); !journal.null())
       context.ends->heard({x.id, journal}, x.rows_start, x.rows);

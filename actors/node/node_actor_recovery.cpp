@@ -2,9 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
-#include "actors/consensus/journal_ends.hpp"
+#include "actors/journal_ends.hpp"
 #include "actors/node/node_actor_state.hpp"
 #include "actors/node/recovery.hpp"
+#include "actors/placement/constraints.hpp"
 
 namespace legion {
 
@@ -118,7 +119,15 @@ void adopt(node_pointer self, const process_list& all) {
         found.begin(), found.end(), [](const auto& x) { return x.state() != "exited"; }));
     running += alive;
     // It may have been released in what is lost: it goes on, but is not begun again.
-    if (auto* known = s.promises.find(uid); known->record->salvaged() && alive == 0) {
+    auto* known = s.promises.find(uid);
+    const auto& what = known->record->what();
+    const auto* out = what.has_pod() || what.has_deployment()
+                          ? placement::drives_out(node::pod_of(what), s.self.describes.taints)
+                          : nullptr;
+    if (out)
+      spdlog::info("node ends pod={}: taint {} is not tolerated", known->record->slot().pod(),
+                   out->key());
+    if (known->phase != phase::ending && (out || (known->record->salvaged() && alive == 0))) {
       known->phase = phase::ending;
       known->withdrawn = true;
     }

@@ -87,6 +87,13 @@ fit judge_taints(const pod_spec& spec, const self_description& node) {
 
 } // namespace
 
+const taint* drives_out(const pod_spec& spec, const std::vector<taint>& taints) {
+  auto i = std::find_if(taints.begin(), taints.end(), [&](const taint& x) {
+    return x.effect() == "NoExecute" && !tolerated(x, spec.tolerations());
+  });
+  return i == taints.end() ? nullptr : &*i;
+}
+
 bool tolerates(const toleration& x, const taint& of) {
   if (!x.effect().empty() && x.effect() != of.effect())
     return false;

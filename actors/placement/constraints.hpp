@@ -33,11 +33,12 @@ struct fit {
 
 /// Judges taints, selectors, affinity, nodeName and runtime, in that order of cheapness.
 /// Source: Kubernetes 1.34, "Taints and Tolerations", "Assigning Pods to Nodes".
-/// Differs: NoExecute keeps replicas out, but does not end those that are here.
 fit judge(const pod_template& what, const self_description& node);
 
 /// Source: Kubernetes core/v1 Toleration.ToleratesTaint.
 bool tolerates(const toleration& x, const taint& of);
+/// The first taint with effect NoExecute that it does not tolerate; null: it may stay.
+const taint* drives_out(const pod_spec& spec, const std::vector<taint>& taints);
 
 /// Source: Kubernetes nodeaffinity: requirements are and-ed; an empty term matches nothing.
 bool matches(const selector_term& term, const self_description& node);

@@ -124,8 +124,9 @@ std::string field_value(const promise_record& x, std::string_view path, const su
     return x.slot().pod();
   if (path == "metadata.namespace")
     return x.what().metadata().namespace_();
-  if (path == "metadata.uid")
-    return x.slot().uid();
+  if (path == "metadata.uid") // a bare Pod's is its own, wherever it runs
+    return x.what().has_pod() && !x.what().metadata().uid().empty() ? x.what().metadata().uid()
+                                                                    : x.slot().uid();
   if (path == "spec.nodeName")
     return here.node_name;
   if (path == "status.hostIP" || path == "status.podIP" || path == "status.hostIPs"

@@ -95,13 +95,18 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
     code = unknown ? static_cast<int>(exit_unknown) : result.code;
     // Under the same id it is done once, whoever is asked next.
     unknown = unknown || (changes(what) && result.code == exit_unknown);
-    if (!is_last && result.try_next && (result.silent || result.code == exit_unknown)) {
-      with_.err << "note: " << address << (result.silent ? " says nothing" : " has gone silent")
+    if (!is_last && result.try_next
+        && (result.silent || result.broke_off || result.code == exit_unknown)) {
+      with_.err << "note: " << address
+                << (result.silent      ? " says nothing"
+                    : result.broke_off ? " broke off"
+                                       : " has gone silent")
                 << "; asking " << addresses[i + 1] << '\n'
                 << std::flush;
       std::erase(to_.addresses, address);
       to_.addresses.push_back(address);
-    } else if (!result.try_next || (is_last && result.code == exit_unknown && tried.empty())) {
+    } else if (!result.try_next
+               || (is_last && tried.empty() && (result.code == exit_unknown || result.broke_off))) {
       print_error(result.why);
       return code;
     }
@@ -140,8 +145,9 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
               why.detail
                   + ": whether it was done is unknown; look with `legionctl get` before you "
                     "repeat it"};
-    return {exit_unreachable, !answered, silent,
-            why.detail}; // what changes nothing is never in doubt
+    // What changes nothing is never in doubt; a watch begins with all there is, wherever it is asked.
+    return {exit_unreachable, !answered || (stream && what.has_get()), silent, why.detail,
+            answered};
   };
   if (auto sent = client->send(what, clock::now() + timeout_); !sent) {
     // Who turns a client away says why, then closes: that may come before the request is sent.

@@ -46,6 +46,7 @@ private:
     bool try_next = false;
     bool silent = false; // it took the request, and said nothing
     std::string why;
+    bool broke_off = false; // in the middle of a stream
   };
 
   outcome ask_one(const std::string& address, const api_request& what, const listener& heard,

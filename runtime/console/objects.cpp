@@ -246,7 +246,7 @@ json pod_object(const pod_view& x, const resource_view& of) {
     meta.clear_resource_version();
   }
   meta.set_name(x.slot().pod());
-  if (!x.slot().uid().empty()) // as the pod itself is told, and its folder is named
+  if (what.has_deployment() && !x.slot().uid().empty()) // as the pod itself is told
     meta.set_uid(x.slot().uid());
   meta.set_created_ms(x.created_ms() ? x.created_ms() : x.assessment().started_ms());
   if (inner.is_object() && inner.contains("metadata"))
@@ -362,15 +362,12 @@ std::vector<json> objects_of(const std::string& kind, const api_reply& x) {
         result.push_back(pod_object(pod, view));
   if (kind != "promises")
     return result;
-  std::map<std::string, std::string> names;
   for (const auto& node : x.nodes())
-    names[node.member().id()] = node.member().name();
-  for (const auto& node : x.nodes())
-    for (const auto& promise : node.assessments()) {
-      auto i = names.find(promise.keeper());
-      auto promisee = i != names.end() ? i->second : node_id::from_bytes(promise.keeper()).text();
-      result.push_back(promise_object(promise, node.member().name(), promisee));
-    }
+    for (const auto& promise : node.assessments())
+      result.push_back(promise_object(promise, node.member().name(),
+                                      promise.keeper_name().empty()
+                                          ? node_id::from_bytes(promise.keeper()).text()
+                                          : promise.keeper_name()));
   return result;
 }
 

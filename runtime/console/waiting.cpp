@@ -100,6 +100,7 @@ struct sight {
   std::map<std::string, std::string> missing;
   std::map<std::string, std::string> paused; // and what it means
   std::set<std::string> over;                // and will not be ready any more
+  std::set<std::string> gone;                // deleted meanwhile
 };
 
 /// Takes out what is as wanted; true if the node answered.
@@ -116,14 +117,23 @@ bool look_once(conversation& quiet, std::vector<put_result>& left, sight& seen) 
     request.mutable_get()->set_namespace_(of.second);
     for (const auto& name : names)
       request.mutable_get()->add_names(name);
+    std::set<std::string> found;
+    auto lacks = false;
     quiet.ask(request, [&](const api_reply& reply) {
       answered = true;
+      lacks = lacks || reply.refused().code() == refusal_not_found;
+      for (const auto& view : reply.resources())
+        found.insert(view.what().metadata().name());
       for (const auto& view : reply.resources())
         std::erase_if(left, [&](const put_result& x) {
           const auto& what = view.what();
           if (x.name().kind() != what.kind() || x.name().name() != what.metadata().name()
               || x.name().namespace_() != what.metadata().namespace_())
             return false;
+          if (view.deleting()) {
+            seen.gone.insert(shown(x.name()));
+            return false;
+          }
           auto text = still_missing(view, x);
           if (what.deployment().unstarted())
             seen.paused[shown(x.name())] = "nothing of it runs";
@@ -136,6 +146,9 @@ bool look_once(conversation& quiet, std::vector<put_result>& left, sight& seen) 
         });
       return true;
     });
+    for (const auto& name : names)
+      if (lacks && !found.contains(name))
+        seen.gone.insert(kind_name(of.first) + "/" + name);
   }
   return answered;
 }
@@ -163,7 +176,12 @@ std::string still_missing(const resource_view& x, const put_result& applied) {
     return std::to_string(x.updated()) + of + "updated, " + std::to_string(x.ready()) + " ready"
            + reason_of(x);
   if (x.available() < x.wanted())
-    return std::to_string(x.available()) + of + "ready" + reason_of(x);
+    return std::to_string(x.available()) + of
+           + (spec.min_ready_seconds() > 0
+                  ? "available, " + std::to_string(x.ready()) + " ready, which counts after "
+                        + std::to_string(spec.min_ready_seconds()) + " s"
+                  : "ready")
+           + reason_of(x);
   if (auto old = living - x.wanted(); old > 0)
     return std::to_string(old) + (old == 1 ? " old replica is ending" : " old replicas are ending");
   return {};
@@ -196,6 +214,14 @@ int wait_for(conversation& with, const std::vector<put_result>& applied,
     }
     if (left.empty())
       break;
+    if (!seen.gone.empty()) {
+      line.end();
+      std::string text = "deleted meanwhile:";
+      for (const auto& name : seen.gone)
+        text += " " + name;
+      with.print_error(text);
+      return exit_refused;
+    }
     if (!seen.over.empty()) {
       line.end();
       std::string text = "failed, and is not begun again:";

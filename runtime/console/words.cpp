@@ -282,7 +282,8 @@ std::string pod_status(const pod_view& x) {
     auto done =
         container.state() == "terminated" && container.exit_code() == 0 && container.signal() == 0;
     some_done = some_done || done;
-    if (auto word = container_word(container); !word.empty() && !(done && runs))
+    auto other = done && (runs || seen.phase() == "Failed"); // another one tells more
+    if (auto word = container_word(container); !word.empty() && !other)
       return plain(word);
   }
   if (some_done && runs) // as kubectl has it

@@ -3,9 +3,11 @@
 import os
 import signal
 import socket
+import subprocess
+import threading
 import time
 
-from cluster import Cluster, Skip, alive, check, cluster_ports, host_ports, keeper_of, node_of, pid_of, processes_in, wait_for
+from cluster import Cluster, Node, Skip, alive, check, cluster_ports, host_ports, keeper_of, node_of, pid_of, processes_in, wait_for
 from web import web, apply, applied, exactly, folded, fetch, other_than
 
 tests = []
@@ -189,6 +191,82 @@ def a_stopped_node_is_replaced_and_ends_what_was_replaced_when_it_goes_on(bin_fo
         wait_for("the replaced replicas have ended", lambda: not mine & set(c.pods(keeper)), 10)
         print(f"    ended {time.monotonic() - woken:.2f} s after SIGCONT")
         check(exactly(c.ready_pods(keeper), 3), "not three replicas after the return")
+
+
+class Rootless(Cluster):
+    """One node of a user that has no rights."""
+
+    def make_node(self, index):
+        node = Node(self, index)
+        node.wrap = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        os.chown(self.folder, 65534, 65534)
+        if subprocess.run([*node.wrap, str(self.bin / "legion-node"), "--version"], capture_output=True).returncode != 0:
+            raise Skip("another user cannot run the binary here")
+        return node
+
+
+@test
+def without_root_a_killed_init_leaves_nothing_that_runs(bin_folder):
+    pod = """apiVersion: v1
+kind: Pod
+metadata: {name: one}
+spec:
+  restartPolicy: Never
+  containers: [{name: a, command: [sh, -c, "setsid sleep 4711 & sleep 4712; echo end"]}]
+"""
+    with Rootless(bin_folder, 1) as c:
+        c.nodes[0].ctl("apply", "--wait", "-f", "-", text_input=pod)
+        left = wait_for("both sleep", lambda: (p := [pid for pid, line in processes_in("sleep 471")]) and len(p) >= 2 and p, 10)
+        inits = [pid for pid in map(parent_of, left) if "legion-init" in name_of(pid)]
+        check(inits, "no init is found")
+        for pid in set(inits):
+            os.kill(pid, signal.SIGKILL)
+        wait_for("nothing of it runs", lambda: not any(alive(p) for p in left), 10)
+
+
+def parent_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rsplit(")", 1)[1].split()[1])
+
+
+def name_of(pid):
+    with open(f"/proc/{pid}/comm") as file:
+        return file.read()
+
+
+@test
+def a_watch_goes_on_elsewhere_when_the_node_asked_dies(bin_folder):
+    with Cluster(bin_folder) as c:
+        applied(c, 2)
+        wait_for("three nodes keep it", lambda: "3 of 3 are up" in c.nodes[0].ctl("describe", "deployment", "web").stdout, 30)
+        targets = ",".join(f"127.0.0.1:{n.api}" for n in c.nodes)
+        watch = subprocess.Popen([str(c.bin / "legionctl"), "--target", targets, "get", "deployments", "-w"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        seen = []
+        reader = threading.Thread(target=lambda: seen.extend(iter(watch.stdout.readline, "")), daemon=True)
+        reader.start()
+        wait_for("the first rows", lambda: any("web" in line for line in seen), 10)
+        c.nodes[0].kill()
+        wait_for("another is asked", lambda: any("broke off; asking" in line for line in seen), 10)
+        wait_for("it is scaled", lambda: c.nodes[1].ctl("scale", "deployment", "web", "--replicas", "3", check=False).returncode == 0,
+                 20)
+        wait_for("it tells of what came after", lambda: any("3/3" in line for line in seen), 30)
+        watch.kill()
+        watch.wait()
+
+
+@test
+def what_is_deleted_is_not_waited_for(bin_folder):
+    with Cluster(bin_folder, 1) as c:
+        wait = subprocess.Popen([str(c.bin / "legionctl"), "--target", f"127.0.0.1:{c.nodes[0].api}", "apply", "--wait",
+                                 "--timeout", "60s", "-f", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+        wait.stdin.write(web(2).replace("replicas: 2", "replicas: 2\n  minReadySeconds: 50"))
+        wait.stdin.close()
+        wait_for("it is there", lambda: "web" in c.nodes[0].ctl("get", "deployments").stdout, 10)
+        c.nodes[0].ctl("delete", "deployment", "web")
+        said = wait.stdout.read()
+        check(wait.wait(20) == 1 and "deleted meanwhile: deployment.apps/web" in said, f"exit {wait.returncode}: {said}")
 
 
 @test

@@ -227,7 +227,6 @@ void settle_in() {
   syscall(SYS_close_range, 3u, ~0u, 0u);
   umask(077);
   prctl(PR_SET_NAME, "legion-superv");
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
   for (auto* wish : {"-999", "-500", "-100"})
     if (write_file("/proc/self/oom_score_adj", wish) == 0)
       break;
@@ -282,6 +281,7 @@ int run_supervisor(const supervisor_settings& settings) {
       _exit(0);
     setsid();
   }
+  prctl(PR_SET_CHILD_SUBREAPER, 1); // of this process: a child does not have it
   auto lock = take_lock();
   if (lock < 0)
     return give_up(folder + "/" + lock_name

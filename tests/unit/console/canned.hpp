@@ -82,6 +82,7 @@ inline assessment canned_assessment(int i) {
   port.set_container_port(8080);
   port.set_host_port(20012);
   port.set_protocol("TCP");
+  x.set_keeper_name("legion-2");
   return x;
 }
 

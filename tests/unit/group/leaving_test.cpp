@@ -31,6 +31,9 @@ TEST_SUITE("group/leaving") {
     here = look_of(group, 0);
     here.alone = true;
     CHECK(rules.next(here, group.now()) == step::go);
+    here.awaited = true; // others are down, or left: they may come back
+    CHECK(rules.next(here, group.now()) == step::stuck);
+    here.awaited = false;
     here.zone_known = false; // perhaps it is not
     CHECK(rules.next(here, group.now()) == step::again);
     few_members grown{4, {}, 3}; // the fourth has not joined

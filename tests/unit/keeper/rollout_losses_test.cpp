@@ -177,6 +177,8 @@ TEST_SUITE("keeper/rollout losses") {
     w.regrets = 1;
     w.volunteers = 1000;
     w.pass(seconds{20});
+    w.all_ready();
+    w.pass(seconds{5});
     for (const auto& x : w.pods("bound"))
       CHECK(x.slot().revision() == before);
     CHECK(stands_in() == 0);

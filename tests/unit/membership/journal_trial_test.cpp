@@ -216,6 +216,48 @@ TEST_SUITE("membership/journal_trial") {
     CHECK_FALSE(a.rules.trusts_journal());
   }
 
+  TEST_CASE("a journal that ends before what earlier starts said of it is an old copy") {
+    auto setting = one_node::setting_for(std::string(16, 'c'), 0);
+    setting.rows_heard = [](const member& who) -> std::uint64_t {
+      return who.start() > 5 ? 40 : 0; // by start 5
+    };
+    one_node a;
+    a.rules = swim{setting, a.now};
+    a.all = a.rules.start(a.now);
+    a.join('B', 5);
+    auto ask = [&](std::uint64_t start, std::uint64_t rows) {
+      join_request x;
+      *x.mutable_who() = one_node::record('B', start);
+      x.set_cluster(a.rules.cluster());
+      x.set_rows(rows);
+      a.reply = a.rules.answer_join(x, a.now, a.all);
+    };
+    ask(6, 39); // the one that said 40 may live, on another machine
+    CHECK(a.reply.refused()
+          == "your journal is an old copy, or its end is lost: it ends 1 rows before what was said "
+             "from it");
+    CHECK(a.reply.outlived());
+    CHECK_FALSE(a.reply.outdated());
+    a.join('D');
+    a.hear('D', one_node::update('B', 5, 0, member_dead));
+    ask(6, 39);
+    CHECK(a.reply.outdated());
+    ask(6, 40);
+    CHECK(a.reply.has_accepted());
+    ask(6, 0); // it does not say
+    CHECK(a.reply.has_accepted());
+    ask(6, 39); // that one lives is itself
+    CHECK(a.reply.outdated());
+  }
+
+  TEST_CASE("who has left lets nobody in") {
+    one_node a;
+    a.rules.leave(a.now);
+    a.join('B');
+    CHECK(a.reply.refused() == "this node (node-A) is drained, and about to end: ask another one");
+    CHECK(a.reply.later());
+  }
+
   TEST_CASE("a new node is on no trial, and of very many contacts sixteen are asked") {
     one_node fresh{"", 2};
     CHECK(fresh.rules.trusts_journal());

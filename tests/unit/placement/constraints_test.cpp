@@ -73,6 +73,24 @@ TEST_SUITE("placement/constraints") {
     }
   }
 
+  TEST_CASE("NoExecute drives out what does not tolerate it") {
+    pod_spec spec;
+    taint soft;
+    soft.set_key("a");
+    soft.set_effect("NoSchedule");
+    taint hard = soft;
+    hard.set_key("b");
+    hard.set_effect("NoExecute");
+    CHECK(drives_out(spec, {soft}) == nullptr);
+    std::vector<taint> both{soft, hard};
+    REQUIRE(drives_out(spec, both) != nullptr);
+    CHECK(drives_out(spec, both)->key() == "b");
+    auto& by = *spec.add_tolerations();
+    by.set_key("b");
+    by.set_operator_("Exists");
+    CHECK(drives_out(spec, both) == nullptr);
+  }
+
   TEST_CASE("requirements match labels as Kubernetes says") {
     struct row {
       selector_requirement what;

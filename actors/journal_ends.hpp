@@ -7,7 +7,7 @@
 
 #include "actors/consensus/member.hpp"
 
-namespace legion::consensus {
+namespace legion {
 
 /// How far other nodes' journals were, by what they said themselves: with each mail of their groups'
 /// members. A journal that is found to end before what its earlier starts said is an old copy.
@@ -18,13 +18,13 @@ public:
   static constexpr std::size_t most = 1024;
 
   struct end {
-    journal_id journal;
+    consensus::journal_id journal;
     start_number start{};     // that said so last
     std::uint64_t rows = 0;   // of that start
     std::uint64_t before = 0; // of the starts before
   };
 
-  void heard(const member_id& who, start_number start, std::uint64_t rows) {
+  void heard(const consensus::member_id& who, start_number start, std::uint64_t rows) {
     std::lock_guard guard{mutex_};
     auto i = known_.find(who.node);
     if (i == known_.end() && known_.size() >= most)
@@ -39,7 +39,7 @@ public:
   }
 
   /// How many rows the starts before `start` had of this journal; 0: nothing was heard of them.
-  std::uint64_t before(const member_id& who, start_number start) const {
+  std::uint64_t before(const consensus::member_id& who, start_number start) const {
     auto x = of(who.node);
     if (x.journal != who.journal)
       return 0;
@@ -57,4 +57,4 @@ private:
   std::map<node_id, end> known_;
 };
 
-} // namespace legion::consensus
+} // namespace legion

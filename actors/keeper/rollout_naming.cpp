@@ -5,8 +5,8 @@
 #include "actors/keeper/revision.hpp"
 #include "actors/keeper/rollout.hpp"
 
-// While a newer template takes the place of an earlier one, what is lost of the earlier one comes back
-// as it was: a rollout that is stuck has nothing better.
+// How replicas are named; and which come back: while a newer template takes the place of an earlier one,
+// what is lost of the earlier one does, as it was, for a rollout that is stuck has nothing better.
 
 namespace legion::keeper {
 
@@ -32,6 +32,34 @@ slot rollout::recalled(const std::string& revision, std::set<std::string>& taken
   result.set_revision(revision);
   result.set_named_ms(t.wall);
   result.set_recalled(true);
+  return result;
+}
+
+slots_named rollout::name_slots(int count, moment t) {
+  slots_named result;
+  *result.mutable_of() = group::name_of(kept_.what);
+  auto taken = taken_names();
+  std::erase_if(names_, [&](const slot& x) { return taken.contains(x.pod()); });
+  const auto& name = kept_.what.metadata().name();
+  auto lease =
+      is_exclusive(kept_.what) ? static_cast<std::uint32_t>(lease_times{}.lease.count()) : 0;
+  while (count-- > 0) {
+    auto& added = *result.add_slots();
+    auto uid = group::random_uid(random_);
+    if (!names_.empty()) { // what was regretted: the same pod, another try
+      added = std::move(names_.front());
+      added.clear_order();
+      added.clear_recalled();
+      names_.pop_front();
+      taken.insert(added.pod());
+    } else {
+      added.set_named_ms(t.wall);
+      added.set_revision(revision_);
+      added.set_pod(kept_.what.has_pod() ? name : fresh_name(revision_, taken));
+    }
+    added.set_uid(std::move(uid));
+    added.set_lease_ms(lease);
+  }
   return result;
 }
 
