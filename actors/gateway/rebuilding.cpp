@@ -245,7 +245,7 @@ effects rebuilding::finish(const surroundings& at) {
   reply.mutable_rebuild();
   // A node that is down, too, may hold what nobody else does.
   for (const auto& row : at.zone.rows())
-    if (row.down() && row.state != member_left)
+    if (row.down() && (row.state != member_left || row.who.keeps() != 0)) // or left with all of it
       silent_.insert(row.id());
   for (const auto& x : at.zone.unheard())
     silent_.insert(node_id::from_bytes(x.id()));

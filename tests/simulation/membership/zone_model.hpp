@@ -99,6 +99,7 @@ private:
   void perform(std::size_t node, membership::ask_join& x);
   void perform(std::size_t node, membership::tell_change& x);
   void perform(std::size_t, membership::know_cluster&) {}
+  void perform(std::size_t, membership::trust_journal&) {}
   void perform(std::size_t, membership::tell_outdated&) {} // each life here has a start of its own
   void perform(std::size_t node, membership::note& x);
   bool arrives(std::size_t from, std::size_t to, time_point::duration& delay);
