@@ -34,7 +34,7 @@ void journal_trial::no_answer(std::size_t index, errc why, time_point now) {
   if (!x)
     return;
   x->let_in = false;
-  x->gone = why != errc::deadline;
+  x->gone = now - x->asked_at < at_once;
   x->ask_at = now + x->pause;
   x->pause = std::min<milliseconds>(2 * x->pause, last_pause);
   if (why == errc::outlived)
@@ -72,6 +72,7 @@ std::vector<std::size_t> journal_trial::due(time_point now) {
   for (auto& x : contacts_)
     if (!lost_ && x.ask_at && *x.ask_at <= now) {
       x.ask_at.reset();
+      x.asked_at = now;
       result.push_back(x.index);
     }
   return result;

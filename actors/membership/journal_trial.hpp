@@ -25,6 +25,8 @@ public:
   static constexpr std::size_t most_asked = 16;
   static constexpr auto patience = seconds{2};
   static constexpr auto silent_patience = seconds{5};
+  /// Who is gone refuses a connection at once; who stands still, or is cut off, says nothing at all.
+  static constexpr auto at_once = seconds{1};
   static constexpr auto first_pause = milliseconds{250}; // before one that failed is asked again
   static constexpr auto last_pause = seconds{4};
   static constexpr auto dispute_lasts = seconds{12}; // longer than a death takes to be known
@@ -53,6 +55,7 @@ private:
     std::optional<time_point> ask_at; // none: it is being asked, or has let this node in
     std::optional<time_point> disputed_until;
     milliseconds pause = first_pause;
+    time_point asked_at;
     bool let_in = false;
     bool gone = false; // nobody listens there, or says no
   };

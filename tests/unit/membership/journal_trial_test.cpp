@@ -70,7 +70,10 @@ TEST_SUITE("membership/journal_trial") {
       CHECK(x.wakes_at() == until);
       CHECK_FALSE(x.over(until - milliseconds{1}));
       CHECK(x.over(until));
-      x.no_answer(0, errc::unreachable, begin + seconds{1}); // it is gone, too
+      x.no_answer(0, errc::unreachable, begin + seconds{3}); // nothing came of it
+      CHECK_FALSE(x.over(until - milliseconds{1}));
+      x.due(begin + seconds{4});
+      x.no_answer(0, errc::unreachable, begin + milliseconds{4010}); // it is gone, too
       CHECK_FALSE(x.over(begin + journal_trial::patience - milliseconds{1}));
       CHECK(x.over(begin + journal_trial::patience));
     }
@@ -99,6 +102,7 @@ TEST_SUITE("membership/journal_trial") {
       }
     }
     SUBCASE("any other refusal is no dispute: of another cluster, say") {
+      x.due(begin);
       for (std::size_t i : {0, 1, 2})
         x.no_answer(i, errc::refused, begin);
       CHECK(x.over(begin + journal_trial::patience));
