@@ -67,12 +67,21 @@ bool journal_trial::over(time_point now) const {
   return !lost_ && now >= earliest_end();
 }
 
+std::vector<std::size_t> journal_trial::unheard() const {
+  std::vector<std::size_t> result;
+  for (const auto& x : contacts_)
+    if (!x.let_in)
+      result.push_back(x.index);
+  return result;
+}
+
 std::vector<std::size_t> journal_trial::due(time_point now) {
   std::vector<std::size_t> result;
   for (auto& x : contacts_)
     if (!lost_ && x.ask_at && *x.ask_at <= now) {
       x.ask_at.reset();
       x.asked_at = now;
+      x.gone = false; // until it is found so again
       result.push_back(x.index);
     }
   return result;

@@ -45,6 +45,8 @@ public:
 
   bool over(time_point now) const;
   bool vouched() const { return vouched_; }
+  /// Who has not let this node in.
+  std::vector<std::size_t> unheard() const;
   /// Whom to ask by now; each is under way from then on.
   std::vector<std::size_t> due(time_point now);
   time_point wakes_at() const;

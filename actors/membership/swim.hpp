@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "actors/membership/effects.hpp"
 #include "actors/membership/journal_trial.hpp"
@@ -175,6 +176,7 @@ private:
   std::function<std::uint64_t(const member&)> rows_heard_;
   std::optional<journal_trial> trial_;
   time_point certain_from_ = time_point::max();
+  std::set<std::size_t> unasked_; // contacts that had no say in the trial: they are asked still
   bool joining_ = false;
   bool join_asked_ = false;
   std::vector<std::size_t> contacts_left_;

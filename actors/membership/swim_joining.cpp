@@ -61,6 +61,10 @@ void swim::run_trial(time_point now) {
   if (!trial_->over(now))
     return;
   certain_from_ = trial_->vouched() ? now : now + journal_trial::certain_after;
+  for (auto x : trial_->unheard())
+    unasked_.insert(x);
+  if (!unasked_.empty())
+    next_seek_ = std::min(next_seek_, now + seek_pause_);
   trial_.reset();
   out_.push_back(trust_journal{});
 }
@@ -88,7 +92,7 @@ void swim::ask_contact(std::size_t contact) {
 void swim::seek(time_point now) {
   std::vector<std::size_t> unheard;
   for (std::size_t i = 0; i < contacts_.size(); ++i)
-    if (contacts_[i] != self_ && !table_.find(contacts_[i]))
+    if (contacts_[i] != self_ && (!table_.find(contacts_[i]) || unasked_.contains(i)))
       unheard.push_back(i);
   if (unheard.empty()) {
     next_seek_ = time_point::max();
@@ -142,6 +146,7 @@ effects swim::on_join_reply(std::size_t contact, const join_reply& x, time_point
   }
   awake(now);
   join_asked_ = false;
+  unasked_.erase(contact);
   if (trial_)
     trial_->let_in(contact, x.certain());
   auto first = std::exchange(joining_, false);

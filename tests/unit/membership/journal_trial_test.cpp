@@ -66,14 +66,18 @@ TEST_SUITE("membership/journal_trial") {
       x.no_answer(2, errc::unreachable, begin);
       CHECK(x.wakes_at() == begin + journal_trial::first_pause);
       CHECK(x.due(begin + journal_trial::first_pause) == std::vector<std::size_t>{2});
+      x.no_answer(2, errc::unreachable, begin + journal_trial::first_pause);
+      x.due(begin + seconds{1});
+      x.no_answer(2, errc::unreachable, begin + seconds{1});
       auto until = begin + journal_trial::silent_patience; // the first is silent
-      CHECK(x.wakes_at() == until);
+      CHECK(x.wakes_at() < until);                         // to ask again
       CHECK_FALSE(x.over(until - milliseconds{1}));
       CHECK(x.over(until));
       x.no_answer(0, errc::unreachable, begin + seconds{3}); // nothing came of it
       CHECK_FALSE(x.over(until - milliseconds{1}));
       x.due(begin + seconds{4});
-      x.no_answer(0, errc::unreachable, begin + milliseconds{4010}); // it is gone, too
+      for (std::size_t i : {0, 2}) // gone, both
+        x.no_answer(i, errc::unreachable, begin + milliseconds{4010});
       CHECK_FALSE(x.over(begin + journal_trial::patience - milliseconds{1}));
       CHECK(x.over(begin + journal_trial::patience));
     }
@@ -198,6 +202,35 @@ TEST_SUITE("membership/journal_trial") {
     a.pass(milliseconds{1});
     CHECK(a.rules.trusts_journal());
     CHECK(told(a.all) == 1);
+  }
+
+  TEST_CASE("who had no say in the trial is asked still, until it lets this node in") {
+    auto a = with_journal(2);
+    auto reply = let_in(true);
+    for (char who : {'P', 'Q'}) {
+      auto x = one_node::update(who, 1, 0, member_alive);
+      x.set_record(one_node::record(who).SerializeAsString());
+      *reply.mutable_accepted()->add_members() = x;
+    }
+    a.rules.on_join_reply(0, reply, a.now); // it tells of both
+    REQUIRE(a.rules.trusts_journal());
+    REQUIRE(a.rules.members().find(one_node::id('Q')) != nullptr);
+    auto asks = [&] {
+      std::size_t result = 0;
+      for (int i = 0; i < 12; ++i) {
+        a.pass(seconds{5});
+        for (const auto& y : effects{a.all})
+          if (auto* x = std::get_if<ask_join>(&y)) {
+            result += x->contact == 1;
+            a.rules.on_join_failed(x->contact, a.now, errc::deadline);
+          }
+      }
+      return result;
+    };
+    a.rules.on_join_failed(1, a.now, errc::deadline);
+    CHECK(asks() > 1);
+    a.rules.on_join_reply(1, let_in(true), a.now);
+    CHECK(asks() == 0);
   }
 
   TEST_CASE("a refusal because the journal is old leaves it on trial") {
