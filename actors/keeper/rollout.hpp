@@ -128,7 +128,6 @@ private:
   std::string fresh_name(const std::string& revision, std::set<std::string>& taken);
   bool can_recall(const std::string& revision) const;
   const earlier_template* earlier_of(const std::string& revision) const;
-  resource made_from(const std::string& revision) const;
   std::string next_to_call() const;
   group_entry entry(moment t) const;
   accept accept_of(const offer_key& key) const;

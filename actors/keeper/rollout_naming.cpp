@@ -4,6 +4,7 @@
 #include "actors/keeper/lease.hpp"
 #include "actors/keeper/revision.hpp"
 #include "actors/keeper/rollout.hpp"
+#include "messages/made_from.hpp"
 
 // How replicas are named; and which come back: while a newer template takes the place of an earlier one,
 // what is lost of the earlier one does, as it was, for a rollout that is stuck has nothing better.
@@ -13,16 +14,13 @@ namespace legion::keeper {
 using group::slot_phase;
 
 const earlier_template* rollout::earlier_of(const std::string& revision) const {
-  auto i = std::find_if(kept_.earlier.begin(), kept_.earlier.end(),
-                        [&](const earlier_template& x) { return x.revision() == revision; });
-  return i == kept_.earlier.end() ? nullptr : &*i;
+  return revision == revision_ ? nullptr : earlier_in(kept_.earlier, revision);
 }
 
-/// What an earlier template has to keep up while the newest one takes its place, it keeps up. Recreate
-/// keeps nothing up.
+/// What an earlier template has to keep up while the newest one takes its place, it keeps up. What
+/// ends all that is old at once (Recreate, exclusive ones) has nothing to keep up by then.
 bool rollout::can_recall(const std::string& revision) const {
-  return !kept_.deleting && revision != revision_ && earlier_of(revision)
-         && !is_exclusive(kept_.what) && kept_.what.deployment().strategy() != "Recreate";
+  return !kept_.deleting && earlier_of(revision) && !is_exclusive(kept_.what);
 }
 
 slot rollout::recalled(const std::string& revision, std::set<std::string>& taken, moment t) {
@@ -75,19 +73,6 @@ std::string rollout::fresh_name(const std::string& revision, std::set<std::strin
   do
     result = pod_stem(kept_.what.metadata().name()) + revision + "-" + random_suffix(random_);
   while (!taken.insert(result).second);
-  return result;
-}
-
-/// The resource as it was when its template was of this revision.
-resource rollout::made_from(const std::string& revision) const {
-  auto result = kept_.what;
-  const auto* x = revision == revision_ ? nullptr : earlier_of(revision);
-  if (!x)
-    return result;
-  *result.mutable_deployment()->mutable_template_() = x->template_();
-  result.set_document(x->document());
-  result.mutable_metadata()->set_generation(x->generation());
-  result.mutable_metadata()->set_resource_version(x->resource_version());
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include "actors/group/admission.hpp"
 #include "actors/keeper/lease.hpp"
 #include "actors/keeper/revision.hpp"
+#include "messages/made_from.hpp"
 
 namespace legion::keeper {
 
@@ -223,7 +224,7 @@ void rollout::call_for_missing(moment t, effects& out) {
   place effect;
   effect.what.set_id(random_());
   *effect.what.mutable_of() = group::name_of(kept_.what);
-  *effect.what.mutable_template_() = template_of(made_from(revision));
+  *effect.what.mutable_template_() = template_of(made_from(kept_.what, earlier_of(revision)));
   effect.what.set_count(static_cast<std::uint32_t>(called_pods_.size()));
   effect.what.set_keeper(self_.bytes());
   for (const auto& [id, member] : *members_)
@@ -305,7 +306,7 @@ accept rollout::accept_of(const offer_key& key) const {
   // One that is not kept any more: no offer may start it from another; what is bound is bound.
   if (revision != revision_ && !earlier_of(revision))
     result.set_offer(0);
-  *result.mutable_what() = made_from(revision);
+  *result.mutable_what() = made_from(kept_.what, earlier_of(revision));
   result.set_keeper(self_.bytes());
   result.set_group(value(group_));
   result.set_term(term_);
