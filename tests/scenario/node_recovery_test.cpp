@@ -49,9 +49,7 @@ TEST_SUITE("scenario/node") {
     stage s;
     s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});
     s.pass(seconds{1});
-    s.stop();
-    store::memory::disk empty{2, s.later};
-    s.disk = std::move(empty); // as if the data folder had been lost
+    s.lose_journal();
     s.start();
     s.pass(seconds{2});
     CHECK(s.machine.processes().empty());
@@ -63,9 +61,7 @@ TEST_SUITE("scenario/node") {
     s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});
     s.pass(seconds{1});
     auto pid = s.last("a").containers(0).pid();
-    s.stop();
-    store::memory::disk empty{2, s.later};
-    s.disk = std::move(empty);
+    s.lose_journal();
     s.damaged = true;
     s.start();
     s.pass(seconds{2});
@@ -91,9 +87,7 @@ TEST_SUITE("scenario/node") {
     SUBCASE("it has not") {}
     s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});
     s.pass(seconds{1});
-    s.stop();
-    store::memory::disk empty{2, s.later};
-    s.disk = std::move(empty);
+    s.lose_journal();
     s.damaged = true;
     s.start();
     s.pass(seconds{2});
@@ -105,6 +99,29 @@ TEST_SUITE("scenario/node") {
     s.pass(seconds{3});
     CHECK(s.running() == (s.told->relies ? 1 : 0));
     CHECK(s.last("a").withdrawn() == !s.told->relies);
+  }
+
+  TEST_CASE("a node that starts with a taint NoExecute ends what does not tolerate it") {
+    stage s;
+    s.take(s.call_for(web(), 1).offer(), web(), {a_slot("a", 5)});
+    auto tolerant = web();
+    tolerant.mutable_deployment()
+        ->mutable_template_()
+        ->mutable_spec()
+        ->add_tolerations()
+        ->set_operator_("Exists");
+    s.take(s.call_for(tolerant, 1).offer(), tolerant, {a_slot("b", 6)});
+    s.pass(seconds{1});
+    REQUIRE(s.running() == 2);
+    s.stop();
+    auto& x = s.taints.emplace_back();
+    x.set_key("k");
+    x.set_effect("NoExecute");
+    s.start();
+    s.pass(seconds{3});
+    CHECK(s.running() == 1);
+    CHECK(s.last("a").withdrawn());
+    CHECK_FALSE(s.last("b").withdrawn());
   }
 
   TEST_CASE("a promise whose actor fails adopts what runs; one that goes on failing has to wait") {

@@ -203,6 +203,12 @@ struct stage {
     keepers->bridge = nullptr;
   }
 
+  /// Its data folder is gone: the next journal is another one.
+  void lose_journal() {
+    stop();
+    disk = store::memory::disk{2, later};
+  }
+
   void start() {
     node_context x;
     x.self = {self_id, start_number{++starts}, 1, "n1", "local", "127.0.0.1:7710", {}};
@@ -217,6 +223,7 @@ struct stage {
     x.cluster = x.journal_id = std::string(16, 'c'); // it founds the cluster, and its groups
     x.census = std::make_shared<census>();
     auto journal = disk.open();
+    x.offers.taints = taints;
     if (damaged)
       x.damage.emplace();
     x.make_store = std::move(journal.start);
@@ -336,7 +343,8 @@ struct stage {
   runtime_handle runtime;
   node_handle node;
   std::uint64_t starts = 0;
-  bool damaged = false; // the journal, before the next start
+  bool damaged = false;      // the journal, before the next start
+  std::vector<taint> taints; // of the next start
 };
 
 } // namespace legion::node_world
