@@ -30,8 +30,10 @@ public:
     if (i == known_.end() && known_.size() >= most)
       return;
     auto& x = i == known_.end() ? known_[who.node] : i->second;
-    if (x.journal != who.journal)
+    if (x.start < start && x.journal != who.journal)
       x = {who.journal, start, rows, 0};
+    else if (x.journal != who.journal)
+      return; // late: that journal is over
     else if (x.start < start)
       x = {who.journal, start, rows, std::max(x.before, x.rows)};
     else if (x.start == start)

@@ -49,11 +49,9 @@ void try_to_leave(charter_pointer self) {
   stand_aside(self);
   if (!s.drains)
     return;
-  auto residents = residents_of(s);
   group::leaving::look look{.core = s.core(), .fenced = s.core() && s.seat->fenced()};
   look.zone_known = s.zone_known;
-  look.alone = group::is_alone(residents, s.context->self.id);
-  look.awaited = residents.size() > 1;
+  look.see(residents_of(s), s.context->self.id);
   look.leads = s.leads;
   group::take<charter_hands>(self, s.leaving.next(look, now(self)));
 }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <utility>
 
 #include "actors/consensus/core.hpp"
 #include "actors/consensus/quorum.hpp"
@@ -233,7 +232,8 @@ const progress* core::successor(log_index at_least, time_point now) const {
 }
 
 void core::abstain(bool x, time_point now) {
-  if (std::exchange(abstains_, x) == x || !x || role_ != role::leader)
+  abstains_ = x;
+  if (!x || role_ != role::leader || !successor_.null()) // or it hands over already
     return;
   if (auto* best = successor(0, now))
     (void)transfer(best->who, now);

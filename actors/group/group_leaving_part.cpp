@@ -72,9 +72,8 @@ void try_to_leave(group_pointer self) {
     follow_zone(self);
   stand_aside(self);
   look.zone_known = s.zone_known;
-  auto residents = s.zone.residents(s.roster.get(), [](const node_id&) { return time_point{}; });
-  look.alone = group::is_alone(residents, s.context->self.id);
-  look.awaited = residents.size() > 1;
+  look.see(s.zone.residents(s.roster.get(), [](const node_id&) { return time_point{}; }),
+           s.context->self.id);
   look.leads = s.keeps;
   group::take<group_hands>(self, s.leaving.next(look, now(self)));
 }

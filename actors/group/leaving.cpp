@@ -38,11 +38,14 @@ leaving::step leaving::on(const group_reply& x) {
   return on(x.what_case() == group_reply::kLeaving ? x.leaving() : departure_under_way);
 }
 
-bool is_alone(const std::vector<resident>& zone, const node_id& self) {
-  return std::none_of(zone.begin(), zone.end(), [&](const resident& x) {
+/// Alone, what is kept here stays here, as it does when the node stops.
+void leaving::look::see(const std::vector<resident>& zone, const node_id& self) {
+  alone = true;
+  for (const auto& x : zone) {
     auto up = x.state == member_alive || x.state == member_suspect;
-    return up && x.id != self;
-  });
+    alone = alone && (x.id == self || !up);
+    awaited = awaited || (x.id != self && x.admitted);
+  }
 }
 
 bool another_stays(const consensus::core& core, const std::vector<resident>& zone) {

@@ -33,6 +33,9 @@ public:
     bool alone = false;   // nobody else is up in the zone
     bool awaited = false; // others of it may come back, and need what is kept here
     bool leads = false;
+
+    /// What the zone says of the others.
+    void see(const std::vector<resident>& zone, const node_id& self);
   };
 
   step next(const look& x, time_point now);
@@ -44,9 +47,6 @@ public:
 private:
   std::optional<time_point> leaderless_since_;
 };
-
-/// Nobody else is up: what is kept here stays here, as it does when the node stops.
-bool is_alone(const std::vector<resident>& zone, const node_id& self);
 
 /// Whether a voter is up that does not drain: then who drains neither leads on nor stands for it.
 bool another_stays(const consensus::core& core, const std::vector<resident>& zone);

@@ -49,14 +49,14 @@ effects swim::start(time_point now) {
     out_.push_back(know_cluster{cluster_});
   }
   tell(me());
-  if (joining_ && may_be_old_)
+  if (joining_ && may_be_old_) {
     ask_many(now);
-  else if (joining_)
-    try_join(now);
-  if (!trial_ && !(joining_ && may_be_old_)) {
-    certain_from_ = joining_ ? now + journal_trial::certain_after : now;
-    out_.push_back(trust_journal{});
+    return done(now);
   }
+  if (joining_)
+    try_join(now);
+  certain_from_ = joining_ ? now + journal_trial::certain_after : now;
+  out_.push_back(trust_journal{});
   return done(now);
 }
 

@@ -207,12 +207,12 @@ std::string swim::objection(const join_request& x, time_point now) const {
                       "journal.db, or remove node.key too: then it begins as a "
                       "new node"
                     : ": your journal is an old copy");
-    if (auto missing = rows_missing(x); missing > 0)
-      return "your journal is an old copy, or its end is lost: it ends " + std::to_string(missing)
-             + " rows before what was said from it";
     if (start_number{who.start()} == e->start && e->state == member_left)
       return "this life of the node has left the zone: start it again";
   }
+  if (auto missing = rows_missing(x); missing > 0) // perhaps of one that is not in the list yet
+    return "your journal is an old copy, or its end is lost: it ends " + std::to_string(missing)
+           + " rows before what was said from it";
   for (auto& e : table_.all())
     if (e.living() && e.id() != id && !who.name().empty() && e.record->said.name() == who.name())
       return "another member is named '" + who.name() + "', node " + e.id().short_text() + " at "

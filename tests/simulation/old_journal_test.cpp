@@ -45,17 +45,26 @@ std::string read(cluster& z, std::uint32_t at, microseconds patience = seconds{2
   return reply->resources(0).what().deployment().template_().spec().containers(0).command(1);
 }
 
+/// Three nodes of which each keeps `x`, in its old version.
+struct zone : cluster {
+  explicit zone(std::uint64_t seed) : cluster(options_of(seed)) {
+    start_all();
+    run_for(seconds{20});
+    REQUIRE(old_journal_test::apply(*this, 0, "old"));
+  }
+  static cluster_options options_of(std::uint64_t seed) {
+    cluster_options result;
+    result.seed = seed;
+    return result;
+  }
+};
+
 } // namespace
 
 TEST_SUITE("simulation/old journal") {
 
   TEST_CASE("a journal that was put back is known by who was started again since") {
-    cluster_options options;
-    options.seed = 5;
-    cluster z{options};
-    z.start_all();
-    z.run_for(seconds{20});
-    REQUIRE(apply(z, 0, "old"));
+    zone z{5};
     z.run_for(seconds{20});
     act(z, disturbance::kind::copy, 0);
     for (int i = 0; i < 3; ++i) {
@@ -86,12 +95,7 @@ TEST_SUITE("simulation/old journal") {
   TEST_CASE("two disks that were put back together are no quorum beside a third that knows more") {
     for (std::uint64_t seed = 1; seed <= 6; ++seed) {
       CAPTURE(seed);
-      cluster_options options;
-      options.seed = seed;
-      cluster z{options};
-      z.start_all();
-      z.run_for(seconds{20});
-      REQUIRE(apply(z, 0, "old"));
+      zone z{seed};
       z.run_for(seconds{20});
       act(z, disturbance::kind::copy, 0);
       act(z, disturbance::kind::copy, 1);
@@ -130,12 +134,7 @@ TEST_SUITE("simulation/old journal") {
       "after all nodes were killed the zone goes on at once, and so it does with two of three") {
     for (std::uint32_t back : {2u, 3u}) {
       CAPTURE(back);
-      cluster_options options;
-      options.seed = 7;
-      cluster z{options};
-      z.start_all();
-      z.run_for(seconds{20});
-      REQUIRE(apply(z, 0, "old"));
+      zone z{7};
       for (std::uint32_t i : {0, 1, 2})
         z.crash(i);
       for (std::uint32_t i = 0; i < back; ++i)

@@ -223,6 +223,35 @@ TEST_SUITE("consensus/election") {
     CHECK(group.rules(leader).role() == role::follower);
   }
 
+  TEST_CASE(
+      "asked again to abstain it goes on handing over, and steps down if that came to nothing") {
+    few_members group{3};
+    auto leader = group.elect();
+    group.passes = [](const message& x) { return !std::holds_alternative<take_over>(x.body); };
+    for (int i = 0; i < 40; ++i) { // as who drains does
+      group.rules(leader).abstain(true, group.now());
+      group.pass(milliseconds{250});
+    }
+    REQUIRE(group.leader());
+    CHECK(*group.leader() != leader);
+  }
+
+  TEST_CASE("the only voter waits until it may stand, then leads at once") {
+    core::setting s;
+    s.self = nth_member(0);
+    s.head = founded_by({nth_member(0)});
+    s.waits = true;
+    time_point now{std::chrono::hours{1}};
+    core rules{s, now};
+    CHECK(rules.wake_at() == time_point::max());
+    rules.on_tick(now + seconds{60});
+    CHECK(rules.role() == role::follower);
+    rules.begin_to_stand();
+    CHECK(rules.wake_at() <= now + seconds{60});
+    rules.on_tick(now + seconds{60});
+    CHECK(rules.role() != role::follower);
+  }
+
   TEST_CASE("a split round is tried again, and ends") {
     for (int round = 0; round < 30; ++round) {
       few_members group{5};

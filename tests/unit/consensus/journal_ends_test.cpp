@@ -37,6 +37,8 @@ TEST_SUITE("consensus/journal_ends") {
     CHECK(x.before(anew, start_number{3}) == 3);
     CHECK(x.before(nth_member(1), start_number{3}) == 0);
     CHECK(x.of(anew.node).rows == 3);
+    x.heard(nth_member(1), start_number{1}, 41); // late, of the journal before
+    CHECK(x.before(anew, start_number{3}) == 3);
     for (std::size_t i = 0; i < journal_ends::most + 10; ++i) {
       std::string bytes(16, 'x');
       bytes[0] = static_cast<char>(i & 0xff);

@@ -74,6 +74,24 @@ TEST_SUITE("group/leaving") {
     CHECK(rules.next(here, begin + seconds{9} + milliseconds{1}) == step::stuck);
   }
 
+  TEST_CASE("alone is with nobody else up; awaited, with others on the roster") {
+    auto seen = [](std::vector<resident> zone) {
+      leaving::look x;
+      x.see(zone, consensus::nth_member(0).node);
+      return std::pair{x.alone, x.awaited};
+    };
+    auto node = [](int n, member_state state, bool admitted = true) {
+      auto who = consensus::nth_member(n);
+      return resident{who.node, who.journal, state, {}, false, admitted};
+    };
+    auto self = node(0, member_alive);
+    CHECK(seen({self}) == std::pair{true, false});
+    CHECK(seen({self, node(1, member_suspect)}) == std::pair{false, true});
+    CHECK(seen({self, node(1, member_dead)}) == std::pair{true, true});
+    CHECK(seen({self, node(1, member_left)}) == std::pair{true, true});
+    CHECK(seen({self, node(1, member_dead, false)}) == std::pair{true, false}); // of before
+  }
+
   TEST_CASE("whether a voter stays: it is up, and does not drain") {
     few_members group{3};
     auto rules = [&]() -> const consensus::core& { return group.rules(0); };

@@ -149,6 +149,9 @@ TEST_SUITE("node/recovery") {
       x.set_start(4);
       x.set_life(7);
       x.set_died_ms(died);
+      x.set_journal(std::string(16, 'j'));
+      x.set_rows(99);
+      x.set_rows_start(3);
     };
     add('b', 0);
     add('c', 40'000);
@@ -160,6 +163,9 @@ TEST_SUITE("node/recovery") {
     REQUIRE(found.size() == 3);
     CHECK(value(found[0].start) == 4);
     CHECK(found[0].life == 7);
+    CHECK(found[0].journal == std::string(16, 'j'));
+    CHECK(found[0].rows == 99);
+    CHECK(value(found[0].rows_start) == 3);
     CHECK_FALSE(found[0].died);
     CHECK(found[1].died == now - std::chrono::seconds{60});
     CHECK(found[2].died == now);
