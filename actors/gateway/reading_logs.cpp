@@ -157,7 +157,7 @@ effects reading_logs::on_wake(std::uint64_t id, const surroundings& at) {
 }
 
 effects reading_logs::on_error(const log_lines& x) {
-  if (!read_before_ || (!x.not_found() && ++failures_ >= most_failures))
+  if (!what_.life_given() || (!x.not_found() && ++failures_ >= most_failures))
     return refuse(x.not_found() ? refusal_not_found : refusal_unreachable, x.error());
   if (!x.not_found()) // its supervisor may be on its way back
     return {wake{ids_.next(), quiet}};
@@ -169,12 +169,13 @@ effects reading_logs::on_error(const log_lines& x) {
 effects reading_logs::on_lines(const log_lines& x) {
   if (!x.error().empty())
     return on_error(x);
-  auto first = !std::exchange(read_before_, true);
+  auto first = !std::exchange(spoke_, true);
   failures_ = 0;
   auto caught_up = x.text().size() < short_piece_bytes;
   auto last = x.end_of_life() || (caught_up && !what_.follow());
   what_.set_life(x.life());
   what_.set_life_given(true);
+  what_.set_workload(x.workload());
   what_.set_previous(false);
   what_.set_tail_lines(-1);
   what_.set_offset(x.next_offset());

@@ -10,7 +10,8 @@
 namespace legion::gateway {
 
 /// logs: finds the pod's node, or the node that it went from last, then reads one life's output from
-/// it piece by piece; when following, until that life ends or nothing is left of the pod.
+/// it piece by piece; when following, until that life ends or nothing is left of the pod. Who began
+/// at another node goes on where that one stopped.
 ///
 /// Units: asks every 300 ms while lines flow, every second after 3 s of silence.
 class reading_logs : public inquiry {
@@ -41,7 +42,7 @@ private:
   int silent_ = 0;
   int silent_rounds_ = 0;
   int failures_ = 0;
-  bool read_before_ = false;
+  bool spoke_ = false;
   std::string note_; // for the next reply
 };
 

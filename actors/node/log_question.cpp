@@ -7,12 +7,14 @@ namespace legion::node {
 
 namespace {
 
-/// The pod as it is, or as it was last.
+/// The pod as it is, or as it was last; for who goes on reading, that one and none of its name.
 std::optional<gone_pod> pod_meant(const logs_request& x, const commitments& promises,
                                   const departed& gone) {
-  if (const auto* known = promises.find_pod(x.namespace_(), x.pod()))
+  auto meant = [&](const std::string& uid) { return x.workload().empty() || x.workload() == uid; };
+  if (const auto* known = promises.find_pod(x.namespace_(), x.pod());
+      known && meant(known->record->slot().uid()))
     return last_seen(*known);
-  if (const auto* was = gone.find(x.namespace_(), x.pod()))
+  if (const auto* was = gone.find(x.namespace_(), x.pod()); was && meant(was->uid()))
     return *was;
   return std::nullopt;
 }

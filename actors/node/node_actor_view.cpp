@@ -203,6 +203,7 @@ caf::typed_response_promise<log_lines> on_logs(node_pointer self, const logs_req
             lines.set_next_offset(y.next_offset);
             lines.set_end_of_life(y.end);
             lines.set_life(question.life);
+            lines.set_workload(question.workload);
             reply.deliver(std::move(lines));
           },
           [reply](const caf::error& why) mutable {

@@ -70,7 +70,7 @@ void conversation::print_notes(const api_reply& x) {
   with_.err << std::flush;
 }
 
-int conversation::ask(api_request what, const listener& heard, bool stream) {
+int conversation::ask(api_request what, const listener& heard, const flow& comes) {
   what.set_version(api::version);
   what.set_request_id(random_id());
   std::string tried, overloaded;
@@ -82,7 +82,7 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
     auto is_last = i + 1 == addresses.size();
     doubted_ = unknown;
     auto result =
-        ask_one(address, what, heard, stream, is_last ? timeout_ : std::min(timeout_, patience));
+        ask_one(address, what, heard, comes, is_last ? timeout_ : std::min(timeout_, patience));
     if (result.why.empty() && unknown && result.code != exit_done) {
       with_.err << "note: that is what " << address
                 << " can say; a node that was asked before said nothing: whether it was done is "
@@ -103,6 +103,8 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
                                        : " has gone silent")
                 << "; asking " << addresses[i + 1] << '\n'
                 << std::flush;
+      if (result.broke_off)
+        comes.go_on(what);
       std::erase(to_.addresses, address);
       to_.addresses.push_back(address);
     } else if (!result.try_next
@@ -125,7 +127,7 @@ int conversation::ask(api_request what, const listener& heard, bool stream) {
 }
 
 conversation::outcome conversation::ask_one(const std::string& address, const api_request& what,
-                                            const listener& heard, bool stream,
+                                            const listener& heard, const flow& comes,
                                             std::chrono::milliseconds first_reply) {
   auto client = api::client::connect({{address}, {}}, connect_timeout);
   if (!client) {
@@ -145,9 +147,8 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
               why.detail
                   + ": whether it was done is unknown; look with `legionctl get` before you "
                     "repeat it"};
-    // What changes nothing is never in doubt; a watch begins with all there is, wherever it is asked.
-    return {exit_unreachable, !answered || (stream && what.has_get()), silent, why.detail,
-            answered};
+    // What changes nothing is never in doubt.
+    return {exit_unreachable, !answered || comes.go_on, silent, why.detail, answered};
   };
   if (auto sent = client->send(what, clock::now() + timeout_); !sent) {
     // Who turns a client away says why, then closes: that may come before the request is sent.
@@ -157,7 +158,7 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
     return {exit_refused, true, false, word->refused().detail()};
   }
   for (;; anything_heard = true) {
-    auto endless = stream && answered;
+    auto endless = comes.endless && answered;
     while (endless && !client->has_news(clock::now() + look_for_reader))
       if (with_.is_unread && with_.is_unread())
         return {};

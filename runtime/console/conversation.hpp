@@ -27,11 +27,19 @@ public:
   /// False: enough was heard.
   using listener = std::function<bool(const api_reply&)>;
 
+  /// How an answer comes that may be long.
+  struct flow {
+    bool endless = false; // replies come when there is news
+    /// Given: what the next node is asked where one broke off, of the request that it was asked.
+    std::function<void(api_request&)> go_on;
+  };
+
   conversation(api::targets to, std::chrono::milliseconds timeout, terminal& with)
       : to_(std::move(to)), timeout_(timeout), with_(with) {}
 
   /// The exit code; `heard` gets every reply, one that refuses included, which is also printed.
-  int ask(api_request what, const listener& heard, bool stream = false);
+  int ask(api_request what, const listener& heard) { return ask(std::move(what), heard, {}); }
+  int ask(api_request what, const listener& heard, const flow& comes);
 
   terminal& with() { return with_; }
   /// The same targets, another terminal.
@@ -50,7 +58,7 @@ private:
   };
 
   outcome ask_one(const std::string& address, const api_request& what, const listener& heard,
-                  bool stream, std::chrono::milliseconds first_reply);
+                  const flow& comes, std::chrono::milliseconds first_reply);
 
   api::targets to_;
   std::chrono::milliseconds timeout_;

@@ -113,7 +113,7 @@ int watch(conversation& with, const named_things& thing, const get_options& how,
         rows.print(x);
         return static_cast<bool>(with.with().out);
       },
-      true);
+      {true, [](api_request&) {}}); // a watch begins with all there is, wherever it is asked
 }
 
 } // namespace

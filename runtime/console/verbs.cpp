@@ -290,17 +290,32 @@ int scale(conversation& with, const std::vector<std::string>& words, int replica
 
 int logs(conversation& with, logs_request what) {
   api_request request;
-  auto stream = what.follow();
+  auto endless = what.follow();
   *request.mutable_logs() = std::move(what);
+  log_lines read; // how far
   auto safe = with.with().out_is_tty;
-  return with.ask(
-      request,
-      [&](const api_reply& x) {
-        with.print_notes(x);
-        with.with().out << (safe ? plain_output(x.log().text()) : x.log().text()) << std::flush;
-        return static_cast<bool>(with.with().out);
-      },
-      stream);
+  return with.ask(request,
+                  [&](const api_reply& x) {
+                    with.print_notes(x);
+                    with.with().out << (safe ? plain_output(x.log().text()) : x.log().text())
+                                    << std::flush;
+                    if (x.has_log()) {
+                      read = x.log();
+                      read.clear_text();
+                    }
+                    return static_cast<bool>(with.with().out);
+                  },
+                  {endless, [&](api_request& next) {
+                     if (read.workload().empty())
+                       return; // nothing of it: from the start
+                     auto& rest = *next.mutable_logs();
+                     rest.set_life_given(true);
+                     rest.set_workload(read.workload());
+                     rest.set_life(read.life());
+                     rest.set_offset(read.next_offset());
+                     rest.set_previous(false);
+                     rest.set_tail_lines(-1);
+                   }});
 }
 
 int why(conversation& with, why_request what) {

@@ -1,5 +1,6 @@
 """Workloads: started, adopted, replaced, broken, and given up."""
 
+import json
 import os
 import signal
 import socket
@@ -253,6 +254,35 @@ def a_watch_goes_on_elsewhere_when_the_node_asked_dies(bin_folder):
         wait_for("it tells of what came after", lambda: any("3/3" in line for line in seen), 30)
         watch.kill()
         watch.wait()
+
+
+@test
+def followed_logs_go_on_elsewhere_when_the_node_asked_dies(bin_folder):
+    counting = "i=0; while [ $i -lt 600 ]; do echo line $i; i=$((i+1)); sleep 0.05; done; sleep 600"
+    with Cluster(bin_folder) as c:
+        apply(c.nodes[0], json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "count"}, "spec": {"containers": [
+            {"name": "main", "command": ["/bin/sh", "-c", counting]}]}}))
+        where = wait_for("it runs", lambda: node_of(c.ready_pods().get("count", {}) or {"spec": {}}) or None, 30)
+        runner = c.by_name(where)
+        wait_for("three nodes keep it", lambda: "3 of 3 are up" in c.nodes[0].ctl("describe", "pod", "count").stdout, 30)
+        asked = other_than(c, runner)
+        rest = [n for n in c.nodes if n is not asked]
+        targets = ",".join(f"127.0.0.1:{n.api}" for n in [asked] + rest)
+        logs = subprocess.Popen([str(c.bin / "legionctl"), "--target", targets, "logs", "-f", "count"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        seen = []
+        reader = threading.Thread(target=lambda: seen.extend(iter(logs.stdout.readline, "")), daemon=True)
+        reader.start()
+        wait_for("it follows", lambda: len(seen) > 5, 10)
+        asked.kill()
+        killed = len(seen)
+        wait_for("it goes on", lambda: len(seen) > killed + 100, 30)
+        logs.kill()
+        reader.join(10)
+        said = logs.stderr.read()
+        logs.wait()
+        check("broke off; asking" in said, "nobody is told that another node is asked: " + said)
+        check(seen == [f"line {i}\n" for i in range(len(seen))], f"lines are lost or come twice: {seen}")
 
 
 @test

@@ -160,6 +160,34 @@ TEST_SUITE("console/targets") {
     CHECK(err.str() == "note: " + silent.path() + " says nothing; asking " + other.path() + "\n");
   }
 
+  TEST_CASE("logs that break off go on at the next node, where they stopped") {
+    auto piece = [](const char* text, std::int64_t next, bool is_last) {
+      api_reply x;
+      x.mutable_log()->set_text(text);
+      x.mutable_log()->set_next_offset(next);
+      x.mutable_log()->set_life(2);
+      x.mutable_log()->set_workload("uid");
+      x.set_last(is_last);
+      return std::vector{x};
+    };
+    fake_node dies{[&](const api_request&) { return piece("one\n", 4, false); }};
+    logs_request asked;
+    fake_node other{[&](const api_request& x) {
+      asked = x.logs();
+      return piece("two\n", 8, true);
+    }};
+    auto x = run_words({"logs", "web-1", "--tail", "9", "--request-timeout", "80ms", "--target",
+                        dies.path() + "," + other.path()});
+    CHECK(x.code == exit_done);
+    CHECK(x.out == "one\ntwo\n");
+    CHECK(x.err.find(" broke off; asking ") != std::string::npos);
+    CHECK(asked.life_given());
+    CHECK(asked.workload() == "uid");
+    CHECK(asked.life() == 2);
+    CHECK(asked.offset() == 4);
+    CHECK(asked.tail_lines() == -1);
+  }
+
   TEST_CASE("a change that the first may have done stays unknown when the second is not there") {
     fake_node silent{[](const api_request&) { return std::vector<api_reply>{}; }};
     auto x = run_words({"scale", "deployment", "web", "--replicas=3", "--request-timeout", "50ms",

@@ -34,6 +34,7 @@ log_lines lines(std::string text, std::int64_t next, bool end = false) {
   x.set_next_offset(next);
   x.set_end_of_life(end);
   x.set_life(3);
+  x.set_workload("uid");
   return x;
 }
 
@@ -55,6 +56,7 @@ TEST_SUITE("gateway/reading_logs") {
     CHECK(what.offset() == 65536);
     CHECK(what.life_given());
     CHECK(what.life() == 3);
+    CHECK(what.workload() == "uid");
     it.answer(second, lines("the end", 65543));
     REQUIRE(it.ended());
     CHECK(it.last_said().log().text() == "the end");
@@ -114,6 +116,23 @@ TEST_SUITE("gateway/reading_logs") {
     it.ring();
     it.answer(it.one_ask(), lines("", 2, true));
     CHECK(it.ended());
+    CHECK_FALSE(it.last_said().has_refused());
+  }
+
+  TEST_CASE("who began at another node goes on there, or learns that it has ended") {
+    auto rest = logs_of(true);
+    rest.mutable_logs()->set_life_given(true);
+    rest.mutable_logs()->set_workload("uid");
+    rest.mutable_logs()->set_offset(7);
+    play it{rest};
+    find(it, view_of("web", {2}));
+    auto ask = it.one_ask();
+    CHECK(std::get<logs_request>(ask.what).offset() == 7);
+    log_lines another;
+    another.set_error("pod web-abc-1 is not on legion-2");
+    another.set_not_found(true);
+    it.answer(ask, another);
+    REQUIRE(it.ended());
     CHECK_FALSE(it.last_said().has_refused());
   }
 

@@ -170,6 +170,9 @@ TEST_SUITE("node/commitments") {
     CHECK(log_question_of(ask, x, {}, "n1")->life == 1);
     CHECK(log_question_of(ask, x, {}, "n1")->offset == 77);
     CHECK(!log_question_of(ask, x, {}, "n1")->only_the_end);
+    ask.set_workload("b"); // it is another by now
+    CHECK(log_question_of(ask, x, {}, "n1").why().code == errc::not_found);
+    ask.set_workload("a");
     ask.set_container("db");
     CHECK(log_question_of(ask, x, {}, "n1").why().detail
           == "pod web-abc-a has no container db; it has web");
@@ -198,6 +201,10 @@ TEST_SUITE("node/departed") {
     CHECK(log_question_of(ask, x, gone, "n1")->life == 2);
     ask.set_previous(true);
     CHECK(log_question_of(ask, x, gone, "n1")->life == 1);
+    ask.set_workload("b"); // who has read another of that name so far
+    CHECK(!log_question_of(ask, x, gone, "n1"));
+    ask.set_workload("a");
+    CHECK(log_question_of(ask, x, gone, "n1"));
     ask.set_namespace_("other");
     CHECK(!log_question_of(ask, x, gone, "n1"));
   }
