@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "messages/saturating.hpp"
+
 namespace legion::node {
 
 namespace {
@@ -30,13 +32,14 @@ std::string sentence(const char* what, const std::string& needs, const std::stri
 
 need need_of(const pod_spec& what) {
   need result;
+  auto& fixed = result.fixed_ports;
   for (const auto& x : what.containers()) {
-    result.cpu_millis += x.requests().cpu_millis();
-    result.memory_bytes += x.requests().memory_bytes();
+    result.cpu_millis = saturating_sum(result.cpu_millis, x.requests().cpu_millis());
+    result.memory_bytes = saturating_sum(result.memory_bytes, x.requests().memory_bytes());
     result.ports += x.ports_size();
     for (const auto& port : x.ports())
-      if (port.host_port() != 0)
-        result.fixed_ports.push_back(port.host_port());
+      if (port.host_port() != 0 && !std::count(fixed.begin(), fixed.end(), port.host_port()))
+        fixed.push_back(port.host_port());
   }
   return result;
 }
@@ -246,10 +249,12 @@ int ledger::choose_port(const std::string& uid, time_point now) {
 
 bool ledger::claim_port(const std::string& uid, int port) {
   auto i = bound_.find(uid);
-  if (i == bound_.end() || !ports_.emplace(port, uid).second)
+  if (i == bound_.end())
     return false;
-  i->second.ports.push_back(port);
-  return true;
+  auto [known, is_new] = ports_.emplace(port, uid);
+  if (is_new)
+    i->second.ports.push_back(port);
+  return known->second == uid;
 }
 
 void ledger::port_taken(const std::string& uid, int port, time_point again) {

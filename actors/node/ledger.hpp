@@ -20,12 +20,12 @@ struct need {
   std::int64_t memory_bytes = 0;
   int ports = 0; // all of them, the fixed ones too
   int pods = 1;
-  std::vector<int> fixed_ports; // the host ports that the manifest names
+  std::vector<int> fixed_ports; // the host ports that the manifest names, each once
 
   friend bool operator==(const need&, const need&) = default;
 };
 
-/// The sum of the containers' requests; a container without requests counts nothing but its ports.
+/// The sum of the containers' requests, at most what 64 bits hold; a container without requests counts nothing but its ports.
 need need_of(const pod_spec& what);
 
 /// Why something cannot be held, in numbers.
@@ -77,7 +77,8 @@ public:
 
   /// A host port of the range that no promise has, for this promise; tried round robin. 0: none.
   int choose_port(const std::string& uid, time_point now);
-  /// This promise uses a port that its manifest names. False: another one has it.
+  /// This promise uses a port that its manifest names, of whichever protocol. False: another one
+  /// has it.
   bool claim_port(const std::string& uid, int port);
   /// The port turned out to be used by a stranger; it is neither offered nor tried until `again`.
   void port_taken(const std::string& uid, int port, time_point again);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "messages/saturating.hpp"
+
 namespace legion::placement {
 
 namespace {
@@ -48,11 +50,11 @@ capacity demand_of(const pod_template& x) {
     // Kubernetes: a limit without a request is the request.
     const auto& asks = container.requests();
     const auto& most = container.limits();
-    result.set_cpu_millis(result.cpu_millis()
-                          + (asks.has_cpu_millis() ? asks.cpu_millis() : most.cpu_millis()));
-    result.set_memory_bytes(
-        result.memory_bytes()
-        + (asks.has_memory_bytes() ? asks.memory_bytes() : most.memory_bytes()));
+    result.set_cpu_millis(saturating_sum(
+        result.cpu_millis(), asks.has_cpu_millis() ? asks.cpu_millis() : most.cpu_millis()));
+    result.set_memory_bytes(saturating_sum(result.memory_bytes(), asks.has_memory_bytes()
+                                                                      ? asks.memory_bytes()
+                                                                      : most.memory_bytes()));
     result.set_ports(result.ports() + container.ports_size());
   }
   result.set_pods(1);

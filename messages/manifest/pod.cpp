@@ -57,7 +57,13 @@ bool read_value_from(const spot& from, env_var& into, context& in) {
   return true;
 }
 
-void read_ports(const spot& from, container& into, std::set<std::string>& names, context& in) {
+/// What is told apart in a whole pod.
+struct port_words {
+  std::set<std::string> names;
+  std::set<std::pair<std::int32_t, std::string>> host_ports; // and the protocol
+};
+
+void read_ports(const spot& from, container& into, port_words& of_pod, context& in) {
   std::set<std::pair<std::int64_t, std::string>> seen;
   for (std::size_t i = 0; i < from.size(); ++i) {
     auto p = from.item(i);
@@ -70,13 +76,17 @@ void read_ports(const spot& from, container& into, std::set<std::string>& names,
     auto name = p["name"];
     if (name && !port_name(name.text()))
       in.to.error(name.what->at, name.path, shown(*name.what), port_name_words);
-    else if (name && !names.insert(name.text()).second)
+    else if (name && !of_pod.names.insert(name.text()).second)
       in.to.error(name.what->at, name.path, shown(*name.what) + " again",
                   "each port name once in a pod");
     if (!seen.emplace(x.container_port(), x.protocol()).second)
       in.to.error(p["containerPort"].what->at, p["containerPort"].path,
                   std::to_string(x.container_port()) + '/' + x.protocol() + " again",
                   "each containerPort and protocol once in a container");
+    if (x.host_port() != 0 && !of_pod.host_ports.emplace(x.host_port(), x.protocol()).second)
+      in.to.error(p["hostPort"].what->at, p["hostPort"].path,
+                  std::to_string(x.host_port()) + '/' + x.protocol() + " again",
+                  "each hostPort and protocol once in a pod");
   }
 }
 
@@ -142,8 +152,8 @@ void read_strings(const spot& from, google::protobuf::RepeatedPtrField<std::stri
     *into.Add() = from.item(i).text();
 }
 
-void read_container(const spot& from, const spot& pod, std::set<std::string>& port_names,
-                    container& into, context& in) {
+void read_container(const spot& from, const spot& pod, port_words& ports, container& into,
+                    context& in) {
   auto name = from["name"];
   if (!dns_label(name.text()))
     in.to.error(name.what->at, name.path, shown(*name.what), dns_label_words);
@@ -166,7 +176,7 @@ void read_container(const spot& from, const spot& pod, std::set<std::string>& po
     in.to.error(command ? command.what->at : from.what->at, command.path, "nothing to run",
                 "a program to run: runtime class process has no image to take it from");
   read_env(from["env"], into, in);
-  read_ports(from["ports"], into, port_names, in);
+  read_ports(from["ports"], into, ports, in);
   read_resources(from["resources"], into, in);
   read_user(pod["securityContext"], from["securityContext"], into);
   if (auto probe = from["readinessProbe"])
@@ -293,9 +303,9 @@ void read_pod_spec(const spot& from, pod_spec& into, context& in) {
   auto containers = from["containers"];
   if (containers.size() == 0)
     in.to.error(containers.what->at, containers.path, "an empty list", "at least one container");
-  std::set<std::string> port_names;
+  port_words ports;
   for (std::size_t i = 0; i < containers.size(); ++i)
-    read_container(containers.item(i), from, port_names, *into.add_containers(), in);
+    read_container(containers.item(i), from, ports, *into.add_containers(), in);
 }
 
 } // namespace legion::manifest

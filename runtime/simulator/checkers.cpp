@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "messages/charter.pb.h"
+#include "messages/saturating.hpp"
 #include "messages/vocabulary.hpp"
 
 namespace legion::simulator {
@@ -31,8 +32,8 @@ checkers::amount checkers::amount_of(const pod_spec& what) {
     // What ends by itself gives back all but its ports; what really runs is checked apart.
     if (what.restart_policy() == "Never" || what.restart_policy() == "OnFailure")
       continue;
-    result.cpu_millis += x.requests().cpu_millis();
-    result.memory_bytes += x.requests().memory_bytes();
+    result.cpu_millis = saturating_sum(result.cpu_millis, x.requests().cpu_millis());
+    result.memory_bytes = saturating_sum(result.memory_bytes, x.requests().memory_bytes());
   }
   return result;
 }

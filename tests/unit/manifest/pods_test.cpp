@@ -54,6 +54,13 @@ TEST_SUITE("manifest/pods") {
           == "8:49: spec.containers[0].ports[1].containerPort: found 1/TCP again, allowed: each "
              "containerPort and "
              "protocol once in a container");
+    CHECK(told(with_command("    ports: [{name: a, containerPort: 1, hostPort: 53}, {name: b, "
+                            "containerPort: 2, hostPort: 53, protocol: UDP}]\n"))
+              .empty());
+    CHECK(told(with_command("    ports: [{containerPort: 1, hostPort: 53}, {containerPort: 2, "
+                            "hostPort: 53}]\n"))
+          == "8:76: spec.containers[0].ports[1].hostPort: found 53/TCP again, allowed: each "
+             "hostPort and protocol once in a pod");
     CHECK(told(with_command("    ports: [{name: WEB, containerPort: 1}]\n"))
               .find("8:20: spec.containers[0].ports[0].name: found \"WEB\"")
           == 0);

@@ -53,6 +53,26 @@ TEST_SUITE("node/ledger") {
     CHECK(x.ports == 2);
     CHECK(x.pods == 1);
     CHECK(x.fixed_ports == std::vector{9090});
+    auto* again = spec.mutable_containers(2)->add_ports(); // the same port of another protocol
+    again->set_host_port(9090);
+    again->set_protocol("UDP");
+    CHECK(legion::node::need_of(spec).fixed_ports == std::vector{9090});
+  }
+
+  TEST_CASE("requests that are too large together never fit, and leave what is free as it was") {
+    legion::pod_spec spec;
+    for (auto i = 0; i < 2; ++i) {
+      spec.add_containers()->mutable_requests()->set_memory_bytes(INT64_MAX);
+      spec.mutable_containers(i)->mutable_requests()->set_cpu_millis(INT64_MAX / 2 + 1);
+    }
+    auto each = legion::node::need_of(spec);
+    CHECK(each.memory_bytes == INT64_MAX);
+    CHECK(each.cpu_millis == INT64_MAX);
+    auto x = a_ledger();
+    CHECK(x.hold_some(1, each, 1, start, start + 5s)->reason == decline_cpu);
+    CHECK(x.free().cpu_millis() == 2000);
+    spec.mutable_containers(0)->mutable_requests()->set_cpu_millis(-5); // of a peer
+    CHECK(legion::node::need_of(spec).cpu_millis == INT64_MAX / 2 + 1);
   }
 
   TEST_CASE("what is held is not free, and what does not fit is declined with numbers") {
@@ -228,7 +248,8 @@ TEST_SUITE("node/ledger") {
           == "ports: hostPort 9090 is used by an offer");
     REQUIRE(x.bind(1, {"a"}, start));
     CHECK(x.claim_port("a", 9090));
-    CHECK(!x.claim_port("a", 9090));
+    CHECK(x.claim_port("a", 9090)); // for another protocol
+    CHECK(!x.claim_port("b", 9090));
     CHECK(x.hold_some(2, each, 1, start, start + 5s)->detail
           == "ports: hostPort 9090 is used by a");
     x.gone("a");

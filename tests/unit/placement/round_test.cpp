@@ -363,6 +363,9 @@ TEST_SUITE("placement/score") {
     b.mutable_limits()->set_cpu_millis(50);
     b.mutable_limits()->set_memory_bytes(7);
     CHECK(demand_of(x).cpu_millis() == 150);
+    a.mutable_requests()->set_memory_bytes(INT64_MAX);
+    CHECK(demand_of(x).memory_bytes() == INT64_MAX);
+    a.mutable_requests()->clear_memory_bytes();
     CHECK(demand_of(x).memory_bytes() == 7);
     CHECK(demand_of(x).ports() == 1);
     CHECK(demand_of(x).pods() == 1);
