@@ -374,6 +374,8 @@ std::string describe_pod(const pod_view& x, const resource_view& of, wall_ms now
                            + verdict_word(seen.verdict())
                            + (seen.withdrawn() ? ", withdrawn by its node" : ""));
   to.line("Keeper", keeper_text(of));
+  if (!of.members().empty())
+    to.line("Kept by", quorum_text(of.members()));
   to.line("Driver", or_none(seen.driver()));
   to.line("Ports", or_none(ports(seen)));
   to.heading("Containers");

@@ -67,10 +67,18 @@ void add_candidate(page& to, const negotiation_round& round, const candidate& x,
 
 } // namespace
 
+std::pair<int, int> votes_of(const google::protobuf::RepeatedPtrField<keeper_member>& members) {
+  std::pair<int, int> result;
+  for (const auto& x : members) {
+    result.first += x.votes() && x.heard();
+    result.second += x.votes();
+  }
+  return result;
+}
+
 std::string quorum_text(const google::protobuf::RepeatedPtrField<keeper_member>& members) {
   std::string names;
-  auto votes = 0;
-  auto up = 0;
+  auto [up, votes] = votes_of(members);
   for (auto leaders : {true, false})
     for (const auto& x : members) {
       if (x.leads() != leaders)
@@ -80,8 +88,6 @@ std::string quorum_text(const google::protobuf::RepeatedPtrField<keeper_member>&
                   : !x.votes() ? " (learns)"
                   : x.heard()  ? ""
                                : " (not heard)");
-      votes += x.votes() ? 1 : 0;
-      up += x.votes() && x.heard() ? 1 : 0;
     }
   auto led = std::any_of(members.begin(), members.end(), [](const auto& x) { return x.leads(); });
   if (!led)

@@ -205,6 +205,18 @@ json deployment_conditions(const resource_view& x) {
                              : "ReplicaSetUpdated"}}};
 }
 
+/// Who keeps it, and whether its quorum is whole.
+void add_keepers(json& status, const resource_view& of) {
+  set_text(status, "legion.dev/keeper", of.keeper_name());
+  status["legion.dev/keeperDown"] = of.keeper_dead();
+  auto members = json::array();
+  for (const auto& y : of.members())
+    members.push_back(
+        {{"name", y.name()}, {"votes", y.votes()}, {"heard", y.heard()}, {"leads", y.leads()}});
+  if (!members.empty())
+    status["legion.dev/keepers"] = std::move(members);
+}
+
 } // namespace
 
 json deployment_object(const resource_view& x) {
@@ -220,14 +232,7 @@ json deployment_object(const resource_view& x) {
               {"availableReplicas", x.available()},
               {"unavailableReplicas", std::max(0, x.wanted() - x.available())},
               {"conditions", deployment_conditions(x)}};
-  set_text(status, "legion.dev/keeper", x.keeper_name());
-  status["legion.dev/keeperDown"] = x.keeper_dead();
-  auto members = json::array();
-  for (const auto& y : x.members())
-    members.push_back(
-        {{"name", y.name()}, {"votes", y.votes()}, {"heard", y.heard()}, {"leads", y.leads()}});
-  if (!members.empty())
-    status["legion.dev/keepers"] = std::move(members);
+  add_keepers(status, x);
   result["status"] = std::move(status);
   return result;
 }
@@ -264,6 +269,7 @@ json pod_object(const pod_view& x, const resource_view& of) {
   if (result["spec"].is_object())
     set_text(result["spec"], "nodeName", x.node_name());
   result["status"] = pod_status_object(x);
+  add_keepers(result["status"], of);
   return result;
 }
 

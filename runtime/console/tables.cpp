@@ -3,6 +3,7 @@
 #include <map>
 
 #include "messages/ids.hpp"
+#include "runtime/console/explain.hpp"
 #include "runtime/console/words.hpp"
 
 namespace legion::console {
@@ -80,8 +81,12 @@ std::string node_name(const std::map<std::string, std::string>& names, const std
   return i != names.end() ? i->second : node_id::from_bytes(id).short_text();
 }
 
-/// A single keeper that is down has its name; of several without a quorum none keeps it.
+/// Who leads, and how many of those that decide are up. A single keeper that is down has its name;
+/// of several without a quorum none keeps it.
 std::string keeper_cell(const resource_view& x) {
+  auto [up, votes] = votes_of(x.members());
+  if (!x.keeper_dead() && votes > 1)
+    return x.keeper_name() + " (" + count(up) + "/" + count(votes) + " up)";
   if (!x.keeper_dead())
     return x.keeper_name();
   if (x.keeper_name().empty())

@@ -57,6 +57,16 @@ TEST_SUITE("console/rendering") {
              "CONTAINERS   IMAGES       SELECTOR\n"
              "default     web    1/3     3            1           60m   legion-2 (down)   main "
              "        nginx:1.27   app=web\n");
+    auto three = canned_resources();
+    for (auto x : {2, 1, 3}) {
+      auto& one = *three.mutable_resources(0)->add_members();
+      one.set_name("legion-" + std::to_string(x));
+      one.set_votes(true);
+      one.set_heard(x != 3);
+      one.set_leads(x == 2);
+    }
+    CHECK(deployment_table(three, wide).text().find("legion-2 (2/3 up)") != std::string::npos);
+    CHECK(pod_table(three, wide).text().find("legion-2 (2/3 up)") != std::string::npos);
     auto& silent = *down.mutable_resources(0);
     auto& keeper = *silent.add_members();
     keeper.set_name("legion-2");
@@ -362,6 +372,48 @@ TEST_SUITE("console/rendering") {
     text = describe_promise(node.assessments(0), all, canned_now);
     CHECK(text.ends_with(room + "time in a row\n"));
     CHECK(text.find("other-") == std::string::npos);
+  }
+
+  TEST_CASE("who keeps it, and whether its quorum is whole") {
+    google::protobuf::RepeatedPtrField<keeper_member> all;
+    auto add = [&](const char* name, bool votes, bool heard, bool leads) {
+      auto& x = *all.Add();
+      x.set_name(name);
+      x.set_votes(votes);
+      x.set_heard(heard);
+      x.set_leads(leads);
+    };
+    add("n1", true, true, false);
+    CHECK(quorum_text(all) == "n1: 1 of 1 are up, and none of them leads");
+    all[0].set_leads(true);
+    CHECK(quorum_text(all)
+          == "n1 (leads): one node decides; with three in the zone it will be three");
+    all[0].set_leads(false);
+    add("n2", true, true, true);
+    add("n3", true, true, false);
+    add("n4", false, true, false);
+    CHECK(quorum_text(all)
+          == "n2 (leads), n1, n3, n4 (learns): 3 of 3 are up, the quorum is whole");
+    all[2].set_heard(false);
+    CHECK(quorum_text(all)
+          == "n2 (leads), n1, n3 (not heard), n4 (learns): 2 of 3 are up, still a quorum");
+    all[0].set_heard(false);
+    CHECK(quorum_text(all)
+          == "n2 (leads), n1 (not heard), n3 (not heard), n4 (learns): 1 of 3 are up, NO quorum: "
+             "nothing can be changed");
+    all[1].set_leads(false);
+    CHECK(quorum_text(all).ends_with("1 of 3 are up, and none of them leads"));
+
+    explanation why;
+    *why.mutable_members() = all;
+    CHECK(explain(why, canned_now).find("kept by n1 (not heard), n2") != std::string::npos);
+    auto zone = canned_resources();
+    auto& view = *zone.mutable_resources(0);
+    *view.mutable_members() = all;
+    CHECK(describe("deployments", zone, canned_now).find("Kept by:  ") != std::string::npos);
+    CHECK(describe("pods", zone, canned_now).find("Kept by:  ") != std::string::npos);
+    CHECK(deployment_object(view)["status"]["legion.dev/keepers"].size() == 4);
+    CHECK(pod_object(view.pods(0), view)["status"]["legion.dev/keepers"][1]["name"] == "n2");
   }
 
   TEST_CASE("why: every offer and decline, with numbers, and what decided") {
