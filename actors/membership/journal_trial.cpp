@@ -24,6 +24,7 @@ void journal_trial::let_in(std::size_t index, bool certain) {
   if (!x)
     return;
   x->let_in = true;
+  x->answered = true;
   x->gone = false;
   x->ask_at.reset();
   x->disputed_until.reset();
@@ -34,6 +35,7 @@ void journal_trial::no_answer(std::size_t index, errc why, time_point now) {
   if (!x)
     return;
   x->let_in = false;
+  x->answered = true;
   x->gone = now - x->asked_at < at_once;
   x->ask_at = now + x->pause;
   x->pause = std::min<milliseconds>(2 * x->pause, last_pause);
@@ -49,14 +51,18 @@ void journal_trial::postpone(time_point::duration lag) {
 }
 
 /// Not before the last dispute is over; and then at once, if all have let this node in, or one that
-/// is certain.
+/// is certain. But that one may know less of this node than another: each has time to say so.
 time_point journal_trial::earliest_end() const {
   auto all =
       std::all_of(contacts_.begin(), contacts_.end(), [](const contact& x) { return x.let_in; });
   auto silent = std::any_of(contacts_.begin(), contacts_.end(),
                             [](const contact& x) { return !x.let_in && !x.gone; });
   auto until = began_ + (silent ? silent_patience : patience);
-  auto result = vouched_ || all ? time_point::min() : until;
+  auto asking =
+      std::any_of(contacts_.begin(), contacts_.end(), [](const contact& x) { return !x.answered; });
+  auto result = all        ? time_point::min()
+                : vouched_ ? (asking ? began_ + at_once : time_point::min())
+                           : until;
   for (const auto& x : contacts_)
     if (x.disputed_until)
       result = std::max(result, *x.disputed_until);

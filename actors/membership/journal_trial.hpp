@@ -14,15 +14,17 @@ namespace legion::membership {
 /// other, and be a quorum.
 ///
 /// Shape:  at most `most_asked` contacts are asked, all at once, and again until they answer.
-/// Units:  over once a node that is certain itself has let this one in, or all that were asked have,
-///         or after `patience`, or `silent_patience` while one is silent instead of gone; but not
+/// Units:  over once a node that is certain itself has let this one in and all that were asked have
+///         answered or had `at_once` to do so, or once all have let it in, or after `patience`, or `silent_patience` while one is silent instead of gone; but not
 ///         while one of them says that it knows a later life of this node, nor for `dispute_lasts`
 ///         after it said so last, unless it let this one in since; and never after one knew that
 ///         life to be over.
 /// Source: docs/consensus.md.
 class journal_trial {
 public:
-  static constexpr std::size_t most_asked = 16;
+  static constexpr std::size_t most_asked = 24;
+  /// The first contacts, who share groups with this node: only they heard how far its journal was.
+  static constexpr std::size_t mates_asked = 16;
   static constexpr auto patience = seconds{2};
   static constexpr auto silent_patience = seconds{5};
   /// Who is gone refuses a connection at once; who stands still, or is cut off, says nothing at all.
@@ -58,6 +60,7 @@ private:
     std::optional<time_point> disputed_until;
     milliseconds pause = first_pause;
     time_point asked_at;
+    bool answered = false; // or was found gone, at least once
     bool let_in = false;
     bool gone = false; // nobody listens there, or says no
   };

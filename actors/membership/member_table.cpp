@@ -111,8 +111,11 @@ shared_member record_of(const entry& x) {
     return x.record->shared;
   auto result = x.record->said;
   result.set_start(value(x.start));
-  result.clear_life(); // and its version: they are of the start before
+  // These are of the start before.
+  result.clear_life();
   result.clear_version();
+  result.clear_draining();
+  result.clear_disk_full();
   return result;
 }
 

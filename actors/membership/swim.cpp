@@ -72,6 +72,7 @@ void swim::awake(time_point now) {
       e.doubt->postpone(lag);
   if (trial_)
     trial_->postpone(lag);
+  certain_from_ = std::max(certain_from_, now + journal_trial::certain_after);
   health_.worsen(2);
   next_probe_ = now;
   next_gossip_ = now;

@@ -27,11 +27,12 @@ class swim {
 public:
   struct setting {
     parameters tuned;
-    member self;                   // id, start, name, endpoint, key, zone, labels ...
-    std::string cluster;           // empty: not known yet
-    std::vector<node_id> contacts; // to join through; none and no cluster: this node founds one
-    bool may_be_old = false;       // the journal that this node starts from: see `journal_trial`
-    std::uint64_t rows_found = 0;  // of it; 0: not told
+    member self;         // id, start, name, endpoint, key, zone, labels ...
+    std::string cluster; // empty: not known yet
+    /// To join through, those that share groups with it first; none and no cluster: it founds one.
+    std::vector<node_id> contacts;
+    bool may_be_old = false;      // the journal that this node starts from: see `journal_trial`
+    std::uint64_t rows_found = 0; // of it; 0: not told
     /// How many rows earlier starts of a member had of its journal, as was heard; may be empty.
     std::function<std::uint64_t(const member&)> rows_heard;
     std::uint64_t seed = 0;

@@ -39,9 +39,12 @@ void swim::shuffle_contacts() {
     std::swap(contacts_left_[i], contacts_left_[random_() % (i + 1)]);
 }
 
-/// Many at once, for one that knows better is enough.
+/// Many at once, for one that knows better is enough: the first, and any of the rest.
 void swim::ask_many(time_point now) {
   shuffle_contacts();
+  auto mates = std::min(contacts_.size(), journal_trial::mates_asked);
+  std::partition(contacts_left_.begin(), contacts_left_.end(),
+                 [&](std::size_t x) { return x >= mates; }); // the last are asked first
   std::vector<std::size_t> asked;
   while (!contacts_left_.empty() && asked.size() < journal_trial::most_asked) {
     if (contacts_[contacts_left_.back()] != self_)

@@ -1,6 +1,7 @@
 #include "actors/node/recovery.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "actors/group/group_keys.hpp"
 #include "messages/charter.pb.h"
@@ -165,6 +166,12 @@ std::vector<member> contacts_in(const std::vector<record>& journal, const node_i
   }
   for (const auto& x : roster.nodes())
     add(x);
+  std::set<std::string> mates;
+  for (const auto& x : roster.hints())
+    if (std::find(x.voters().begin(), x.voters().end(), self.bytes()) != x.voters().end())
+      mates.insert(x.voters().begin(), x.voters().end());
+  std::stable_partition(result.begin(), result.end(),
+                        [&](const member& x) { return mates.contains(x.id()); });
   return result;
 }
 

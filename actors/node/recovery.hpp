@@ -57,7 +57,7 @@ promise_record stray_record(const std::string& uid, const std::vector<process_st
 
 /// Whom (id, endpoint, key) a node asks to join its zone again: the members that it remembers, then
 /// the rest of the roster that it knew. Those members may be an island only: the side of a cut on
-/// which it started last.
+/// which it started last. First of all come those that keep groups with it, by the roster's hints.
 std::vector<member> contacts_in(const std::vector<record>& journal, const node_id& self);
 
 /// The members as they were known last, by now's clocks.

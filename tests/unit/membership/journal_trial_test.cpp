@@ -48,9 +48,20 @@ TEST_SUITE("membership/journal_trial") {
   TEST_CASE("one that is certain is enough; of others all are waited for, or two seconds") {
     journal_trial x{{0, 1, 2}, begin};
     CHECK_FALSE(x.over(begin));
-    SUBCASE("certain") {
+    SUBCASE("certain, once the others had time to know better") {
+      x.due(begin);
       x.let_in(1, true);
-      CHECK(x.over(begin));
+      CHECK_FALSE(x.over(begin));
+      CHECK(x.wakes_at() == begin + journal_trial::at_once);
+      SUBCASE("and answer") {
+        x.let_in(0, false);
+        CHECK_FALSE(x.over(begin));
+        x.no_answer(2, errc::unreachable, begin);
+        CHECK(x.over(begin));
+      }
+      SUBCASE("or say nothing") {
+        CHECK(x.over(begin + journal_trial::at_once));
+      }
     }
     SUBCASE("all, in doubt themselves") {
       x.let_in(1, false);
@@ -152,6 +163,8 @@ TEST_SUITE("membership/journal_trial") {
     CHECK(told(x) == 0);
     CHECK_FALSE(a.rules.joining());
     x = a.rules.on_join_reply(1, let_in(true), a.now);
+    CHECK(told(x) == 0);
+    x = a.rules.on_join_failed(2, a.now, errc::unreachable);
     CHECK(told(x) == 1);
     CHECK(a.rules.trusts_journal());
     CHECK(told(a.rules.on_join_reply(2, let_in(true), a.now)) == 0); // once
@@ -213,6 +226,7 @@ TEST_SUITE("membership/journal_trial") {
       *reply.mutable_accepted()->add_members() = x;
     }
     a.rules.on_join_reply(0, reply, a.now); // it tells of both
+    a.pass(journal_trial::at_once);
     REQUIRE(a.rules.trusts_journal());
     REQUIRE(a.rules.members().find(one_node::id('Q')) != nullptr);
     auto asks = [&] {
@@ -297,11 +311,29 @@ TEST_SUITE("membership/journal_trial") {
     CHECK(a.reply.later());
   }
 
-  TEST_CASE("a new node is on no trial, and of very many contacts sixteen are asked") {
+  TEST_CASE("a new node is on no trial, and of very many contacts the first and some others are "
+            "asked") {
     one_node fresh{"", 2};
     CHECK(fresh.rules.trusts_journal());
     CHECK(asked(fresh) == 1);
-    CHECK(asked(with_journal(40)) == journal_trial::most_asked);
+    auto a = with_journal(40);
+    CHECK(asked(a) == journal_trial::most_asked);
+    std::size_t mates = 0;
+    for (const auto& y : a.all)
+      if (auto* x = std::get_if<ask_join>(&y))
+        mates += x->contact < journal_trial::mates_asked;
+    CHECK(mates == journal_trial::mates_asked);
+  }
+
+  TEST_CASE("who stood still is not certain: it may have missed what others know") {
+    one_node founder;
+    founder.now += seconds{20};
+    founder.all = founder.rules.on_tick(founder.now);
+    founder.join('B');
+    CHECK_FALSE(founder.reply.certain());
+    founder.pass(journal_trial::certain_after);
+    founder.join('C');
+    CHECK(founder.reply.certain());
   }
 
 } // TEST_SUITE

@@ -139,6 +139,14 @@ TEST_SUITE("node/recovery") {
     CHECK(found[0].endpoint() == "10.0.0.2:1");
     CHECK(found[1].id() == id('c'));
     CHECK(node::contacts_in({}, node_id::from_bytes(id('a'))).empty());
+    auto& hint = *roster.add_hints(); // who keeps a group with it comes first
+    for (auto c : {'a', 'c'})
+      hint.add_voters(id(c));
+    roster.add_hints()->add_voters(id('b'));
+    found = node::contacts_in({record_of("members", known.SerializeAsString()),
+                               record_of("roster", roster.SerializeAsString())},
+                              node_id::from_bytes(id('a')));
+    CHECK(found.front().id() == id('c'));
   }
 
   TEST_CASE("what is remembered of members: their last start, and since when they are dead") {
