@@ -109,6 +109,7 @@ charter_core::behavior_type charter_actor(charter_pointer self, context_ptr cont
         if (!self->state.seat->on_tick(x))
           return;
         dismiss_impatient(self);
+        serve_desk(self);
         self->state.seat->pump();
       },
       [self](write_again) { self->state.seat->on_write_again(); },
@@ -119,7 +120,7 @@ charter_core::behavior_type charter_actor(charter_pointer self, context_ptr cont
       },
       [self](pull_roster) { pull_now_and_then(self); },
       [self](write_roster) { write_known(self); },
-      [](const raise_again& x) { x.what(); },
+      [](const try_again& x) { x.what(); },
       [self](const pass_hints& x) {
         if (x.number == self->state.hints_number)
           pass_on_hints(self);

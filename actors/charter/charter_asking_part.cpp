@@ -14,6 +14,8 @@ constexpr std::size_t most_waiting = 1024;
 constexpr auto leader_patience = milliseconds{1000};
 constexpr auto voter_time = milliseconds{800};
 constexpr auto cordon_time = seconds{5}; // its node is told meanwhile
+constexpr auto election_time = seconds{4};
+constexpr auto election_pause = milliseconds{300};
 constexpr auto hints_pause = milliseconds{500};
 constexpr auto hints_rest = seconds{2}; // between newer and newer ones
 constexpr auto hints_again = seconds{15};
@@ -76,13 +78,27 @@ struct running_errand {
   charter_request what;
   charter_answer answer;
   bool in_doubt = false; // somebody may have done it, or may yet
+  time_point until{};    // a voter may be elected meanwhile
 };
+
+/// Enough of them seem to be up to elect a leader, who is not known yet.
+bool somebody_will_lead(const charter_shell& s) {
+  const auto& voters = voters_known(s);
+  auto up =
+      std::count_if(voters.begin(), voters.end(), [&](const node_id& x) { return !down(s, x); });
+  return 2 * up > static_cast<std::ptrdiff_t>(voters.size());
+}
 
 void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
   auto& s = self->state;
   auto next = x->rules.next();
   while (next && (*next == s.context->self.id || down(s, *next)))
     next = x->rules.next();
+  if (!next && x->what.has_cordon() && now(self) < x->until && somebody_will_lead(s)) {
+    x->rules = charter::errand{voters_known(s)};
+    self->delayed_send(self, election_pause, try_again{[self, x] { ask_next(self, x); }});
+    return;
+  }
   if (!next)
     return x->answer(nobody_decides(self, x->what, x->in_doubt && x->what.has_cordon()));
   auto to = s.context->directory->at<charter_door>(*next, "charter");
@@ -91,10 +107,11 @@ void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
       .then(
           [self, x](charter_reply& reply) {
             x->in_doubt = x->in_doubt || reply.refused().in_doubt();
-            if (x->rules.on(reply))
-              x->answer(std::move(reply));
-            else
-              ask_next(self, x);
+            if (!x->rules.on(reply))
+              return ask_next(self, x);
+            if (reply.refused().code() == refusal_overloaded && x->in_doubt)
+              reply.mutable_refused()->set_in_doubt(true);
+            x->answer(std::move(reply));
           },
           [self, x](const caf::error& why) {
             x->in_doubt = x->in_doubt || may_be_done(fault_of(why).code);
@@ -193,7 +210,7 @@ void run_errand(charter_pointer self, charter_request what, charter_answer answe
   what.set_direct(true);
   auto x = std::make_shared<running_errand>(
       running_errand{charter::errand{voters_known(s)}, std::move(what),
-                     with_zone(self, std::move(answer)), in_doubt});
+                     with_zone(self, std::move(answer)), in_doubt, now(self) + election_time});
   if (s.zone_known)
     return ask_next(self, x);
   self->request(s.partners.membership, list_time, list_members{})

@@ -7,6 +7,7 @@ namespace legion {
 namespace {
 
 constexpr std::size_t most_in_entry = 64;
+constexpr auto handover_patience = seconds{2};
 
 roster_node node_of(const member& x) {
   roster_node result;
@@ -189,12 +190,19 @@ void serve_desk(charter_pointer self) {
     return serve_desk(self); // what was too much for one entry
   }
   auto position = s.core()->propose(entry.SerializeAsString());
-  if (!position) {
+  if (!position && position.why().code != errc::refused) {
     for (auto& x : open.waiting)
       if (x.answer)
-        refuse(x, position.why().code == errc::overloaded
-                      ? refused(refusal_overloaded, position.why().detail)
-                      : elsewhere(s));
+        refuse(x, refused(refusal_overloaded, position.why().detail));
+    return;
+  }
+  if (!position) { // another is about to lead: until then, or until that came to nothing
+    for (auto& x : std::exchange(s.desk, {}))
+      open.waiting.push_back(std::move(x));
+    for (auto& x : open.waiting) {
+      x.patience = std::max(x.patience, now(self) + handover_patience);
+      s.desk.push_back(std::move(x));
+    }
     return;
   }
   for (const auto& x : entry.admitted())

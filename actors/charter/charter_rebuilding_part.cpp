@@ -47,7 +47,7 @@ void raise_here(charter_pointer self, const std::shared_ptr<gathering>& all, int
   auto raised = s.seat->raise(*next, from.index);
   if (!raised && raised.why().code == errc::overloaded && tries < most_tries) {
     self->delayed_send(self, raise_pause,
-                       raise_again{[self, all, tries] { raise_here(self, all, tries + 1); }});
+                       try_again{[self, all, tries] { raise_here(self, all, tries + 1); }});
     return;
   }
   if (!raised)

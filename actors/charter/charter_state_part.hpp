@@ -39,8 +39,8 @@ struct leave_charter {};
 struct pass_hints {
   std::uint64_t number = 0; // of the timer: an earlier one is over
 };
-/// The charter could not be raised yet: a write was under way.
-struct raise_again {
+/// What could not be done yet.
+struct try_again {
   std::function<void()> what;
 };
 
@@ -52,7 +52,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::pull_roster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::write_roster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::leave_charter)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::pass_hints)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::raise_again)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(legion::try_again)
 
 namespace legion {
 
@@ -63,7 +63,7 @@ using charter_core =
     charter_handle::extend<caf::reacts_to<seat_tick>, caf::reacts_to<write_again>,      //
                            caf::reacts_to<review_charter>, caf::reacts_to<push_roster>, //
                            caf::reacts_to<pull_roster>, caf::reacts_to<write_roster>,   //
-                           caf::reacts_to<raise_again>, caf::reacts_to<pass_hints>,     //
+                           caf::reacts_to<try_again>, caf::reacts_to<pass_hints>,       //
                            caf::reacts_to<leave_charter>>;
 
 using charter_answer = std::function<void(charter_reply)>;

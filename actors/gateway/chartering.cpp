@@ -49,8 +49,10 @@ effects chartering::on(std::uint64_t, const answer& what, const surroundings& at
   const auto* reply = std::get_if<charter_reply>(&what);
   if (!reply)
     return {};
-  if (reply->has_refused())
-    return refuse(reply->refused().code(), reply->refused().detail());
+  if (const auto& x = reply->refused(); x.in_doubt())
+    return refuse(refusal_deadline, x.detail() + "; whether it was done is unknown");
+  else if (reply->has_refused())
+    return refuse(x.code(), x.detail());
   api_reply said;
   said.set_last(true);
   if (reply->has_view())

@@ -47,8 +47,10 @@ effects errand::on_wake(const surroundings& at) {
   told_ = {};
   answered_ = false;
   auto keepers = at.zone.keepers_of(group_id{what_.group()});
-  if (keepers.empty())
-    return finish(refusal_unreachable, subject_ + ": no member is alive that could keep it");
+  if (keepers.empty()) {
+    why_ = "no member is alive that could keep it";
+    return give_up(at);
+  }
   auto up = [&](const node_id& x) {
     const auto* row = at.zone.find(x);
     return row && !row->down();
@@ -224,6 +226,8 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
     why_ = "its keeper " + at.zone.name_of(keeper_) + " is overloaded";
     if (at.now + pause < until_)
       return {wake{id_, pause}};
+    if (changes() && sent_in_vain_) // by another, which may have done it
+      return give_up(at);
   }
   without_.erase(keeper_);
   if (!x.has_refused())

@@ -180,8 +180,10 @@ author_reply on_request(group_pointer self, group_request& x) {
     give_state(self, who);
     return reply;
   }
-  if (s.seat->fenced()) {
-    reply.deliver(group::refused(who.request, refusal_unknown, s.seat->fenced()->detail));
+  if (s.seat->fenced()) { // of its members only this one has nothing to say
+    auto refused = group::refused(who.request, refusal_elsewhere, s.seat->fenced()->detail);
+    refused.mutable_refused()->set_absent(true);
+    reply.deliver(std::move(refused));
     return reply;
   }
   if (s.authors.size() >= max_waiting_authors) {

@@ -15,10 +15,10 @@ namespace legion::membership {
 ///
 /// Shape:  at most `most_asked` contacts are asked, all at once, and again until they answer.
 /// Units:  over once a node that is certain itself has let this one in and all that were asked have
-///         answered or had `at_once` to do so, or once all have let it in, or after `patience`, or `silent_patience` while one is silent instead of gone; but not
-///         while one of them says that it knows a later life of this node, nor for `dispute_lasts`
-///         after it said so last, unless it let this one in since; and never after one knew that
-///         life to be over.
+///         answered or had `at_once` to do so, or once all have let it in, or after `patience`, or
+///         `silent_patience` while one is silent instead of gone; but not while one of them says
+///         that it knows a later life of this node, nor for `dispute_lasts` after it said so last,
+///         unless it let this one in since; and never after one knew that life to be over.
 /// Source: docs/consensus.md.
 class journal_trial {
 public:

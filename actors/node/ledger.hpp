@@ -25,7 +25,8 @@ struct need {
   friend bool operator==(const need&, const need&) = default;
 };
 
-/// The sum of the containers' requests, at most what 64 bits hold; a container without requests counts nothing but its ports.
+/// The sum of the containers' requests, at most what 64 bits hold; a container without requests
+/// counts nothing but its ports.
 need need_of(const pod_spec& what);
 
 /// Why something cannot be held, in numbers.

@@ -211,17 +211,19 @@ void leave_note(const configuration& settings, const std::string& note) {
   std::ofstream{settings.data + "/" + drain_note} << note << '\n';
 }
 
-/// Until a signal says stop; a drain first if it says so.
-void serve(const configuration& settings, caf::actor_system& system, const cluster_node& node,
+/// Until a signal says stop; a drain first if it says so: true, once it is done.
+bool serve(const configuration& settings, caf::actor_system& system, const cluster_node& node,
            signals& asked) {
   if (wait_for_signal(asked) != SIGUSR1)
-    return;
+    return false;
+  auto done = false;
   spdlog::info("node draining");
   caf::scoped_actor self{system};
   self->request(node.node, caf::infinite, drain{})
       .receive(
           [&](const drained& x) {
             spdlog::info("node drained");
+            done = true;
             if (!x.note.empty())
               leave_note(settings, x.note);
             std::error_code ignored;
@@ -230,6 +232,7 @@ void serve(const configuration& settings, caf::actor_system& system, const clust
           [](const caf::error& why) {
             spdlog::error("node drain failed: {}", fault_of(why).detail);
           });
+  return done;
 }
 
 /// Who is told that the journal is an old one, by any actor's thread.
@@ -311,12 +314,14 @@ int run_node(const configuration& settings) {
     failed = true;
     ::kill(::getpid(), SIGTERM); // as any stop, from here on
   });
-  serve(settings, system, *node, asked);
+  auto drained = serve(settings, system, *node, asked);
   spdlog::info("node stopping");
   stop_node(system, *node);
   system.await_all_actors_done();
-  if (auto why = outdated.why(); !why.empty() && !failed)
-    return begin_again(settings, why);
+  if (auto why = outdated.why(); !why.empty() && !failed) {
+    auto code = begin_again(settings, why);
+    return drained && code == run_again ? 0 : code; // only the next start sets the journal aside
+  }
   return failed ? 1 : 0;
 }
 

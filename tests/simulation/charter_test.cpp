@@ -162,6 +162,29 @@ TEST_SUITE("simulation/charter") {
     CHECK(doubtful > 0);
   }
 
+  TEST_CASE("while the charter is handed over nobody is told that it cannot be changed") {
+    for (auto after : {0, 1, 3, 10, 30, 100, 300, 1000})
+      for (auto at_leader : {true, false}) {
+        CAPTURE(after);
+        CAPTURE(at_leader);
+        zone z{4};
+        z.all.start_all();
+        z.all.run_for(seconds{20});
+        std::uint32_t leader = 0;
+        while (leader < 3 && z.all.view(leader)->charter() != "leader")
+          ++leader;
+        auto ended = false;
+        z.all.drain(leader, [&](const std::string&) { ended = true; });
+        z.all.run_for(milliseconds{after});
+        auto asked = at_leader && !ended ? leader : (leader + 1) % 4;
+        auto reply = z.cordon(asked, z.all.node((leader + 2) % 4).self.name, true);
+        if (at_leader && ended && !reply.last())
+          continue; // it was gone before it could answer
+        INFO(reply.refused().detail());
+        CHECK_FALSE(reply.has_refused());
+      }
+  }
+
   TEST_CASE("voters: one alone, three from three nodes, five from nine; all others follow") {
     struct row {
       std::uint32_t nodes;

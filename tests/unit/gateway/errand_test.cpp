@@ -104,6 +104,26 @@ TEST_SUITE("gateway/errand") {
           != std::string::npos);
   }
 
+  TEST_CASE("one that is too busy to look does not take the doubt away that another has left") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    it.start();
+    auto first = true;
+    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+      for (const auto& x : it.asked()) {
+        auto doubtful =
+            refused_reply(refusal_elsewhere, "group 7 is led by another, who is not known");
+        doubtful.mutable_refused()->set_in_doubt(true);
+        it.answer(x, std::exchange(first, false) ? doubtful
+                                                 : refused_reply(refusal_overloaded, "1024 wait"));
+      }
+      it.ring();
+    }
+    REQUIRE(it.ended());
+    CHECK(it.last_said().refused().code() == refusal_deadline);
+  }
+
   TEST_CASE("most keepers are down: refused after 2 s, and they are named") {
     play it{scale_of(5)};
     for (int node : {2, 3, 4})
