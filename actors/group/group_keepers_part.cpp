@@ -38,6 +38,7 @@ void start_keeper(group_pointer self, const group::resource_key& key) {
 void start_keeping(group_pointer self) {
   auto& s = self->state;
   s.keeps = true;
+  draw_next_move(self);
   if (!s.rules->resources().empty())
     spdlog::info("group leads group={} term={} resources={}", value(s.group), s.core()->term(),
                  s.rules->resources().size());

@@ -70,6 +70,13 @@ std::string name_of(const group_shell& state, const node_id& x) {
   return listed ? listed->name() : x.short_text();
 }
 
+void draw_next_move(group_pointer self) {
+  auto& s = self->state;
+  auto pause =
+      least_move_pause + static_cast<int>(s.random() % (most_move_pause - least_move_pause));
+  s.next_move = now(self) + seconds{pause};
+}
+
 void review_soon(group_pointer self, time_point::duration after) {
   auto& s = self->state;
   auto at = now(self) + after;
@@ -90,11 +97,8 @@ void review(group_pointer self, const review_members& x) {
   ask_late_holders(self);
   outwait_leases(self);
   auto may_move = now(self) >= s.next_move && !s.committing;
-  if (may_move) {
-    auto pause =
-        least_move_pause + static_cast<int>(s.random() % (most_move_pause - least_move_pause));
-    s.next_move = now(self) + seconds{pause};
-  }
+  if (may_move)
+    draw_next_move(self);
   auto now_is = s.core()->describe(now(self));
   hint(self, now_is);
   auto plan = s.choice->plan(

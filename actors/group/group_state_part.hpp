@@ -205,6 +205,8 @@ void on_member(group_pointer self, const member_change& x);
 void on_spread_zone(group_pointer self);
 void on_roster(group_pointer self, const roster_known& x);
 void review(group_pointer self, const review_members& x);
+/// Also when it begins to lead: else all groups would move at once after a start of all nodes.
+void draw_next_move(group_pointer self);
 /// The charter hears who the members are, as of what is committed.
 void hint(group_pointer self, const consensus::core::status& x);
 void review_soon(group_pointer self, time_point::duration after);
