@@ -2,6 +2,7 @@
 """How fast lost replicas run elsewhere, and what three idle nodes cost. Real processes, on a quiet machine.
 
 Usage: failover.py --bin build [--trials 20] [--idle-seconds 60] [--resources 1000]
+What idle nodes cost is measured in each state for so many seconds, in five intervals.
 """
 
 import argparse
@@ -94,16 +95,26 @@ def cpu_seconds(pid):
         return ticks(pid) / os.sysconf("SC_CLK_TCK")
 
 
+intervals = 5  # of one measurement
+
+
 def measure_idle(c, what, seconds, target):
+    """Several intervals, each a part of the time: of each node the median, the mean (what is seldom counts there) and the most."""
     pids = {n.name: [n.process.pid, n.supervisor_pid()] for n in c.nodes}
-    before = {k: sum(cpu_seconds(p) for p in v if p) for k, v in pids.items()}
-    begin = time.monotonic()
-    pass_time("the measured time", seconds)
-    for name, mine in pids.items():
-        share = (sum(cpu_seconds(p) for p in mine if p) - before[name]) / (time.monotonic() - begin) * 100
-        rss = sum(memory_kib(p, "Rss") for p in mine if p) / 1024
-        pss = sum(memory_kib(p, "Pss") for p in mine if p) / 1024
-        print(f"idle, {what}: {name} with its supervisor: {share:.3f} % of a core, {rss:.1f} MB resident "
+    shares = {k: [] for k in pids}
+    memory = {k: [] for k in pids}
+    for _ in range(intervals):
+        before = {k: sum(cpu_seconds(p) for p in v if p) for k, v in pids.items()}
+        begin = time.monotonic()
+        pass_time("the measured time", seconds / intervals)
+        for name, mine in pids.items():
+            shares[name].append((sum(cpu_seconds(p) for p in mine if p) - before[name]) / (time.monotonic() - begin) * 100)
+            memory[name].append([sum(memory_kib(p, key) for p in mine if p) / 1024 for key in ("Rss", "Pss")])
+    for name in pids:
+        rss, pss = (statistics.median(x) for x in zip(*memory[name]))
+        print(f"idle, {what}: {name} with its supervisor, of {intervals} intervals of {seconds / intervals:g} s the median: "
+              f"{statistics.median(shares[name]):.3f} % of a core (mean {statistics.mean(shares[name]):.3f} %, "
+              f"most {max(shares[name]):.3f} %), {rss:.1f} MB resident "
               f"({pss:.1f} MB with shared pages split); to reach: {target}", flush=True)
 
 
