@@ -4,6 +4,7 @@ import json
 import subprocess
 
 from cluster import Cluster, check, drained, wait_for
+from recovery import lose
 
 
 tests = []
@@ -106,9 +107,7 @@ def a_charter_whose_voters_lost_their_disks_is_rebuilt_from_one_journal(bin_fold
         refused = survivor.ctl("charter", "rebuild", check=False)
         check(refused.returncode == 1 and "has a quorum" in refused.stderr, "a living charter was rebuilt: " + refused.stdout + refused.stderr)
         for node in others:
-            node.kill()
-            for file in [*node.data.glob("journal.db*"), node.data / "node.key"]:
-                file.unlink()
+            lose(node)
         wait_for("the quorum is gone", lambda: charter(survivor, "Quorum").startswith("NO"), 30)
         refused = survivor.ctl("charter", "rebuild", check=False)
         check(refused.returncode == 1 and "--force" in refused.stderr, "voters that may come back were given up: " + refused.stdout + refused.stderr)
