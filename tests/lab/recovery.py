@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from cluster import Cluster, alive, check, exactly_named, node_of, pid_of, processes_in, wait_for
+from writer import Reviser, Writer
 
 
 def manifest(name, replicas):
@@ -228,6 +229,49 @@ def a_zone_that_lost_all_its_nodes_is_restored_from_a_backup(bin_folder):
         check(refused.returncode == 1 and "does not check" in refused.stderr, refused.stderr)
 
 
+def what_was_acknowledged_before_a_backup_began_is_in_it(bin_folder):
+    """While others make, change and delete: each backup is whole, and lacks nothing that was answered before it was asked for."""
+    saved = []  # bytes, names made, names deleted, the version of each name that is changed
+    with Cluster(bin_folder) as c:
+        first, second, third = c.nodes
+        changed = [f"changed{i}" for i in range(8)]
+        wait_for("three nodes keep all", lambda: (apply(first, "web", 1), kept_by_three(first))[1], 30)
+        under_way = 0
+        with Writer("made", first) as writer, Reviser(changed, second) as reviser:
+            for i in range(4):
+                writer.wait_for_more()
+                reviser.wait_for_more(len(changed))
+                gone = [n for n, _ in writer.acknowledged[:i + 1]]
+                third.ctl("delete", "deployment", gone[-1])
+                made = [n for n, _ in writer.acknowledged if n not in gone]
+                versions = dict(x for x, _ in reviser.acknowledged)
+                file = c.folder / f"{i}.backup"
+                begun = time.monotonic()
+                third.ctl("backup", str(file))
+                ended = time.monotonic()
+                meanwhile = sum(begun < at < ended for x in (writer, reviser) for _, at in list(x.acknowledged))
+                under_way += meanwhile
+                saved.append((file.read_bytes(), made, gone, versions))
+                print(f"    backup {i + 1}: {len(made)} made and {len(versions)} changed before, {meanwhile} writes meanwhile")
+        check(under_way, "nothing was written while a backup was made")
+    with Cluster(bin_folder, 1) as c:
+        node, = c.nodes
+        file = c.folder / "zone.backup"
+        for content, made, gone, versions in saved:
+            file.write_bytes(content)
+            verified = node.ctl("backup", "--verify", str(file))
+            check("is whole" in verified.stdout, verified.stdout)
+            node.ctl("restore", str(file))
+            listed = json.loads(node.ctl("get", "deployments", "-o", "json").stdout)["items"]
+            found = {x["metadata"]["name"]: x["metadata"].get("annotations", {}) for x in listed}
+            check(not (lost := set(made) - found.keys()), f"acknowledged before, and not in it: {lost}")
+            check(not (back := set(gone) & found.keys()), f"deleted before, and in it: {back}")
+            old = {n: v for n, v in versions.items() if int(found.get(n, {}).get("version", 0)) < v}
+            check(not old, f"older than was acknowledged: {old}")
+            node.ctl("delete", "deployment", *found)
+            wait_for("nothing is left", lambda: not node.ctl("get", "deployments", "-o", "name").stdout)
+
+
 def a_damaged_journal_of_the_only_node_is_raised_from_its_promises(bin_folder):
     with Cluster(bin_folder, 1) as c:
         node, = c.nodes
@@ -432,6 +476,7 @@ def what_ran_is_taken_back_after_the_journal_is_destroyed(bin_folder):
 tests = [two_of_three_lose_their_disks_and_the_third_raises_the_groups,
          old_members_that_return_together_stop_and_change_nothing,
          a_zone_that_lost_all_its_nodes_is_restored_from_a_backup,
+         what_was_acknowledged_before_a_backup_began_is_in_it,
          a_damaged_journal_of_the_only_node_is_raised_from_its_promises,
          a_node_whose_data_folder_is_an_old_copy_is_admitted_anew,
          a_copy_from_several_starts_ago_is_admitted_anew,

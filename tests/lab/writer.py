@@ -6,10 +6,13 @@ import time
 from cluster import check, wait_for
 
 
-def idle(name="web", replicas=3):
+def idle(name="web", replicas=3, version=0):
+    """`version`: a change of it that changes no replica."""
     return f"""apiVersion: apps/v1
 kind: Deployment
-metadata: {{name: {name}}}
+metadata:
+  name: {name}
+  annotations: {{version: "{version}"}}
 spec:
   replicas: {replicas}
   template:
@@ -85,6 +88,25 @@ class Scaler(Writer):
                 if self.did("scale", "deployment", self.name, "--replicas", str(replicas)):
                     self.last, self.unsure = replicas, set()
                     self.acknowledged.append((replicas, time.monotonic()))
+        except Exception as why:
+            self.trouble = why
+
+
+class Reviser(Writer):
+    """Changes Deployments that run nothing, one after another and over again, each time to a higher version."""
+
+    def __init__(self, names, *nodes):
+        super().__init__("", *nodes)
+        self.names = names
+
+    def run(self):
+        try:
+            version = 0
+            while not self.over.is_set():
+                version += 1
+                name = self.names[version % len(self.names)]
+                if self.did("apply", "-f", "-", text_input=idle(name, 0, version)):
+                    self.acknowledged.append(((name, version), time.monotonic()))
         except Exception as why:
             self.trouble = why
 
