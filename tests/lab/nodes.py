@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import time
 
 from cluster import Cluster, Node, Skip, alive, check, drained, free_port_base, keeper_of, node_of, pid_of, processes_in, wait_for
 from web import web, applied, exactly, folded, other_than
-from writer import Scaler, Writer, check_all_there
+from writer import Scaler, Writer, check_all_there, idle
 
 tests = []
 
@@ -271,6 +272,68 @@ def a_full_data_folder_is_said_plainly_and_loses_nothing(bin_folder):
             subprocess.run([str(c.bin / "legion-node"), "--drain", "--data", str(node.data)], capture_output=True,
                            timeout=30)
             subprocess.run(["umount", "-l", str(node.data)], check=True)
+
+
+@contextlib.contextmanager
+def small_disk(cluster, node, size):
+    """The node's data folder is a file system of its own, before its first start and until after its end."""
+    node.data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "legion-lab", str(node.data)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(node.data)], check=True)
+        shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+def fill(file):
+    """With it, the file system that it is on takes nothing more."""
+    with open(file, "ab", buffering=0) as into, contextlib.suppress(OSError):
+        while True:
+            into.write(bytes(4096))
+
+
+@test
+def who_leads_on_a_full_disk_steps_down_and_the_others_take_what_is_written(bin_folder):
+    if os.geteuid() != 0:
+        raise Skip("needs root for a small file system")
+    c = Cluster(bin_folder)
+    full, second, third = c.nodes
+    names = [f"s{i}" for i in range(24)]
+    with small_disk(c, full, "16m"), c:
+        second.ctl("apply", "-f", "-", text_input="---\n".join(idle(n, 0) for n in names))
+        wait_for("three nodes keep all", lambda: all(kept_by_three(c, n) for n in names), 40)
+        mine = [n for n in names if keeper_of(c, n) is full]
+        check(mine, "who began leads nothing")
+        filler = full.data / "filler"
+
+        def says_that_it_is_full():
+            fill(filler)  # what its journal gives back, too
+            for name in mine:
+                second.ctl("apply", "-f", "-", text_input=idle(name, 0, time.monotonic()), check=False)
+            return "JournalFull" in second.ctl("describe", "node", full.name, check=False).stdout
+        wait_for("its disk is full, and it says so", says_that_it_is_full, 60)
+        begun = time.monotonic()
+        for name in mine:
+            for node in (second, third):
+                wait_for(f"{name} is scaled through {node.name}", lambda: node.ctl(
+                    "scale", "deployment", name, "--replicas", str(node.index), check=False).returncode == 0, 10)
+        print(f"    {2 * len(mine)} changes of what it led in {time.monotonic() - begun:.1f} s")
+        check(not any(keeper_of(c, n, second) is full for n in mine), "it leads still")
+        for name in mine:
+            said = full.ctl("scale", "deployment", name, "--replicas", "1", check=False)
+            check(said.returncode == 0 or "full" in said.stdout + said.stderr,
+                  f"through the full node: exit {said.returncode}: {said.stdout}{said.stderr}")
+        second.ctl("cordon", third.name)
+        second.ctl("uncordon", third.name)
+        check(full.process.poll() is None, "it ended")
+
+        filler.unlink()
+        wait_for("it has space again", lambda: "JournalHasSpace" in second.ctl("describe", "node", full.name, check=False).stdout, 30)
+        third.kill()  # of the two that are left both must agree
+        for name in mine:
+            wait_for(f"{name} is scaled by it and another", lambda: full.ctl(
+                "scale", "deployment", name, "--replicas", "0", check=False).returncode == 0, 30)
 
 
 @test
