@@ -20,7 +20,7 @@ namespace legion::transport::zeromq_nodes {
 
 /// Waits for an event that another thread brings, with a deadline.
 inline bool until(const std::function<bool()>& condition) {
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline)
       return false;
