@@ -300,8 +300,10 @@ void journal_file::reserve_log() {
   }
   if (code == SQLITE_OK)
     code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
-  if (code != SQLITE_OK)
+  if (code != SQLITE_OK) {
+    (void)failed(code, "make its log longer"); // ends the process if the sync failed
     log->pMethods->xTruncate(log, size);
+  }
 }
 
 } // namespace legion::store::sqlite

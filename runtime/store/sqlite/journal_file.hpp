@@ -55,7 +55,7 @@ public:
   void checkpoint();
 
   /// Makes the log's file as long as it will soon be, so that a commit's sync has no new size and no
-  /// new blocks to write. It stays as it was where that fails.
+  /// new blocks to write. It stays as it was where there is no space for that.
   void reserve_log();
 
 private:

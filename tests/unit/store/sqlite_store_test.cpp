@@ -64,26 +64,6 @@ void flip(const std::string& path, std::uint64_t at) {
   file.put(byte);
 }
 
-// A file system whose syncs fail once `syncs_fail` is set: the real one, with one call replaced.
-bool syncs_fail = false;
-sqlite3_vfs* usual_files = nullptr;
-sqlite3_vfs failing_files;
-sqlite3_io_methods failing_methods;
-
-int sync_or_fail(sqlite3_file*, int) {
-  return syncs_fail ? SQLITE_IOERR_FSYNC : SQLITE_OK;
-}
-
-int open_failing(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out) {
-  auto code = usual_files->xOpen(usual_files, name, file, flags, out);
-  if (code == SQLITE_OK && file->pMethods) {
-    failing_methods = *file->pMethods;
-    failing_methods.xSync = sync_or_fail;
-    file->pMethods = &failing_methods;
-  }
-  return code;
-}
-
 } // namespace
 
 TEST_SUITE("store/sqlite_store") {
@@ -257,33 +237,6 @@ TEST_SUITE("store/sqlite_store") {
     for (std::uint64_t id = 2; id < 60; ++id)
       overloaded |= told.of(id) == errc::overloaded;
     CHECK(overloaded);
-  }
-
-  TEST_CASE("a failed sync ends the process before anything is answered") {
-    folder here;
-    auto child = fork();
-    if (child == 0) {
-      usual_files = sqlite3_vfs_find(nullptr);
-      failing_files = *usual_files;
-      failing_files.zName = "failing";
-      failing_files.xOpen = open_failing;
-      sqlite3_vfs_register(&failing_files, 1);
-      outcomes told;
-      auto journal = reopen(here.path).start(told);
-      journal->append(1, batch({{"a", "1"}}));
-      if (told.of(1) != errc::none)
-        _exit(2);
-      syncs_fail = true;
-      signal(SIGABRT, SIG_DFL); // not the test framework's
-      if (freopen("/dev/null", "w", stderr))
-        journal->append(2, batch({{"a", "2"}}));
-      told.of(2);
-      _exit(3);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    CHECK(WIFSIGNALED(status));
-    CHECK(WTERMSIG(status) == SIGABRT);
   }
 
 } // TEST_SUITE
