@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,11 +26,11 @@ public:
   }
   void peer_up(const node_id& who) override {
     std::lock_guard guard{mutex_};
-    news_.emplace_back(who, true);
+    news_.emplace_back(who, std::nullopt);
   }
-  void peer_down(const node_id& who, down, std::string) override {
+  void peer_down(const node_id& who, down how, std::string) override {
     std::lock_guard guard{mutex_};
-    news_.emplace_back(who, false);
+    news_.emplace_back(who, how);
   }
   void frame_lost(const node_id& to, std::string frame) override {
     std::lock_guard guard{mutex_};
@@ -50,16 +52,20 @@ public:
   bool heard(const node_id& who, bool up) const {
     std::lock_guard guard{mutex_};
     for (auto& x : news_)
-      if (x.first == who && x.second == up)
+      if (x.first == who && !x.second == up)
         return true;
     return false;
+  }
+  bool heard(const node_id& who, down how) const {
+    std::lock_guard guard{mutex_};
+    return std::find(news_.begin(), news_.end(), std::pair{who, std::optional{how}}) != news_.end();
   }
 
 private:
   mutable std::mutex mutex_;
   std::vector<std::pair<node_id, std::string>> frames_;
   std::vector<std::pair<node_id, std::string>> lost_;
-  std::vector<std::pair<node_id, bool>> news_;
+  std::vector<std::pair<node_id, std::optional<down>>> news_; // nothing: it is up
 };
 
 /// A few nodes of one implementation.
@@ -152,18 +158,31 @@ inline void check_all(const std::function<std::unique_ptr<testbed>()>& make) {
     REQUIRE(x->at(0).send(x->who(1).id, "hello") == sent::queued);
     REQUIRE(x->until([&] { return x->ears(1).count() == 1; }));
     x->kill(1);
-    CHECK(x->until([&] { return x->ears(0).heard(x->who(1).id, false); }));
+    CHECK(x->until([&] { return x->ears(0).heard(x->who(1).id, down::closed); }));
     x->at(1);
     CHECK(x->until([&] {
       x->at(0).send(x->who(1).id, "again");
       return x->ears(1).count() != 0;
     }));
   }
+  SUBCASE("a peer that ends and does not come back refuses: it has ended for certain") {
+    auto x = make();
+    x->at(1);
+    x->at(0).introduce(x->who(1));
+    REQUIRE(x->at(0).send(x->who(1).id, "hello") == sent::queued);
+    REQUIRE(x->until([&] { return x->ears(1).count() == 1; }));
+    CHECK_FALSE(x->ears(0).heard(x->who(1).id, down::refused));
+    x->kill(1);
+    CHECK(x->until([&] {
+      x->at(0).send(x->who(1).id, "are you there?");
+      return x->ears(0).heard(x->who(1).id, down::refused);
+    }));
+  }
   SUBCASE("nobody at the address: the peer is down, and then unreachable") {
     auto x = make();
     x->at(0).introduce(x->who(1));
     x->at(0).send(x->who(1).id, "hello");
-    CHECK(x->until([&] { return x->ears(0).heard(x->who(1).id, false); }));
+    CHECK(x->until([&] { return x->ears(0).heard(x->who(1).id, down::refused); }));
     CHECK(x->until([&] { return x->at(0).send(x->who(1).id, "hello") == sent::unreachable; }));
   }
   SUBCASE("a peer that does not read gets overloaded, and no other peer waits for it") {
