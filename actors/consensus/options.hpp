@@ -17,6 +17,7 @@ enum class rule : std::uint8_t {
   longer_log_stays,   // a snapshot of what the log has is not installed over it (5.3)
   change_after_noop,  // no change of members before the term's own entry is committed
   only_members_count, // what is committed and confirmed, the present members have
+  read_after_round,   // a read waits for a round in which a quorum obeys (6.4)
 };
 
 struct options {

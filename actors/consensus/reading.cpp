@@ -36,8 +36,10 @@ void core::grant_reads() {
     auto* x = find(who);
     return x && !x->fallen ? x->round : 0;
   });
-  for (; !waiting_.empty() && ready_ && waiting_.front().round <= agreed_round_;
-       waiting_.pop_front())
+  auto confirmed = [&](const waiting_read& x) {
+    return x.round <= agreed_round_ || !holds(rule::read_after_round);
+  };
+  for (; !waiting_.empty() && ready_ && confirmed(waiting_.front()); waiting_.pop_front())
     granted_.push_back(waiting_.front());
   if (agreed_round_ == round_)
     confirm_again_ = time_point::max();

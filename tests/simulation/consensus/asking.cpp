@@ -9,10 +9,12 @@ using namespace consensus;
 void cluster::client_begins(std::uint32_t c) {
   auto& x = clients_[c];
   x.busy = true;
-  x.write = chance(0.5);
+  x.write = chance(c % 2 == 0 ? 0.7 : 0.1); // who mostly reads stays with a leader that is cut off
   x.begin = step_;
   x.what.client = c;
   x.what.key = static_cast<std::uint32_t>(random_() % machine::keys);
+  if (chance(0.1)) // who was told of no new leader may still ask an old one
+    x.ask = random_() % nodes_.size();
   if (x.write) {
     ++x.what.number;
     x.what.value = ++next_value_;
@@ -55,8 +57,6 @@ void cluster::on_asked(std::size_t i, const asked& x) {
       n.proposals.push_back({at->index, at->term, x.what, x.attempt});
     return;
   }
-  if (setting_.broken == seeded::unconfirmed_read)
-    return reply(x, true, n.state.values[x.what.key], i);
   if (auto number = n.rules->read())
     n.reads.push_back({*number, x.client, x.attempt, x.what.key, 0, false});
 }

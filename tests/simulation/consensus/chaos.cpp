@@ -29,8 +29,11 @@ void cluster::chaos() {
     case 4:
     case 5:
       return partition();
-    case 6: // stopped for a while, or a clock that jumps
-      n.offset += between(0, 5'000'000);
+    case 6: // a clock that jumps, or a process that is stopped for a while
+      if (chance(0.7))
+        n.offset += between(0, 5'000'000);
+      else
+        stop(i);
       return;
     case 7:
       if (may_damage(i))
@@ -45,14 +48,47 @@ void cluster::chaos() {
     case 9:
       return send_snapshot_unasked();
     default:
-      if (n.up && n.rules->role() == role::leader) {
-        const auto& voters = n.rules->members().voters;
-        (void)n.rules->transfer(voters[random_() % voters.size()], clock(i));
-        if (chance(0.2))
-          n.rules->abstain(chance(0.5), clock(i));
-        pump(i);
-      }
+      return hand_over(chance(0.5) ? leader_or(i) : i);
   }
+}
+
+std::size_t cluster::leader_or(std::size_t i) const {
+  for (std::size_t k = 0; k < nodes_.size(); ++k)
+    if (acts(nodes_[k]) && nodes_[k].rules->role() == role::leader)
+      return k;
+  return i;
+}
+
+/// Sometimes it is cut off before it hears that another leads.
+void cluster::hand_over(std::size_t i) {
+  auto& n = nodes_[i];
+  if (!acts(n) || n.rules->role() != role::leader)
+    return;
+  const auto& voters = n.rules->members().voters;
+  (void)n.rules->transfer(voters[random_() % voters.size()], clock(i));
+  if (chance(0.2))
+    n.rules->abstain(chance(0.5), clock(i));
+  if (chance(0.3))
+    later(between(100, 5'000), {kind::cut_off, i, 0, 0, {}});
+  pump(i);
+}
+
+/// Its process does nothing for a while, and its clock goes on. If that was the leader,
+/// nobody may tell it at once that it was replaced.
+void cluster::stop(std::size_t i) {
+  if (chance(0.5))
+    i = leader_or(i);
+  auto time = between(1'000, wild_ ? 300'000 : 5'000'000);
+  nodes_[i].stopped_until = now_ + time;
+  if (chance(0.5))
+    cut_off(i, time);
+}
+
+/// Nobody but clients hears of it, nor it of anybody, for a little longer than this.
+void cluster::cut_off(std::size_t i, std::int64_t time) {
+  for (std::size_t k = 0; k < nodes_.size(); ++k)
+    cut_[i][k] = cut_[k][i] = k != i;
+  later(time + between(1'000, 300'000), {kind::heal, 0, 0, 0, {}});
 }
 
 /// Some nodes can't reach others, one way or both.
@@ -73,7 +109,7 @@ void cluster::partition() {
 void cluster::send_snapshot_unasked() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     auto& n = nodes_[i];
-    if (!n.up || n.rules->role() != role::leader)
+    if (!acts(n) || n.rules->role() != role::leader)
       continue;
     snapshot_chunk x;
     x.head = std::make_shared<const snapshot_head>(n.rules->head_at(n.applied));
@@ -151,13 +187,14 @@ void cluster::admin() {
   later(calm_ ? 200'000 : between(1'000, 2 * admin_every_), {kind::admin, 0, 0, 0, {}});
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     auto& n = nodes_[i];
-    if (!n.up || n.rules->role() != role::leader)
+    if (!acts(n) || n.rules->role() != role::leader)
       continue;
     auto target = wanted(n.rules->describe(clock(i)));
     if (!target || !n.rules->propose_change(*target, clock(i)))
       continue;
     ++counts_.changes;
-    check_.begins_change(*n.rules);
+    if (setting_.broken != seeded::no_noop) // or nothing would be destroyed before it is seen
+      check_.begins_change(*n.rules);
     pump(i);
   }
 }
@@ -225,6 +262,7 @@ std::string cluster::come_to_rest() {
       ++nodes_[i].life;
       boot(i);
     }
+    nodes_[i].stopped_until = 0;
     nodes_[i].rules->abstain(false, clock(i));
     pump(i);
   }
@@ -242,7 +280,7 @@ std::string cluster::come_to_rest() {
   while (now_ < end && check_.broken.empty()) {
     for (int k = 0; k < 100; ++k)
       if (!step())
-        return check_.broken.empty() ? "nothing happens any more" : check_.broken;
+        return check_.broken.empty() ? "rest: nothing happens any more" : check_.broken;
     if (at_rest())
       return {};
   }
@@ -257,7 +295,7 @@ std::string cluster::come_to_rest() {
            + (n.disk.removed_at ? "r" + std::to_string(n.disk.removed_at) : "");
   who += " last " + std::to_string(check_.last()) + " members at "
          + std::to_string(check_.members_index());
-  return "a minute after the last fault not all is mended:" + who;
+  return "rest: a minute after the last fault not all is mended:" + who;
 }
 
 } // namespace legion::proof

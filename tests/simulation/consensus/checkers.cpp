@@ -51,7 +51,7 @@ void checkers::found(const snapshot_head& x) {
 
 void checkers::commits(const member_id& who, log_index before, log_index now) {
   if (now < before)
-    fail("the commit index of " + name(who) + " went back from " + std::to_string(before) + " to "
+    fail("commit index: that of " + name(who) + " went back from " + std::to_string(before) + " to "
          + std::to_string(now));
 }
 
@@ -64,7 +64,8 @@ void checkers::hands_out(const member_id& who, const entry_ref& x) {
     return;
   }
   if (x->index != log_.size() + 1)
-    return fail("entry " + std::to_string(x->index) + " was applied before the one before it");
+    return fail("order of entries: " + std::to_string(x->index)
+                + " was applied before the one before it");
   log_.push_back(x);
   if (x->kind != entry_kind::configuration)
     return;
@@ -84,7 +85,7 @@ void checkers::restores(const member_id& who, const snapshot_head& x) {
 void checkers::begins_change(const core& leader) {
   auto commit = leader.commit();
   if (commit <= log_.size() && (commit == 0 || log_[commit - 1]->term < leader.term()))
-    fail("a change of members begins in term " + std::to_string(leader.term())
+    fail("change of members: it begins in term " + std::to_string(leader.term())
          + ", of which nothing is committed");
 }
 
@@ -110,6 +111,11 @@ void checkers::logs_match(const model_disk& a, const model_disk& b) {
     else if (agree || x->term == y->term)
       return fail("log matching: two logs differ at " + std::to_string(i) + " and agree after it");
   }
+}
+
+void checkers::linearizes(const history& x) {
+  if (auto flaw = x.flaw(); !flaw.empty())
+    fail("linearizability: " + flaw);
 }
 
 } // namespace legion::proof

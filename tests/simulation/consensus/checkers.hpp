@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "actors/consensus/core.hpp"
+#include "tests/simulation/consensus/history.hpp"
 #include "tests/simulation/consensus/model_disk.hpp"
 
 namespace legion::proof {
 
-/// The invariants of figure 3.2 of the dissertation, and a few of our own; each says what broke it.
+/// The invariants of figure 3.2 of the dissertation, and a few of our own; each says what broke it, and begins
+/// with the name of the invariant and a colon.
 ///
 /// Shape: keeps every committed entry of the run, by index: the one log that all must agree on.
 class checkers {
@@ -26,6 +28,7 @@ public:
   void begins_change(const consensus::core& leader);
   void takes_effect(std::uint64_t command, consensus::log_index index);
   void logs_match(const model_disk& a, const model_disk& b);
+  void linearizes(const history& x);
   void fail(std::string what);
 
   /// Of the entries committed so far.

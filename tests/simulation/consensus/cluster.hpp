@@ -82,7 +82,8 @@ public:
   /// Runs the steps, then heals everything and lets it come to rest. Empty: all held.
   std::string run();
   std::uint64_t steps() const { return step_; }
-  std::uint64_t digest() const { return digest_; } // of all that was decided, in order
+  std::uint64_t steps_in_trouble() const { return troubled_; } // before it is left to come to rest
+  std::uint64_t digest() const { return digest_; }             // of all that was decided, in order
 
   struct counts {
     std::uint64_t elections = 0, commits = 0, reads = 0, writes = 0, crashes = 0, wipes = 0,
@@ -128,6 +129,7 @@ private:
     std::vector<pending_read> reads;
     double rate = 1; // of its clock
     std::int64_t offset = 0;
+    std::int64_t stopped_until = 0; // its process does nothing, and its clock goes on
     std::int64_t armed = -1;
     std::uint64_t arming = 0;
     bool pumping = false; // an event to take its work is on the way
@@ -168,6 +170,7 @@ private:
     chaos,
     admin,
     heal,
+    cut_off,
     new_journal,
     strike, // the end of this life, at a moment that hurts
   };
@@ -191,6 +194,8 @@ private:
   void later(std::int64_t after, event x);
   bool step();
   void handle(event& x);
+  bool acts(const node& x) const { return x.up && now_ >= x.stopped_until; }
+  static bool takes_process(kind x);
   model_disk new_disk();
   void drop_disk(std::size_t i);
   void boot(std::size_t i);
@@ -227,6 +232,10 @@ private:
   // chaos.cpp: faults, and who mends them
   void chaos();
   void partition();
+  std::size_t leader_or(std::size_t i) const;
+  void hand_over(std::size_t i);
+  void stop(std::size_t i);
+  void cut_off(std::size_t i, std::int64_t time);
   void send_snapshot_unasked();
   bool may_damage(std::size_t i) const;
   bool damaged(const member_id& x) const;
@@ -250,6 +259,7 @@ private:
   std::vector<std::uint32_t> free_;
   std::uint64_t numbers_ = 0;
   std::uint64_t step_ = 0;
+  std::uint64_t troubled_ = 0;
   std::int64_t now_ = 0; // microseconds
   std::uint64_t digest_ = 0xcbf29ce484222325;
   bool calm_ = false; // no more faults

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <iterator>
+
 #include "tests/simulation/consensus/cluster.hpp"
 
 namespace legion::faults_test {
@@ -11,12 +13,34 @@ namespace {
 constexpr std::uint64_t steps = 20'000;
 constexpr std::uint64_t most_seeds = 6'000;
 
-/// What the first seed that notices says; empty: none of all does.
-std::string noticed(seeded fault) {
+struct row {
+  seeded fault;
+  const char* checker; // what its complaint begins with
+  bool wild = true;    // elections all the time; reads of who was deposed need some quiet
+};
+constexpr row rows[] = {{seeded::vote_forgotten, "election safety: "},
+                        {seeded::term_forgotten, "election safety: "},
+                        {seeded::old_term_counted, "leader completeness: "},
+                        {seeded::no_noop, "linearizability: "},
+                        {seeded::no_log_check, "leader completeness: "},
+                        {seeded::answered_before_sync, "leader completeness: "},
+                        {seeded::commit_moved_back, "commit index: "},
+                        {seeded::snapshot_over_longer_log, "leader completeness: "},
+                        {seeded::change_before_noop, "change of members: "},
+                        {seeded::unconfirmed_read, "linearizability: ", false},
+                        {seeded::removed_member_counted, "leader completeness: "},
+                        {seeded::wiped_member_votes, "leader completeness: "},
+                        {seeded::applied_twice, "exactly once: "},
+                        {seeded::journal_not_synced, "leader completeness: "}};
+static_assert(std::size(rows) == seeded_kinds - 1);
+
+/// The first seed at which this checker sees the fault, and what it says. Others may see other
+/// things first, at other seeds: they do not count. 0: none of all does.
+std::pair<std::uint64_t, std::string> caught(const row& x) {
   for (std::uint64_t seed = 1; seed <= most_seeds; ++seed) {
-    cluster run{{seed, steps, fault, true}};
-    if (auto what = run.run(); !what.empty())
-      return "seed " + std::to_string(seed) + ": " + what;
+    cluster run{{seed, steps, x.fault, x.wild}};
+    if (auto what = run.run(); what.starts_with(x.checker))
+      return {seed, what};
   }
   return {};
 }
@@ -25,19 +49,22 @@ std::string noticed(seeded fault) {
 
 TEST_SUITE("consensus/faults") {
 
-  TEST_CASE("each seeded fault is caught") {
-    for (int i = 1; i < seeded_kinds; ++i) {
-      auto fault = static_cast<seeded>(i);
-      auto what = noticed(fault);
-      MESSAGE(std::string{to_string(fault)} << ": " << what);
-      CHECK_FALSE(what.empty());
+  TEST_CASE("each seeded fault is caught by its checker, at a seed that is clean without it") {
+    for (const auto& x : rows) {
+      auto [seed, what] = caught(x);
+      MESSAGE(std::string{to_string(x.fault)} << ": seed " << seed << ": " << what);
+      CHECK_MESSAGE(seed != 0, std::string{to_string(x.fault)}, " is not seen by ", x.checker);
+      cluster::setting whole{seed, steps, seeded::nothing, x.wild};
+      whole.sqlite = x.fault == seeded::journal_not_synced;
+      CHECK(cluster{whole}.run() == "");
     }
   }
 
-  TEST_CASE("without a fault the same seeds find nothing") {
+  TEST_CASE("without a fault nothing is found, whether elections are wild or not") {
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
       CAPTURE(seed);
-      CHECK(cluster{{seed, steps, seeded::nothing, seed % 2 == 0}}.run() == "");
+      CHECK(cluster{{seed, steps, seeded::nothing, true}}.run() == "");
+      CHECK(cluster{{seed, steps, seeded::nothing, false}}.run() == "");
     }
   }
 
