@@ -225,8 +225,9 @@ std::size_t bytes_of(const resource& x) {
   return x.ByteSizeLong() + static_cast<std::size_t>(replicas) * bytes_per_replica;
 }
 
-admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random) {
-  if (!x.request_id().empty())
+admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random,
+                broken_rule broken) {
+  if (!x.request_id().empty() && broken != broken_rule::requests_count_once)
     if (auto before = of.remembered(x.request_id())) {
       auto reply = done(x, before->result());
       if (!before->results().empty())

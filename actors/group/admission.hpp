@@ -3,6 +3,7 @@
 #include <string>
 #include <variant>
 
+#include "actors/broken_rule.hpp"
 #include "actors/group/state.hpp"
 #include "messages/random.hpp"
 
@@ -18,7 +19,8 @@ using admission = std::variant<group_reply, group_entry>;
 ///         index of the entry that changed anything.
 /// Errors: not_found, conflict (naming both versions), invalid, unsupported, too_large (naming the
 ///         limit). A request that was applied before is answered as it was then.
-admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random);
+admission admit(const state& of, const group_request& x, wall_ms now, seeded_random& random,
+                broken_rule broken = broken_rule::none);
 
 /// What is kept of a backup goes back; the others of the request are answered for themselves.
 ///

@@ -93,7 +93,8 @@ bool would_change(const group_request& x, const group_reply& reply) {
 
 void change(group_pointer self, group_author& x) {
   auto& s = self->state;
-  auto next = group::admit(*s.rules, x.request, s.context->wall_clock(), s.random);
+  auto next =
+      group::admit(*s.rules, x.request, s.context->wall_clock(), s.random, s.context->broken);
   auto* reply = std::get_if<group_reply>(&next);
   if (s.full && (!reply || would_change(x.request, *reply))) {
     x.reply.deliver(group::refused(x.request, refusal_disk_full,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "messages/keeping.pb.h"
 #include "messages/vocabulary.hpp"
 
 namespace legion::simulator {
@@ -74,6 +75,11 @@ bool saboteur::pass(std::uint32_t from, std::uint32_t to, frame& what, std::stri
         if (x.kind() == message_kind<accept>)
           orders_.emplace_back(from, to, what);
       return true;
+    case sabotage::late_copies:
+      for (auto& x : what.messages())
+        if (!begun_ && x.kind() == message_kind<group_request>)
+          requests_.emplace_back(from, to, what);
+      return true;
     default:
       return true;
   }
@@ -118,6 +124,16 @@ bool saboteur::is_deaf(const frame& what) {
     if (x.kind() == message_kind<accept_reply> && !deaf_since_)
       deaf_since_ = cluster_.now();
   return deaf_since_ && cluster_.now() < *deaf_since_ + seconds{5};
+}
+
+void saboteur::repeat_requests() {
+  for (auto& [from, to, what] : requests_)
+    for (auto& x : what.messages()) {
+      group_request request;
+      if (x.kind() == message_kind<group_request> && request.ParseFromString(x.body())
+          && request.has_put() && !request.put().dry_run())
+        forge(from, to, what, x);
+    }
 }
 
 /// As from a leader that was deposed long ago: orders of the same slots, with lower numbers.

@@ -25,6 +25,8 @@ public:
   void begin();
   /// What is sent, as it goes on; false: it does not.
   bool pass(std::uint32_t from, std::uint32_t to, frame& what, std::string& bytes);
+  /// Changes that were asked for before it began come again, as if the network had kept them.
+  void repeat_requests();
 
 private:
   struct seen_offer {
@@ -43,7 +45,8 @@ private:
   bool begun_ = false;
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> sent_; // the newest sequence
   std::vector<seen_offer> offers_;
-  std::vector<std::tuple<std::uint32_t, std::uint32_t, frame>> orders_; // from, to
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, frame>> orders_;   // from, to
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, frame>> requests_; // from, to
   std::optional<std::chrono::microseconds> deaf_since_;
 };
 

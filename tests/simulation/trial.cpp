@@ -66,6 +66,8 @@ public:
     saboteur_.begin();
     if (options_.sabotage == sabotage::undone_change)
       undo_change();
+    if (options_.sabotage == sabotage::late_copies)
+      change_behind_copies();
     be_away();
     trouble();
     settle();
@@ -175,6 +177,15 @@ private:
     ++other.replicas;
     put("db", other, seconds{10});
     possible_["db"] = known;
+  }
+
+  /// All that was asked for is asked for otherwise, and then what was asked for first comes again.
+  void change_behind_copies() {
+    for (auto& [name, what] : wanted_)
+      ++what.replicas;
+    put_all();
+    saboteur_.repeat_requests();
+    cluster_.run_for(seconds{2});
   }
 
   bool put_all() {
@@ -358,8 +369,9 @@ private:
 
 const char* to_string(sabotage x) {
   constexpr const char* names[] = {
-      "none",        "double-booking", "second-accept", "swallowed-accept", "silent-kill",
-      "deaf-member", "lost-answers",   "stale-orders",  "forged-roster",    "undone-change"};
+      "none",        "double-booking", "second-accept", "swallowed-accept",
+      "silent-kill", "deaf-member",    "lost-answers",  "stale-orders",
+      "late-copies", "forged-roster",  "undone-change"};
   return names[static_cast<unsigned>(x)];
 }
 

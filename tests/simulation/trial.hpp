@@ -22,6 +22,7 @@ enum class sabotage {
   deaf_member,      // one node hears no membership message any more: members
   lost_answers,     // for 5 s no keeper hears what became of its accepts: with a broken rule, slots
   stale_orders,     // every order comes again, older than it was: with a broken rule, order
+  late_copies,      // changes come again after later ones: with a broken rule, acknowledged
   forged_roster,    // what followers hear of the roster is changed on its way: roster
   undone_change,    // what was acknowledged is changed again behind everybody's back: acknowledged
 };

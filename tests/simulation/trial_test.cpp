@@ -95,15 +95,17 @@ TEST_SUITE("simulation") {
     CHECK(x.network().counts().frames - before < 1000); // 4 nodes; 50,000 when it was broken
   }
 
-  // The rules of consensus are broken in consensus_faults; these are the keeper's and the node's.
-  TEST_CASE("each rule that is broken in keepers and nodes is caught") {
+  // The rules of consensus are broken in consensus_faults; these are the keeper's, the group's and
+  // the node's.
+  TEST_CASE("each rule that is broken in keepers, groups and nodes is caught") {
     struct row {
       broken_rule what;
       sabotage occasion; // good by itself: the rule holds against it
       const char* checker;
     };
     for (auto& x : {row{broken_rule::silence_is_no_answer, sabotage::lost_answers, "slots"},
-                    row{broken_rule::highest_order_holds, sabotage::stale_orders, "order"}}) {
+                    row{broken_rule::highest_order_holds, sabotage::stale_orders, "order"},
+                    row{broken_rule::requests_count_once, sabotage::late_copies, "acknowledged"}}) {
       auto options = options_of(2);
       options.trouble = std::chrono::seconds{0};
       options.settling = std::chrono::seconds{40};
