@@ -159,14 +159,15 @@ exchange::dealings* exchange::dealings_with(const node_id& id) {
   return x == nullptr ? nullptr : x->with.get();
 }
 
-/// Forgets peers with whom nothing is under way, strangers that knocked once for the most part.
+/// Forgets peers with whom nothing is under way, strangers that knocked once for the most part, and
+/// what was lost with them. Members stay, whose losses a user looks for.
 /// Their sequence goes on above `floor_`, should they come back.
 void exchange::drop_idle() {
   peers_.drop_if([&](const peer& x) {
-    auto idle = !x.with || x.with->idle();
-    if (idle)
+    auto done = !x.lives_on() && (!x.with || x.with->idle());
+    if (done)
       floor_ = std::max(floor_, x.next_sequence);
-    return idle;
+    return done;
   });
 }
 

@@ -101,6 +101,7 @@ public:
   void watch_again(const node_id& node);
   void unlist(proxy& x);
   void end(proxy& x, const fault& why, caf::execution_unit* host);
+  void lost(const node_id& at, failure why, std::uint64_t n = 1);
 
   // -- the bridge actor ----------------------------------------------------------------------
   void start(bridge_actor_handle bridge, std::unique_ptr<transport::transport> carrier);
@@ -146,6 +147,7 @@ private:
     bool over = false;   // that life, as the membership has it; before, when its connection is lost
     bool heard = false;  // since this node began; else `lives` is remembered from before
     bool judged = false; // that life, by the membership
+    bool lives_on() const { return judged && !over; }
     std::uint64_t next_sequence = 1;
     order_of_arrival arrivals;
     std::unique_ptr<dealings> with; // while there are any
@@ -174,7 +176,6 @@ private:
   void tell_refusal(const node_id& to, std::uint64_t start, std::uint64_t request,
                     const spoken_failure& why);
   void fail(answers open, const fault& why, caf::execution_unit* host);
-  void lost(const node_id& at, failure why, std::uint64_t n = 1);
   void end_node(const node_id& id, const fault& why, caf::execution_unit* host);
   bool learn_start(const node_id& id, const lifetime& of, caf::execution_unit* host);
   errc code_for_older_start(const node_id& id, const frame_view& frame);

@@ -23,6 +23,8 @@ void proxy::bounce_as(caf::mailbox_element& what, const caf::error& why,
                       caf::execution_unit* host) {
   if (what.mid.is_request() && what.sender)
     what.sender->enqueue(nullptr, what.mid.response_id(), caf::make_message(why), host);
+  else if (node_ != owner_->self().id)
+    owner_->lost(node_, failure_unreachable);
 }
 
 void proxy::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) {

@@ -15,7 +15,7 @@ class exchange;
 /// encoded in the sender's thread, and answers go straight to the asker.
 ///
 /// Shape:  listed weakly: it ends when nobody holds or monitors it. Ended by the exchange, it tells
-///         its monitors why, and answers `unreachable` from then on.
+///         its monitors why, and answers `unreachable` from then on; what wants no answer is counted.
 class proxy : public caf::actor_proxy {
 public:
   proxy(caf::actor_config& config, std::shared_ptr<exchange> owner, node_id node, std::string path);

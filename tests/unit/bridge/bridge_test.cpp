@@ -263,6 +263,18 @@ TEST_SUITE("bridge/bridge_actor") {
     CHECK(nodes::until([&] { return x.a.losses(stranger, failure_unreachable) == 3; }));
   }
 
+  TEST_CASE("one-way messages to a handle that has ended are counted, too") {
+    pair x;
+    REQUIRE(code(ask_group(x.system, x.remote)) == errc::none);
+    auto b = x.b.keys.who.id;
+    x.a.told(x.b, member_dead, 1);
+    CHECK(x.a.losses(b, failure_unreachable) == 0); // once it answers, it has heard
+    REQUIRE(code(ask_group(x.system, x.remote)) == errc::unreachable);
+    for (int i = 0; i < 3; ++i)
+      caf::anon_send(x.remote, swim_packet{});
+    CHECK(x.a.losses(b, failure_unreachable) == 3);
+  }
+
   TEST_CASE("what the transport could not get rid of is counted, and its requests fail at once") {
     world x;
     node a{x.system, cluster_a};
@@ -285,6 +297,32 @@ TEST_SUITE("bridge/bridge_actor") {
             == errc::unreachable);
     for (int i = 0; i < 3; ++i)
       CHECK(code(ask_group(x.system, x.remote)) == errc::none);
+  }
+
+  TEST_CASE("what was lost with a member is told also after many strangers knocked") {
+    limits most;
+    most.peers = 3;
+    pair x{most};
+    REQUIRE(code(ask_group(x.system, x.remote)) == errc::none);
+    auto b = x.b.keys.who.id;
+    x.a.told(x.b, member_alive, 1);
+    auto knocks = [&](const node_id& who) {
+      std::string frame;
+      append_header(frame, cluster_b, 1, 7);
+      envelope_view stray;
+      stray.sequence = 1000;
+      stray.to = "server";
+      stray.kind = message_kind<swim_packet>;
+      append_envelope(frame, stray);
+      static_cast<exchange&>(*x.a.directory).frame_arrived(who, frame);
+    };
+    knocks(b);
+    CHECK(x.a.losses(b, failure_wrong_cluster) == 1);
+    auto last = node_id{};
+    for (int i = 0; i < 10; ++i)
+      knocks(last = nodes::keys{}.who.id);
+    CHECK(x.a.losses(last, failure_wrong_cluster) == 1);
+    CHECK(x.a.losses(b, failure_wrong_cluster) == 1);
   }
 
   TEST_CASE("more than may be in flight to one node is overloaded at once") {
