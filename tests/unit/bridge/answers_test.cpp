@@ -1,9 +1,11 @@
 #include <vector>
 
 #include <caf/typed_response_promise.hpp>
+#include <google/protobuf/unknown_field_set.h>
 
 #include "messages/vocabulary.hpp"
 #include "tests/unit/bridge/bridge_nodes.hpp"
+#include "tests/unit/transport/contract.hpp"
 
 namespace legion::bridge::answers_test {
 namespace {
@@ -30,9 +32,120 @@ lines_handle::behavior_type answering_together(lines_handle::pointer self) {
   }};
 }
 
+constexpr auto later_field = 9999; // of a version that is yet to come
+
+/// Tells what of a later version came with the question.
+lines_handle::behavior_type telling(lines_handle::pointer) {
+  return {[](const logs_request& x) {
+    log_lines lines;
+    const auto& later = x.GetReflection()->GetUnknownFields(x);
+    lines.set_text(later.empty() ? "nothing" : std::to_string(later.field(0).number()));
+    return lines;
+  }};
+}
+
+/// Passes the question on.
+lines_handle::behavior_type passing_on(lines_handle::pointer self, lines_handle whom) {
+  return {[self, whom](const logs_request& x) { return self->delegate(whom, x); }};
+}
+
+/// What speaks to a bridge and is none: it says what it likes.
+class raw_peer {
+public:
+  explicit raw_peer(const node& to) : to_(to.keys.who) {
+    auto made = transport::zeromq::make(
+        {keys_.who.endpoint, keys_.who.public_key, keys_.secret_key})(ears_);
+    REQUIRE_MESSAGE(made, made.why().detail);
+    carrier_ = std::move(*made);
+    carrier_->introduce(to_);
+  }
+
+  const node_id& id() const { return keys_.who.id; }
+
+  void say(envelope_view x) {
+    std::string frame;
+    append_header(frame, cluster_a, 1, 0);
+    append_envelope(frame, x);
+    REQUIRE(carrier_->send(to_.id, frame) == transport::sent::queued);
+  }
+
+  /// The answer to the request of this number.
+  envelope ask(std::uint64_t number, std::uint32_t kind) {
+    envelope_view x;
+    x.sequence = x.request = number;
+    x.to = "server";
+    x.kind = kind;
+    auto before = ears_.count();
+    say(x);
+    REQUIRE(nodes::until([&] { return ears_.count() > before; }));
+    legion::frame answer;
+    REQUIRE(answer.ParseFromString(ears_.frames().back().second));
+    REQUIRE(answer.messages_size() == 1);
+    REQUIRE(answer.messages(0).reply_to() == number);
+    return answer.messages(0);
+  }
+
+private:
+  nodes::keys keys_;
+  transport::peer to_;
+  transport::contract::listener ears_;
+  std::unique_ptr<transport::transport> carrier_; // ends before what it tells
+};
+
 } // namespace
 
 TEST_SUITE("bridge/answers") {
+  TEST_CASE("what a peer sent and never came is counted by the receiver") {
+    world x;
+    node b{x.system, cluster_a};
+    raw_peer peer{b};
+    for (std::uint64_t number : {1, 2, 6}) {
+      envelope_view one_way;
+      one_way.sequence = number;
+      one_way.to = "nobody";
+      one_way.kind = message_kind<swim_packet>;
+      peer.say(one_way);
+    }
+    CHECK(nodes::until([&] { return b.losses(peer.id(), failure_unknown_actor) == 3; }));
+    CHECK(b.losses(peer.id(), failure_none) == 3);
+  }
+
+  TEST_CASE("an unknown kind of message is refused with a reason, and what comes next is heard") {
+    world x;
+    node b{x.system, cluster_a};
+    auto server = x.system.spawn(telling);
+    b.directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(server));
+    raw_peer peer{b};
+    auto refused = peer.ask(1, 9999);
+    CHECK(refused.failure() == failure_unknown_message);
+    CHECK(refused.detail().find("9999") != std::string::npos);
+    CHECK(b.losses(peer.id(), failure_unknown_message) == 1);
+    auto answered = peer.ask(2, message_kind<logs_request>);
+    CHECK(answered.failure() == failure_none);
+    CHECK(answered.kind() == message_kind<log_lines>);
+    caf::anon_send_exit(server, caf::exit_reason::kill);
+  }
+
+  TEST_CASE("a field that this version does not know is kept by a node that passes it on") {
+    world x;
+    node a{x.system, cluster_a};
+    node b{x.system, cluster_a};
+    auto server = x.system.spawn(telling);
+    a.directory->publish("server", caf::actor_cast<caf::strong_actor_ptr>(server));
+    a.knows(b);
+    b.knows(a);
+    auto relay = x.system.spawn(passing_on, b.directory->at<lines_handle>(a.keys.who.id, "server"));
+    b.directory->publish("relay", caf::actor_cast<caf::strong_actor_ptr>(relay));
+    logs_request question;
+    question.GetReflection()->MutableUnknownFields(&question)->AddVarint(later_field, 1);
+    auto answer =
+        ask<log_lines>(x.system, a.directory->at<lines_handle>(b.keys.who.id, "relay"), question);
+    REQUIRE_MESSAGE(answer, answer.why().detail);
+    CHECK(answer->text() == std::to_string(later_field));
+    caf::anon_send_exit(relay, caf::exit_reason::kill);
+    caf::anon_send_exit(server, caf::exit_reason::kill);
+  }
+
   TEST_CASE("an answer that finds no room to wait in is counted as lost") {
     limits most;
     most.waiting_bytes = 8;
