@@ -134,8 +134,10 @@ private:
 
   void field(const node& key, const node& x, const field_rule& rule) {
     // Of the cluster, which sets it; ours hold what no table knows.
-    if ((rule.name == "status" || rule.name == "managedFields") && !later_)
-      return;
+    if (!later_ && rule.name == "status")
+      return only_kind(x, node_kind::map, "a map");
+    if (!later_ && rule.name == "managedFields")
+      return only_kind(x, node_kind::list, "a list");
     if (!rule.honoured && !later_) {
       to_.warning(key.at, path_, "not yet honoured");
       later_ = true;
@@ -144,6 +146,11 @@ private:
     } else {
       value(x, rule.value, rule);
     }
+  }
+
+  void only_kind(const node& x, node_kind kind, const char* words) {
+    if (x.kind != kind)
+      to_.error(x.at, path_, shown(x), words);
   }
 
   void value(const node& x, std::string_view type, const field_rule& rule) {
@@ -233,6 +240,8 @@ private:
       int_or_string(x);
     else if (type == "Quantity")
       quantity(x);
+    else if (type == "Time")
+      time(x);
     else if (type != "any" && type != "object")
       string(x, rule);
   }
@@ -264,6 +273,11 @@ private:
                 && *number <= std::numeric_limits<std::int32_t>::max();
     if (!fits && x.kind != node_kind::string)
       to_.error(x.at, path_, shown(x), "a whole number of 32 bits, or a string");
+  }
+
+  void time(const node& x) {
+    if (x.kind != node_kind::string || !is_time(x.text))
+      to_.error(x.at, path_, shown(x), "a time of RFC 3339, as 2026-11-27T18:02:08Z");
   }
 
   void string(const node& x, const field_rule& rule) {

@@ -20,6 +20,9 @@ bool was_boolean(std::string_view text);
 /// Nothing: it does not fit 64 bits.
 std::optional<std::int64_t> to_integer(std::string_view text);
 
+/// A point in time as RFC 3339 writes it, with T and Z in upper case as Go wants them.
+bool is_time(std::string_view text);
+
 /// The number of a quantity: as it stands, but for whole ones that YAML reads otherwise (0x10 is 16).
 std::string quantity_text(const node& x);
 

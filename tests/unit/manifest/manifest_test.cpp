@@ -244,6 +244,47 @@ TEST_SUITE("manifest/manifest") {
     CHECK(all[3].find("sizeLimit: found \"1x\"") != std::string::npos);
   }
 
+  TEST_CASE("what the cluster sets is read over, and has to be of its type all the same") {
+    auto with = [](const std::string& lines) {
+      return "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n" + lines
+             + "spec: {containers: [{name: a, command: [a]}]}\n";
+    };
+    auto list = [&](const std::string& metadata) {
+      return "apiVersion: v1\nkind: List\nmetadata: " + metadata
+             + "\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: web}, spec: "
+               "{containers: [{name: a, command: [a]}]}}\n";
+    };
+    const std::string time = ", allowed: a time of RFC 3339, as 2026-11-27T18:02:08Z";
+    check_rows({
+        {with("") + "status: 7\n", "web.yaml:6:9: status: found 7, allowed: a map"},
+        {with("") + "status: [7]\n", "web.yaml:6:9: status: found a list, allowed: a map"},
+        {with("  managedFields: 7\n"),
+         "web.yaml:5:18: metadata.managedFields: found 7, allowed: a list"},
+        {with("  creationTimestamp: nonsense\n"),
+         "web.yaml:5:22: metadata.creationTimestamp: found \"nonsense\"" + time},
+        {with("  creationTimestamp: 7\n"),
+         "web.yaml:5:22: metadata.creationTimestamp: found 7" + time},
+        {with("  deletionTimestamp: 2026-02-30T18:02:08Z\n"),
+         "web.yaml:5:22: metadata.deletionTimestamp: found \"2026-02-30T18:02:08Z\"" + time},
+        {list("{resourceVersion: 7}"), "web.yaml:3:29: metadata.resourceVersion: found the number "
+                                       "7, allowed: a string: put it in quotes, \"7\""},
+    });
+    for (const char* lines :
+         {"  creationTimestamp: null\n", "  creationTimestamp: 2026-11-27T18:02:08Z\n",
+          "  deletionTimestamp: \"2024-02-29T23:59:59.123456+05:30\"\n",
+          "  managedFields: [{manager: m}]\n"})
+      CHECK(told(with(lines) + "status: {phase: Running}\n", {.strict = true}).empty());
+    CHECK(told(list("{resourceVersion: '', selfLink: ''}"), {.strict = true}).empty());
+    // Where it comes later, too.
+    auto later = told(pod("")
+                      + "  volumes:\n  - name: v\n    ephemeral:\n"
+                        "      volumeClaimTemplate:\n        metadata: {creationTimestamp: now, "
+                        "managedFields: 7}\n        spec: {}\n");
+    REQUIRE(later.size() == 3);
+    CHECK(later[1].find("creationTimestamp: found \"now\"" + time) != std::string::npos);
+    CHECK(later[2].find("managedFields: found 7, allowed: a list") != std::string::npos);
+  }
+
   TEST_CASE("one wrong document refuses every file") {
     auto x = manifest::read({{"a.yaml", pod("")}, {"b.yaml", "kind: Pod\n"}});
     CHECK(x.resources.empty());
