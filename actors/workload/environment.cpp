@@ -41,18 +41,27 @@ int first_port(const pod_spec& spec, int container) {
   return result;
 }
 
+std::string protocol_of(const port_spec& x) {
+  return x.protocol().empty() ? "TCP" : x.protocol();
+}
+
 int host_port(const promise_record& x, int index) {
   return index < x.host_ports_size() ? x.host_ports(index) : 0;
 }
 
 void add_ports(variables& into, const promise_record& x, const pod_spec& spec, int container) {
-  auto index = first_port(spec, container);
+  auto first = first_port(spec, container);
+  auto index = first;
   for (const auto& port : spec.containers(container).ports()) {
     auto text = std::to_string(host_port(x, index++));
     into.emplace("PORT_" + std::to_string(port.container_port()), text);
     if (!port.name().empty())
       into.emplace("PORT_" + variable_name(port.name()), text);
   }
+  // One number may be there for TCP and for UDP. Last, for a port may have the name 53-udp.
+  for (const auto& port : spec.containers(container).ports())
+    into.emplace("PORT_" + std::to_string(port.container_port()) + "_" + protocol_of(port),
+                 std::to_string(host_port(x, first++)));
 }
 
 } // namespace
@@ -112,7 +121,7 @@ std::vector<bound_port> ports_of(const promise_record& x) {
       bound_port bound;
       bound.set_name(port.name());
       bound.set_container_port(port.container_port());
-      bound.set_protocol(port.protocol().empty() ? "TCP" : port.protocol());
+      bound.set_protocol(protocol_of(port));
       bound.set_host_port(host_port(x, static_cast<int>(result.size())));
       result.push_back(std::move(bound));
     }

@@ -36,8 +36,8 @@ std::vector<int> host_ports_of(const promise_record& x, int container);
 std::string field_value(const promise_record& x, std::string_view path, const surroundings& here);
 
 /// All that a process of this container finds in its environment: PATH, the ports (PORT,
-/// PORT_<NAME>, PORT_<containerPort> of the container, and those of its siblings under names still
-/// free), then what the manifest declares, which wins.
+/// PORT_<NAME>, PORT_<containerPort>, PORT_<containerPort>_<PROTOCOL> of the container, and those of
+/// its siblings under names still free), then what the manifest declares, which wins.
 variables environment_of(const promise_record& x, int container, const surroundings& here);
 
 /// One life of one container, ready for the driver; command and args expanded.

@@ -103,6 +103,30 @@ TEST_SUITE("workload/environment") {
     CHECK(side["PORT_80"] == "20000");
   }
 
+  TEST_CASE("ports of one number are told by their protocols, and a port's name goes first") {
+    auto x = a_promise();
+    auto add = [&](int number, const char* protocol, const char* name, int host) {
+      auto* port = the_container(x, 1).add_ports();
+      port->set_container_port(number);
+      port->set_protocol(protocol);
+      port->set_name(name);
+      x.add_host_ports(host);
+    };
+    add(53, "TCP", "", 20003);
+    add(53, "UDP", "", 20004);
+    add(54, "UDP", "", 20005);
+    add(55, "TCP", "54-udp", 20006);
+    for (int container : {0, 1}) {
+      auto all = environment_of(x, container, here);
+      CHECK(all["PORT_53"] == "20003");
+      CHECK(all["PORT_53_TCP"] == "20003");
+      CHECK(all["PORT_53_UDP"] == "20004");
+      CHECK(all["PORT_9090_TCP"] == "20002");
+      CHECK(all["PORT_54"] == "20005");
+      CHECK(all["PORT_54_UDP"] == "20006");
+    }
+  }
+
   TEST_CASE("declared variables win, and may use those before them") {
     auto x = a_promise();
     auto& web = the_container(x, 0);
