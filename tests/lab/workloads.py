@@ -54,9 +54,9 @@ def a_node_that_dies_is_replaced_and_ends_its_old_replicas_when_it_returns(bin_f
         wait_for("3 ready elsewhere", lambda: (lambda p: p and not any(node_of(x) == victim.name for x in p.values()))(
             exactly(c.ready_pods(keeper), 3)), 15)
         print(f"    replaced after {time.monotonic() - begin:.2f} s")
-        victim.start()
+        victim.start().await_up()
         wait_for("the replaced replicas have ended", lambda: not mine & set(c.pods(keeper))
-                 and not any("httpd" in line for _, line in processes_in(victim.data)), 15)
+                 and not any("httpd" in line for _, line in processes_in(victim.data)), 10)
         check(exactly(c.ready_pods(keeper), 3), "not three replicas after the return")
 
 
@@ -109,7 +109,9 @@ spec:
 """)
         wait_for("two lives and a back-off", lambda: "CrashLoopBackOff" in c.nodes[0].ctl("get", "pods").stdout, 30)
         check("last words" in c.nodes[0].ctl("logs", "crasher", "--previous").stdout, "the last life's output is lost")
-        check("3" in c.nodes[0].ctl("describe", "pod", "crasher").stdout, "describe lacks the exit code")
+        told = c.nodes[0].ctl("describe", "pod", "crasher").stdout
+        check(any(line.strip().startswith("Last life:") and "exit code 3," in line for line in told.splitlines()),
+              "describe lacks the exit code:\n" + told)
 
 
 @test
