@@ -6,50 +6,25 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "messages/duration.hpp"
+
 namespace legion::console {
 
 namespace {
-
-/// "90", "90s", "5m", "1h30m", "500ms".
-std::optional<std::chrono::milliseconds> duration_of(std::string text) {
-  double sum = 0;
-  auto first = true;
-  do {
-    std::size_t used = 0;
-    double x = 0;
-    try {
-      x = std::stod(text, &used);
-    } catch (const std::exception&) {
-      return {};
-    }
-    auto end = text.find_first_not_of("msh", used);
-    auto unit = text.substr(used, end == text.npos ? end : end - used);
-    auto factor = (unit.empty() && first && end == text.npos) || unit == "s" ? 1e3
-                  : unit == "ms"                                             ? 1.0
-                  : unit == "m"                                              ? 60e3
-                  : unit == "h"                                              ? 3600e3
-                                                                             : 0.0;
-    sum += x * factor;
-    if (factor == 0 || !(x >= 0) || sum > 1e12)
-      return {};
-    text = end == text.npos ? "" : text.substr(end);
-    first = false;
-  } while (!text.empty());
-  return std::chrono::milliseconds{static_cast<std::int64_t>(sum)};
-}
 
 void add_duration(CLI::App& to, const char* name, std::chrono::milliseconds& into, bool may_be_none,
                   const char* words) {
   to.add_option_function<std::string>(
         name,
         [&into, name, may_be_none](const std::string& text) {
-          auto found = duration_of(text);
+          auto found = read_duration_or_seconds(text);
           if (!found)
             throw CLI::ValidationError(name,
                                        "'" + text + "': expected a time such as 30s, 5m, 1h30m");
-          if (found->count() == 0 && !may_be_none)
+          auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(*found);
+          if (whole.count() == 0 && !may_be_none)
             throw CLI::ValidationError(name, "'" + text + "': expected more than no time at all");
-          into = *found;
+          into = whole;
         },
         words)
       ->type_name("TIME");

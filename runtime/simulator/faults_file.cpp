@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <charconv>
-#include <cmath>
+#include <optional>
 #include <set>
 
 #include <yaml-cpp/yaml.h>
 
+#include "messages/duration.hpp"
 #include "messages/time.hpp"
 #include "runtime/simulator/disturbance.hpp"
 
@@ -31,10 +32,9 @@ public:
 
   std::vector<disturbance> read(const YAML::Node& root) const {
     std::vector<disturbance> result;
-    if (root.IsNull())
-      return result;
     if (!root.IsSequence())
-      throw complaint{root.Mark(), "a faults file is a list, each entry with `at` and a fault"};
+      throw complaint{root.Mark().is_null() ? YAML::Mark{} : root.Mark(),
+                      "a faults file is a list, each entry with `at` and a fault"};
     for (const auto& x : root)
       result.push_back(read_entry(x));
     std::stable_sort(result.begin(), result.end(), [](auto& a, auto& b) { return a.at < b.at; });
@@ -103,6 +103,8 @@ private:
       case kind::partition:
         if (!value.IsSequence())
           throw complaint{value.Mark(), "`partition` is a list of lists of nodes"};
+        if (value.size() == 0)
+          throw complaint{value.Mark(), "no side is named: who is named nowhere is on one more"};
         for (const auto& side : value) {
           if (!side.IsSequence())
             throw complaint{side.Mark(), "`partition` is a list of lists of nodes"};
@@ -113,13 +115,7 @@ private:
         }
         return;
       case kind::cut:
-        if (!value.IsMap() || !value["from"] || !value["to"])
-          throw complaint{value.Mark(), "`cut` is {from: NODE, to: NODE}"};
-        result.nodes = {node(value["from"]), node(value["to"])};
-        if (result.nodes[0] == result.nodes[1])
-          throw complaint{value.Mark(),
-                          name_of(result.nodes[0]) + " is cut off from another node only"};
-        return;
+        return read_cut(result, value);
       case kind::loss:
       case kind::duplication:
       case kind::reordering:
@@ -130,6 +126,27 @@ private:
       default:
         result.nodes = nodes(value);
     }
+  }
+
+  void read_cut(disturbance& result, const YAML::Node& value) const {
+    constexpr const char* form = "`cut` is {from: NODE, to: NODE}";
+    if (!value.IsMap())
+      throw complaint{value.Mark(), form};
+    std::optional<std::uint32_t> from, to;
+    for (const auto& field : value) {
+      auto name = text(field.first, "a field's name");
+      if (name != "from" && name != "to")
+        throw complaint{field.first.Mark(), "`" + name + "` is not of a cut: " + form};
+      auto& end = name == "from" ? from : to;
+      if (end)
+        throw complaint{field.first.Mark(), "`" + name + "` is here twice"};
+      end = node(field.second);
+    }
+    if (!from || !to)
+      throw complaint{value.Mark(), form};
+    if (*from == *to)
+      throw complaint{value.Mark(), name_of(*from) + " is cut off from another node only"};
+    result.nodes = {*from, *to};
   }
 
   void read_delay(disturbance& result, const YAML::Node& value) const {
@@ -191,17 +208,10 @@ private:
   microseconds duration(const YAML::Node& x) const { return duration(text(x, "a time"), x.Mark()); }
 
   static microseconds duration(const std::string& text, const YAML::Mark& where) {
-    double number = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    std::string unit(text, static_cast<std::size_t>(end - text.data()));
-    double scale = unit == "us"   ? 1
-                   : unit == "ms" ? 1e3
-                   : unit == "s"  ? 1e6
-                   : unit == "m"  ? 60e6
-                                  : 0;
-    if (error != std::errc{} || scale == 0 || !(number >= 0) || number * scale > 1e15)
+    auto time = read_duration(text);
+    if (!time)
       throw complaint{where, "`" + text + "` is no time; allowed are 250ms, 1.5s, 2m"};
-    return microseconds{static_cast<std::int64_t>(std::llround(number * scale))};
+    return *time;
   }
 
   double percentage(const YAML::Node& x) const {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 
+#include "messages/duration.hpp"
 #include "messages/manifest/quantity.hpp"
 
 namespace legion::simulator {
@@ -40,11 +41,11 @@ result<void> set(simulate_options& x, const std::string& flag, const std::string
       return usage(flag, value, "a whole number");
     x.seed = *n;
   } else if (flag == "--patience") {
-    auto text = value.ends_with('s') ? value.substr(0, value.size() - 1) : value;
-    auto n = number_of<int>(text, 1, 86400);
-    if (!n)
-      return usage(flag, value, "1s to 86400s");
-    x.patience = std::chrono::seconds{*n};
+    auto time = read_duration_or_seconds(value);
+    auto whole = std::chrono::floor<std::chrono::seconds>(time.value_or(std::chrono::seconds{0}));
+    if (!time || whole != *time || whole.count() < 1 || whole > std::chrono::hours{24})
+      return usage(flag, value, "1s to 24h in whole seconds, as 90s, 2m or 1h30m");
+    x.patience = whole;
   } else if (flag == "--cpu" || flag == "--memory") {
     auto in = flag == "--cpu" ? manifest::unit::thousandths : manifest::unit::ones;
     auto n = manifest::parse_quantity(value, in);

@@ -76,7 +76,18 @@ TEST_SUITE("simulator/disturbance") {
           == "f.yaml:3:3: one fault an entry: `crash` needs its own");
     CHECK(error_of("- {at: 5s, explode: node-1}").find("f.yaml:1:12: `explode` is no fault") == 0);
     CHECK(error_of("- [at: 5s").find("f.yaml:") == 0);
-    CHECK(error_of("") == "no error");
+    for (auto* nothing : {"", "# a note\n"})
+      CHECK(error_of(nothing)
+            == "f.yaml:1:1: a faults file is a list, each entry with `at` and a fault");
+    CHECK(error_of("[]") == "no error");
+    CHECK(error_of("- {at: 5s, partition: []}")
+          == "f.yaml:1:23: no side is named: who is named nowhere is on one more");
+    CHECK(error_of("- {at: 5s, cut: {from: node-1, to: node-2, x: y}}")
+          == "f.yaml:1:44: `x` is not of a cut: `cut` is {from: NODE, to: NODE}");
+    CHECK(error_of("- {at: 5s, cut: {from: node-1, to: node-2, from: node-3}}")
+          == "f.yaml:1:44: `from` is here twice");
+    CHECK(error_of("- {at: 5s, cut: {from: node-1}}")
+          == "f.yaml:1:17: `cut` is {from: NODE, to: NODE}");
   }
 
   TEST_CASE("a seed decides the same each time, and mends at the end what it broke") {

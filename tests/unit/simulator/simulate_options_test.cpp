@@ -19,6 +19,29 @@ TEST_SUITE("simulator/simulate_options") {
     CHECK(x->patience == std::chrono::seconds{30});
   }
 
+  TEST_CASE("patience is a time as everywhere else") {
+    using namespace std::chrono_literals;
+    struct row {
+      const char* text;
+      std::chrono::seconds is;
+    };
+    for (const auto& [text, is] :
+         {row{"90", 90s}, row{"2m", 2min}, row{"1h", 1h}, row{"1h30m", 90min}, row{"24h", 24h}}) {
+      CAPTURE(text);
+      auto x = read_simulate_options({"-f", "a", "--patience", text});
+      REQUIRE(x);
+      CHECK(x->patience == is);
+    }
+    for (auto* text : {"0s", "1500ms", "25h", "2x", "-5s", ""}) {
+      CAPTURE(text);
+      auto x = read_simulate_options({"-f", "a", "--patience", text});
+      REQUIRE(!x);
+      CHECK(x.why().detail
+            == std::string{"--patience "} + text
+                   + ": allowed is 1s to 24h in whole seconds, as 90s, 2m or 1h30m");
+    }
+  }
+
   TEST_CASE("what is wrong is named, with what is allowed") {
     struct row {
       std::vector<std::string> arguments;
