@@ -21,6 +21,14 @@ cluster_options only(cluster_options x, std::uint32_t zone) {
   return x;
 }
 
+/// The first thing that is wrong with a manifest says more than that nothing was applied.
+std::string reason_of(const api_reply& x) {
+  for (const auto& y : x.diagnostics())
+    if (!y.warning())
+      return y.text();
+  return x.has_refused() ? x.refused().detail() : "nothing was applied";
+}
+
 class zone_life {
 public:
   zone_life(const simulation& what, std::uint32_t zone)
@@ -86,13 +94,11 @@ private:
       file->set_name(x.name);
       file->set_text(x.text);
     }
-    request.mutable_apply()->set_namespace_("default");
     auto answer = cluster_.ask(0, std::move(request));
-    if (!answer || answer->has_refused() || answer->results_size() == 0)
-      return !answer                      ? answer.why().detail
-             : answer->has_refused()      ? answer->refused().detail()
-             : answer->diagnostics_size() ? answer->diagnostics(0).text()
-                                          : "nothing was applied";
+    if (!answer)
+      return answer.why().detail;
+    if (answer->has_refused() || answer->results_size() == 0)
+      return reason_of(*answer);
     for (auto& x : answer->results())
       kinds_.insert(x.name().kind());
     return {};

@@ -258,13 +258,29 @@ TEST_SUITE("simulation/zones") {
     }
   }
 
-  TEST_CASE("a manifest that is refused is the first zone's word, and no report") {
+  TEST_CASE("a manifest that is refused is the first zone's word with the reason, and no report") {
     auto what = small_simulation();
-    what.files = {{"web.yaml", "kind: Nonsense\n"}};
+    auto warned = std::string{web};
+    warned.insert(warned.find("replicas"), "revisionHistoryLimit: 3\n  ");
+    what.files = {{"web.yaml", warned + "---\napiVersion: v1\nkind: Nonsense\n"}};
     auto came = run(what, 3);
     REQUIRE_FALSE(came);
-    CAPTURE(came.why().detail);
-    CHECK(came.why().detail.starts_with("zone 1 refused: "));
+    CHECK(came.why().detail
+          == "zone 1 refused: web.yaml:13:7: kind: found \"Nonsense\", allowed: v1 Pod, apps/v1 "
+             "Deployment or v1 List");
+  }
+
+  TEST_CASE("what a manifest names another namespace for lives in that one") {
+    auto what = small_simulation();
+    auto text = std::string{web};
+    text.replace(text.find("{name: web}"), 11, "{name: web, namespace: prod}");
+    what.files = {{"prod.yaml", text}, {"web.yaml", web}};
+    what.faults.clear();
+    auto came = live(what, 0);
+    CHECK(came.refused == "");
+    CHECK(came.ready);
+    REQUIRE(came.placed.size() == 2);
+    CHECK(came.placed[0].space != came.placed[1].space);
   }
 }
 
