@@ -89,8 +89,25 @@ bool somebody_will_lead(const charter_shell& s) {
   return 2 * up > static_cast<std::ptrdiff_t>(voters.size());
 }
 
+/// It was elected meanwhile, and the others send their errands here.
+void decide_here(charter_pointer self, running_errand& x) {
+  auto& s = self->state;
+  if (x.what.has_show()) {
+    charter_reply shown;
+    *shown.mutable_view() = view(self);
+    return x.answer(std::move(shown));
+  }
+  x.what.set_direct(false);
+  s.desk.push_back(
+      {std::move(x.what), std::move(x.answer), now(self) + leader_patience, x.in_doubt});
+  serve_desk(self);
+  s.seat->pump();
+}
+
 void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
   auto& s = self->state;
+  if (s.leads)
+    return decide_here(self, *x);
   auto next = x->rules.next();
   while (next && (*next == s.context->self.id || down(s, *next)))
     next = x->rules.next();

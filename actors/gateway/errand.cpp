@@ -8,7 +8,8 @@ namespace legion::gateway {
 
 namespace {
 
-constexpr milliseconds try_total{1'500}; // by then a leader that stands still has been missed
+constexpr milliseconds try_total{1'500};     // by then a leader that stands still has been missed
+constexpr milliseconds pass_on_total{2'000}; // longer than the one between takes to give up
 constexpr milliseconds change_total{12'000}, read_total{5'000};
 constexpr milliseconds without_quorum_total{2'000};
 constexpr milliseconds pause{200};
@@ -77,32 +78,33 @@ std::optional<errand::lost> errand::lost_quorum(const surroundings& at) const {
       return lost_;
   }
   auto all = members.size();
-  auto full = false, without = false, down = false;
+  auto full = false, down = false;
+  std::size_t without = 0;
   std::erase_if(members, [&](const node_id& x) {
     const auto* row = at.zone.find(x);
     auto up = row && !row->down();
     auto cannot_write = up && row->who.disk_full(); // nor is it elected
     full = full || cannot_write;
     down = down || !up;
-    without = without || (up && without_.contains(x));
+    without += up && without_.contains(x);
     return up && !cannot_write && !without_.contains(x);
   });
-  if ((all < 2 && !without) || 2 * (all - members.size()) > all)
+  if ((all < 2 && without == 0) || 2 * (all - members.size()) > all)
     return lost_;
   auto able = all - members.size();
   auto result = (able == 0 ? "none" : "only " + std::to_string(able)) + " of the "
                 + std::to_string(all) + " nodes that keep it "
-                + (full        ? "can write"
-                   : without   ? "has it still"
-                   : able == 1 ? "is up"
-                               : "are up")
+                + (full          ? "can write"
+                   : without > 0 ? "has it still"
+                   : able == 1   ? "is up"
+                                 : "are up")
                 + ", which is no quorum; missing: ";
   if (all == 1)
     result = "the node that keeps it is ";
   for (const auto& x : members)
     result += (x == members.front() ? "" : ", and ") + at.zone.with_state(x, at.now)
               + (without_.contains(x) ? ", which has nothing of it any more" : "");
-  if (!without)
+  if (2 * (all - without) > all) // else most have nothing of it any more
     return lost{result, full && down ? "once most of them are up, with space on their disks"
                         : full       ? "once there is space on their disks"
                                      : "once most of them are up"};
@@ -129,7 +131,23 @@ effects errand::next(const surroundings& at) {
 
 effects errand::attempt(const node_id& whom, const surroundings&) {
   keeper_ = whom;
+  through_ = false;
   return {ask{id_, whom, what_, try_total}};
+}
+
+/// From here, not from everywhere: a change, which may be under way, waits until that is sure.
+bool errand::out_of_reach(const node_id& x) const {
+  auto i = failures_.find(x);
+  return i != failures_.end() && i->second >= (changes() ? 2 : 1);
+}
+
+/// Who leads cannot be reached from here, but perhaps from there.
+effects errand::attempt_through(const node_id& whom) {
+  keeper_ = whom;
+  through_ = true;
+  auto what = what_;
+  what.set_pass_on(true);
+  return {ask{id_, whom, std::move(what), pass_on_total}};
 }
 
 effects errand::again_later(milliseconds after, const surroundings& at) {
@@ -169,6 +187,7 @@ effects errand::on(const answer& what, const surroundings& at) {
     case errc::deadline:
       sent_in_vain_ = true;
       tried_.insert(keeper_);
+      failures_[keeper_] += failed->code == errc::deadline ? 1 : 2;
       if (failed->code == errc::deadline)
         silent_[keeper_] = at.now + rest_after_silence;
       return at.now < until_ ? next(at) : give_up(at);
@@ -220,6 +239,8 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
     if (at.now >= until_)
       return give_up(at);
     bool in_vain = leader.null() || tried_.contains(leader) || silent_.contains(leader);
+    if (in_vain && out_of_reach(leader) && !through_ && keeper_ != at.self)
+      return attempt_through(keeper_);
     return in_vain ? next(at) : attempt(leader, at);
   }
   if (x.has_refused() && refused.code() == refusal_overloaded) {
@@ -230,7 +251,7 @@ effects errand::on_reply(const group_reply& x, const surroundings& at) {
       return give_up(at);
   }
   without_.erase(keeper_);
-  if (!x.has_refused())
+  if (!x.has_refused() && !through_)
     at.zone.learn_leader(keeper_, group_id{what_.group()});
   done_ = true;
   reply_ = x;

@@ -43,7 +43,9 @@ public:
 
 private:
   bool changes() const;
+  bool out_of_reach(const node_id& x) const;
   effects attempt(const node_id& whom, const surroundings& at);
+  effects attempt_through(const node_id& whom);
   effects again_later(milliseconds after, const surroundings& at);
   effects next(const surroundings& at);
   effects finish(refusal_code code, std::string detail);
@@ -67,6 +69,8 @@ private:
   std::map<node_id, time_point> silent_; // did not answer in time; when it may be asked again
   std::optional<lost> lost_;             // why those who are up can elect nobody; none: they can
   std::set<node_id> without_;            // that said to have nothing of the group
+  std::map<node_id, int> failures_;      // to answer; to be reached at all counts as two
+  bool through_ = false;                 // who is asked now passes it on to who leads
   node_id told_;                         // who leads, as somebody said since the last pause
   bool answered_ = false;                // somebody said something since then
   bool sent_in_vain_ = false;            // a try ended without an answer: what it did is unknown

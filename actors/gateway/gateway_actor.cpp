@@ -24,7 +24,7 @@ namespace legion {
 
 namespace {
 
-/// What wakes an inquiry; of no id: its client, that hears nothing yet.
+/// What wakes an inquiry; of no id: its client, that hears nothing.
 struct alarm {
   std::uint64_t job = 0;
   std::uint64_t id = 0;
@@ -44,6 +44,8 @@ constexpr std::size_t most_jobs = 512;
 constexpr auto zone_timeout = std::chrono::seconds{5};
 /// Who has no answer by then says that it lives: clients go on to another node after 2 s of silence.
 constexpr auto first_word = std::chrono::seconds{1};
+/// A stream's client takes a node for a silent one that says nothing for 15 s.
+constexpr auto next_word = std::chrono::seconds{5};
 constexpr std::size_t most_asks = 4'096; // CAF's time per request grows with what is outstanding
 
 /// Between the socket's thread and the actor. The server is set before its first request is
@@ -206,14 +208,25 @@ void perform(gateway_pointer self, std::uint64_t id, gateway::say&& x) {
     end_job(self, id);
 }
 
+void say_that_it_lives(gateway_pointer self, std::uint64_t id) {
+  auto& jobs = self->state.jobs;
+  if (!jobs.at(id).spoken)
+    perform(self, id, gateway::still_at_it());
+  auto i = jobs.find(id);
+  if (i == jobs.end())
+    return; // its client is gone
+  i->second.spoken = false;
+  self->delayed_send(self, next_word, alarm{id, 0});
+}
+
 void on_alarm(gateway_pointer self, const alarm& x) {
   auto i = self->state.jobs.find(x.job);
   if (i == self->state.jobs.end())
     return;
   if (x.id != 0)
     run(self, x.job, i->second.rules->on_wake(x.id, surroundings(self)));
-  else if (!i->second.spoken)
-    perform(self, x.job, gateway::still_at_it());
+  else
+    say_that_it_lives(self, x.job);
 }
 
 void run(gateway_pointer self, std::uint64_t id, gateway::effects todo) {

@@ -67,7 +67,8 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, revisions
   for (const auto& [uid, slot] : kept_.slots) {
     const auto& heard = watches_[uid];
     auto waits = slot.what.lease_ms() > 0 && may_run(slot, heard, t.now);
-    if (slot.phase == slot_phase::ending && !waits && (heard.released || !heard.regret.empty())) {
+    auto over = heard.released || !heard.regret.empty() || has_left(slot.node);
+    if (slot.phase == slot_phase::ending && !waits && over) {
       *gone.add_slots() = slot.what;
       leaving.insert(uid);
     }
@@ -334,6 +335,8 @@ bool rollout::is_dead(const node_id& node, time_point now) const {
 
 /// It drained, and ended what it ran.
 bool rollout::has_left(const node_id& node) const {
+  if (!members_ || node == self_)
+    return false;
   auto i = members_->find(node);
   return i != members_->end() && i->second.state == member_left;
 }

@@ -215,9 +215,17 @@ void ledger::rest(const std::string& uid) {
   if (i == bound_.end() || i->second.resting)
     return;
   i->second.resting = true;
-  auto freed = i->second.each;
-  freed.ports = 0;
-  use(freed, -1);
+  use(i->second.each, -1);
+  auto ports = std::exchange(i->second.ports, {});
+  for (auto port : ports) {
+    auto owner = ports_.find(port);
+    if (owner == ports_.end() || owner->second != uid)
+      continue;
+    ports_.erase(owner);
+    for (const auto& [other, x] : bound_) // whose port it is by now, as the journal has both
+      if (std::count(x.ports.begin(), x.ports.end(), port) > 0)
+        ports_.emplace(port, other);
+  }
 }
 
 void ledger::gone(const std::string& uid) {
@@ -225,10 +233,6 @@ void ledger::gone(const std::string& uid) {
   if (i == bound_.end())
     return;
   rest(uid);
-  used_.ports -= i->second.each.ports;
-  for (auto port : i->second.ports)
-    if (auto j = ports_.find(port); j != ports_.end() && j->second == uid)
-      ports_.erase(j);
   bound_.erase(i);
 }
 

@@ -71,7 +71,7 @@ public:
 
   /// A promise found in the journal: it counts whatever is left.
   void restore(const std::string& uid, const need& each, const std::vector<int>& host_ports);
-  /// Its workload has ended for good by itself: only its ports and files are kept for it.
+  /// Its workload has ended for good by itself: only its files are kept for it.
   void rest(const std::string& uid);
   /// The promise is over and nothing of it runs.
   void gone(const std::string& uid);

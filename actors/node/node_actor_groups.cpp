@@ -1,6 +1,7 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/bridge/directory.hpp"
 #include "actors/consensus/incarnation.hpp"
 #include "actors/consensus/log_records.hpp"
 #include "actors/group/admission.hpp"
@@ -15,6 +16,7 @@ namespace {
 constexpr auto describe_pause = milliseconds{200};
 constexpr auto hand_over_time = seconds{10};
 constexpr auto raise_time = seconds{60};
+constexpr auto pass_on_time = milliseconds{900}; // twice, before who asked gives up
 
 consensus::journal_copy_ptr new_journal_copy(node_pointer self,
                                              const std::vector<record>& records = {}) {
@@ -149,6 +151,34 @@ bool on_group_ended(node_pointer self, const caf::down_msg& x) {
   return false;
 }
 
+/// For one that cannot reach who leads the group: as it is said here, once.
+static caf::result<group_reply> pass_on(node_pointer self, const group_handle& here,
+                                        group_request what) {
+  what.clear_pass_on();
+  auto reply = self->make_response_promise<group_reply>();
+  auto failed = [reply](const caf::error& why) mutable { reply.deliver(why); };
+  self->request(here, pass_on_time, what)
+      .then(
+          [self, reply, what](group_reply& y) mutable {
+            auto leader = node_id::from_bytes(y.refused().node());
+            auto& context = *self->state.context;
+            if (y.refused().code() != refusal_elsewhere || leader.null()
+                || leader == context.self.id) {
+              reply.deliver(std::move(y));
+              return;
+            }
+            self->request(context.directory->at<node_handle>(leader, "node"), pass_on_time, what)
+                .then([reply](group_reply& z) mutable { reply.deliver(std::move(z)); },
+                      [reply, y](const caf::error& why) mutable {
+                        if (may_be_done(fault_of(why).code))
+                          y.mutable_refused()->set_in_doubt(true);
+                        reply.deliver(std::move(y));
+                      });
+          },
+          failed);
+  return reply;
+}
+
 caf::result<group_reply> on_group_request(node_pointer self, const group_request& x) {
   auto& s = self->state;
   if (x.group() >= groups_per_zone)
@@ -169,6 +199,8 @@ caf::result<group_reply> on_group_request(node_pointer self, const group_request
                               + s.context->self.name + "; restart that node");
   if (x.has_raise())
     return raise_here(self, x);
+  if (x.pass_on())
+    return pass_on(self, here->second.group, x);
   return self->delegate(here->second.group, x);
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/console/conversation.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <random>
 
 #include "runtime/api/api.hpp"
@@ -75,31 +76,35 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
   what.set_request_id(random_id());
   std::string tried, overloaded;
   auto code = static_cast<int>(exit_unreachable);
-  auto unknown = false; // a silent node may have done it, or will
+  auto unknown = false;             // a silent node may have done it, or will
+  std::optional<api_reply> cut_off; // what the first said that could reach nobody who decides
   auto addresses = to_.addresses;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const auto& address = addresses[i];
     auto is_last = i + 1 == addresses.size();
     doubted_ = unknown;
-    auto result =
-        ask_one(address, what, heard, comes, is_last ? timeout_ : std::min(timeout_, patience));
+    auto result = ask_one(address, what, heard, comes, is_last);
     if (result.why.empty() && unknown && result.code != exit_done) {
-      with_.err << "note: that is what " << address
-                << " can say; a node that was asked before said nothing: whether it was done is "
-                   "unknown; look with `legionctl get` before you repeat it\n"
+      with_.err << "note: that is what " << address << " can say; one that was asked before "
+                << (cut_off ? "could not" : "said nothing")
+                << ": whether it was done is unknown; look with `legionctl get` before you repeat "
+                   "it\n"
                 << std::flush;
       return exit_unknown;
     }
     if (result.why.empty())
       return result.code;
+    if (result.cut_off.has_refused() && !cut_off)
+      cut_off = std::move(result.cut_off);
     code = unknown ? static_cast<int>(exit_unknown) : result.code;
     // Under the same id it is done once, whoever is asked next.
     unknown = unknown || (changes(what) && result.code == exit_unknown);
     if (!is_last && result.try_next
-        && (result.silent || result.broke_off || result.code == exit_unknown)) {
+        && (result.silent || result.broke_off || cut_off || result.code == exit_unknown)) {
       with_.err << "note: " << address
                 << (result.silent      ? " says nothing"
                     : result.broke_off ? " broke off"
+                    : cut_off          ? " can reach nobody who decides"
                                        : " has gone silent")
                 << "; asking " << addresses[i + 1] << '\n'
                 << std::flush;
@@ -108,7 +113,8 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
       std::erase(to_.addresses, address);
       to_.addresses.push_back(address);
     } else if (!result.try_next
-               || (is_last && tried.empty() && (result.code == exit_unknown || result.broke_off))) {
+               || (is_last && !cut_off && tried.empty()
+                   && (result.code == exit_unknown || result.broke_off))) {
       print_error(result.why);
       return code;
     }
@@ -116,6 +122,10 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
     tried += "\n  " + (names_itself ? std::string{} : address + ": ") + result.why;
     if (result.code == exit_refused)
       overloaded = result.why;
+  }
+  if (cut_off) {
+    refuse(*cut_off, heard);
+    return unknown ? static_cast<int>(exit_unknown) : exit_code_of(cut_off->refused().code());
   }
   if (!overloaded.empty()) { // somebody is there, after all
     print_error(overloaded);
@@ -126,9 +136,17 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
   return code;
 }
 
+int conversation::refuse(const api_reply& x, const listener& heard) {
+  heard(x);
+  // Another node, which said nothing, may have done it: this one can't say that nobody did.
+  const auto& text = x.refused().detail();
+  print_error(doubted_ ? text.substr(0, text.find("; nothing was changed")) : text);
+  return exit_code_of(x.refused().code());
+}
+
 conversation::outcome conversation::ask_one(const std::string& address, const api_request& what,
                                             const listener& heard, const flow& comes,
-                                            std::chrono::milliseconds first_reply) {
+                                            bool is_last) {
   auto client = api::client::connect({{address}, {}}, connect_timeout);
   if (!client) {
     // The client's own list has this one address in it: its reason is what follows.
@@ -157,13 +175,14 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
       return failed(sent.why());
     return {exit_refused, true, false, word->refused().detail()};
   }
+  auto first_reply = is_last ? timeout_ : std::min(timeout_, patience);
   for (;; anything_heard = true) {
     auto endless = comes.endless && answered;
-    while (endless && !client->has_news(clock::now() + look_for_reader))
+    auto silent_at = is_last ? clock::time_point::max() : clock::now() + stream_patience;
+    while (endless && clock::now() < silent_at && !client->has_news(clock::now() + look_for_reader))
       if (with_.is_unread && with_.is_unread())
         return {};
-    auto deadline = endless ? clock::time_point::max()
-                            : clock::now() + (anything_heard ? timeout_ : first_reply);
+    auto deadline = endless ? silent_at : clock::now() + (anything_heard ? timeout_ : first_reply);
     auto reply = client->receive(deadline);
     if (!reply)
       return failed(reply.why());
@@ -174,14 +193,14 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
     if (turned_away
         || (reply->refused().code() == refusal_overloaded && !answered && !changes(what)))
       return {exit_refused, true, false, reply->refused().detail()};
+    auto code = exit_code_of(reply->refused().code());
+    auto decides_not = code == exit_unreachable || code == exit_unknown;
+    if (reply->has_refused() && decides_not && !is_last && !answered)
+      return {code, true, false, reply->refused().detail(), false, std::move(*reply)};
+    if (reply->has_refused())
+      return {refuse(*reply, heard), false, false, {}};
     answered = true;
     auto go_on = heard(*reply);
-    if (reply->has_refused()) {
-      // Another node, which said nothing, may have done it: this one can't say that nobody did.
-      auto text = reply->refused().detail();
-      print_error(doubted_ ? text.substr(0, text.find("; nothing was changed")) : text);
-      return {exit_code_of(reply->refused().code()), false, false, {}};
-    }
     if (reply->last() || !go_on)
       return {};
   }

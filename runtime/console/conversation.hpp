@@ -16,13 +16,16 @@ namespace legion::console {
 ///
 /// Shape:  one connection per request. A node that says nothing for `patience` is passed over while
 ///         there is another, and asked last from then on; also with a change, which is done once
-///         whoever does it: all nodes are told the same request id.
+///         whoever does it: all nodes are told the same request id. So is one that could reach nobody
+///         who decides: another may. What it said is shown if no other says anything better.
 /// Units:  `timeout` is from the request to the last node's first reply, and between replies; in a
-///         stream there is no limit between replies.
+///         stream there is no limit between replies, but for `stream_patience` while there is another
+///         node: one that lives says so every five seconds.
 class conversation {
 public:
   /// For a node's first word, while there are others to ask.
   static constexpr std::chrono::milliseconds patience{2'000};
+  static constexpr std::chrono::seconds stream_patience{15};
 
   /// False: enough was heard.
   using listener = std::function<bool(const api_reply&)>;
@@ -55,10 +58,13 @@ private:
     bool silent = false; // it took the request, and said nothing
     std::string why;
     bool broke_off = false; // in the middle of a stream
+    api_reply cut_off{};    // it could reach nobody who decides, and said so
   };
 
   outcome ask_one(const std::string& address, const api_request& what, const listener& heard,
-                  const flow& comes, std::chrono::milliseconds first_reply);
+                  const flow& comes, bool is_last);
+  /// What one that refuses says, and the exit code.
+  int refuse(const api_reply& x, const listener& heard);
 
   api::targets to_;
   std::chrono::milliseconds timeout_;

@@ -28,10 +28,10 @@ checkers::amount checkers::amount_of(const pod_spec& what) {
   amount result;
   result.pods = 1;
   for (auto& x : what.containers()) {
-    result.ports += x.ports_size();
-    // What ends by itself gives back all but its ports; what really runs is checked apart.
+    // What ends by itself gives back all; what really runs is checked apart.
     if (what.restart_policy() == "Never" || what.restart_policy() == "OnFailure")
       continue;
+    result.ports += x.ports_size();
     result.cpu_millis = saturating_sum(result.cpu_millis, x.requests().cpu_millis());
     result.memory_bytes = saturating_sum(result.memory_bytes, x.requests().memory_bytes());
   }

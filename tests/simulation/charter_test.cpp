@@ -185,6 +185,27 @@ TEST_SUITE("simulation/charter") {
       }
   }
 
+  TEST_CASE("who is elected while it carries a cordon for another decides it") {
+    auto elected = 0;
+    for (auto seed : {0, 1, 2, 3}) { // who is asked, and who wins
+      CAPTURE(seed);
+      zone z{5};
+      z.all.start_all();
+      z.all.run_for(seconds{20});
+      std::uint32_t leader = 0;
+      while (leader < 4 && z.all.view(leader)->charter() != "leader")
+        ++leader;
+      z.all.run_for(milliseconds{37 * seed});
+      z.all.crash(leader);
+      auto asked = (leader + 1 + static_cast<std::uint32_t>(seed)) % 5;
+      auto reply = z.cordon(asked, z.all.node((asked + 1) % 5).self.name, true);
+      INFO(reply.refused().detail());
+      CHECK_FALSE(reply.has_refused());
+      elected += z.all.view(asked)->charter() == "leader";
+    }
+    CHECK(elected > 0);
+  }
+
   TEST_CASE("voters: one alone, three from three nodes, five from nine; all others follow") {
     struct row {
       std::uint32_t nodes;

@@ -109,6 +109,16 @@ TEST_SUITE("simulation/drains") {
         z.all.run_for(seconds{1});
         CHECK(z.apply(stay.front(), 2, seconds{15}));
         CHECK(z.cordon(stay.front(), stay.back()));
+        z.all.run_for(seconds{20});
+        api_request get;
+        get.set_version(1);
+        get.mutable_get()->set_kind("pods");
+        get.mutable_get()->set_namespace_("default");
+        auto pods = z.all.ask(stay.front(), std::move(get));
+        REQUIRE(pods);
+        for (const auto& of : pods->resources()) // who left has ended what it ran
+          for (const auto& pod : of.pods())
+            CHECK_FALSE(pod.node_dead());
       }
   }
 

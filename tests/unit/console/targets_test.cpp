@@ -160,6 +160,45 @@ TEST_SUITE("console/targets") {
     CHECK(err.str() == "note: " + silent.path() + " says nothing; asking " + other.path() + "\n");
   }
 
+  TEST_CASE(
+      "a node that can reach nobody who decides is passed over, and told of if none does better") {
+    std::vector<std::string> ids;
+    auto says = [&](refusal_code code, const char* text) {
+      return [&ids, code, text](const api_request& x) {
+        ids.push_back(x.request_id());
+        return std::vector{refused(code, text)};
+      };
+    };
+    auto lost = "web: only 1 of the 3 nodes that keep it is up; nothing was changed: try again";
+    fake_node cut_off{says(refusal_unreachable, lost)};
+    fake_node in_doubt{says(refusal_deadline, "web: whether it was changed is unknown")};
+    fake_node whole{[&](const api_request& x) {
+      ids.push_back(x.request_id());
+      return std::vector{result_reply("scaled")};
+    }};
+    auto scale = [&](const std::string& targets) {
+      return run_words({"scale", "deployment", "web", "--replicas", "3", "--target", targets});
+    };
+    auto x = scale(cut_off.path() + "," + in_doubt.path() + "," + whole.path());
+    CHECK(x.code == exit_done);
+    CHECK(x.out == "deployment.apps/web scaled\n");
+    CHECK(x.err.find("note: " + cut_off.path() + " can reach nobody who decides; asking ") == 0);
+    REQUIRE(ids.size() == 3);
+    CHECK(ids[0] == ids[2]);
+    x = scale(cut_off.path() + ",/no/api.sock");
+    CHECK(x.code == exit_unreachable);
+    CHECK(x.err.find(std::string{"error: "} + lost + "\n") != std::string::npos);
+    x = scale(in_doubt.path() + "," + cut_off.path());
+    CHECK(x.code == exit_unknown);
+    CHECK(x.err.find("nothing was changed") == std::string::npos);
+    x = scale(cut_off.path() + "," + in_doubt.path());
+    CHECK(x.code == exit_unknown);
+    x = run_words({"get", "pods", "--target", cut_off.path() + ",/no/api.sock"});
+    CHECK(x.code == exit_unreachable);
+    x = run_words({"get", "pods", "--target", cut_off.path()});
+    CHECK(x.code == exit_unreachable);
+  }
+
   TEST_CASE("logs that break off go on at the next node, where they stopped") {
     auto piece = [](const char* text, std::int64_t next, bool is_last) {
       api_reply x;

@@ -104,6 +104,35 @@ TEST_SUITE("gateway/errand") {
           != std::string::npos);
   }
 
+  TEST_CASE("who leads and cannot be reached from here is asked through who says so") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    it.start();
+    auto leader = it.one_ask();
+    it.fail(leader, errc::unreachable);
+    auto other = it.one_ask();
+    auto elsewhere = refused_reply(refusal_elsewhere, "group 7 is led by another");
+    elsewhere.mutable_refused()->set_node(leader.whom.bytes());
+    it.answer(other, elsewhere);
+    auto through = it.one_ask();
+    CHECK(through.whom == other.whom);
+    CHECK(std::get<group_request>(through.what).pass_on());
+    SUBCASE("and answers") {
+      group_reply done;
+      done.mutable_done()->set_action("scaled");
+      it.answer(through, done);
+      REQUIRE(it.ended());
+      CHECK_FALSE(it.last_said().has_refused());
+    }
+    SUBCASE("or not: the next one is asked itself") {
+      it.answer(through, elsewhere);
+      auto third = it.one_ask();
+      CHECK(third.whom != other.whom);
+      CHECK_FALSE(std::get<group_request>(third.what).pass_on());
+    }
+  }
+
   TEST_CASE("one that is too busy to look does not take the doubt away that another has left") {
     play it{scale_of(5)};
     for (int node : {2, 3, 4})

@@ -93,9 +93,11 @@ TEST_SUITE("keeper/rollout_pod") {
       w.pass(seconds{5});
       CHECK(w.pods()[0].note().empty());
       CHECK(w.calls.size() == 1);
-      w.member(at, member_left); // it drained
+      w.member(at, member_left); // it drained, and ended it: nobody need say so
       w.pass(seconds{5});
       CHECK(w.calls.size() == 2);
+      REQUIRE(w.pods().size() == 1);
+      CHECK(w.pods()[0].slot().uid() != uid);
     }
   }
 

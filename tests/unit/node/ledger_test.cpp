@@ -152,17 +152,37 @@ TEST_SUITE("node/ledger") {
     CHECK(x.free().cpu_millis() == 2000);
   }
 
-  TEST_CASE("what has completed by itself keeps only its ports") {
+  TEST_CASE("what has completed by itself gives back all, its ports too") {
     auto x = a_ledger();
-    REQUIRE(!x.hold_some(1, needing(500, Mi, 1), 1, start, start + 5s));
+    auto each = needing(500, Mi, 1);
+    each.fixed_ports = {9090};
+    REQUIRE(!x.hold_some(1, each, 1, start, start + 5s));
     REQUIRE(x.bind(1, {"a"}, start));
+    REQUIRE(x.claim_port("a", 9090));
     x.rest("a");
     x.rest("a");
-    CHECK(x.free().cpu_millis() == 2000);
-    CHECK(x.free().ports() == 3);
-    x.gone("a");
     CHECK(x.free().cpu_millis() == 2000);
     CHECK(x.free().ports() == 4);
+    REQUIRE(!x.hold_some(2, each, 1, start, start + 5s));
+    REQUIRE(x.bind(2, {"b"}, start));
+    CHECK(x.claim_port("b", 9090));
+    x.gone("a");
+    CHECK(x.free().cpu_millis() == 1500);
+    CHECK(x.free().ports() == 3);
+    CHECK(!x.claim_port("c", 9090));
+  }
+
+  TEST_CASE("a port of one that has completed is the next one's, also by the journal") {
+    for (auto first : {"a", "b"}) {
+      auto x = a_ledger();
+      x.restore(first, needing(0, 0, 1), {20001});
+      x.restore(std::string{first} == "a" ? "b" : "a", needing(0, 0, 1), {20001});
+      x.restore("c", needing(0, 0, 1), {});
+      x.rest("a");
+      CHECK(!x.claim_port("c", 20001));
+      x.gone("b");
+      CHECK(x.claim_port("c", 20001));
+    }
   }
 
   TEST_CASE("what the journal says counts, even if it is more than there is") {
