@@ -132,6 +132,7 @@ private:
   void runs(int i, const process_status& x, moment t);
   void exited(int i, const process_status& x, moment t, effects& out);
   void again(int i, milliseconds delay, moment t, effects& out);
+  static std::string ended_text(const container_status& x);
   bool wants_restart(const one& x) const;
   milliseconds lease_grace() const;
   seconds grace() const;

@@ -10,13 +10,13 @@ namespace {
 
 constexpr int start_error_code = 128; // as Kubernetes has it
 
-std::string ended_text(const container_status& x) {
+} // namespace
+
+std::string pod_lifecycle::ended_text(const container_status& x) {
   if (x.signal() != 0)
     return "signal " + std::to_string(x.signal());
   return "exit code " + std::to_string(x.exit_code());
 }
-
-} // namespace
 
 void pod_lifecycle::start(int i, moment t, effects& out) {
   auto& x = containers_[i];

@@ -2,6 +2,14 @@
 
 namespace legion::workload {
 
+namespace {
+
+bool tells_little(const container_status& x) {
+  return x.reason() == "Completed";
+}
+
+} // namespace
+
 void pod_lifecycle::say(effects& out, moment t, const char* type, const char* reason,
                         std::string text) const {
   event x;
@@ -39,14 +47,21 @@ assessment pod_lifecycle::status() const {
   result.set_started_ms(started_ms_);
   result.set_ready_since_ms(ready_since_ms_);
   std::uint32_t restarts = 0;
+  const container_status* speaker = nullptr;
   for (const auto& x : containers_) {
     *result.add_containers() = x.said;
     restarts += x.said.restarts();
-    // The first container that is not well speaks for the pod.
-    if (result.reason().empty() && !(x.at == step::running && x.ready)) {
-      result.set_reason(x.said.reason());
-      result.set_message(x.said.message());
-    }
+    // The first container that is not well speaks for the pod; one that did its work, if no other.
+    if (x.at == step::running && x.ready)
+      continue;
+    if (!speaker || tells_little(*speaker) || (!tells_little(x.said) && speaker->reason().empty()))
+      speaker = &x.said;
+  }
+  if (speaker) {
+    result.set_reason(speaker->reason());
+    auto failed = speaker->state() == "terminated" && speaker->exit_code() != 0;
+    result.set_message(speaker->message().empty() && failed ? ended_text(*speaker)
+                                                            : speaker->message());
   }
   result.set_restarts(restarts);
   for (auto& x : ports_of(*what_))

@@ -142,6 +142,35 @@ TEST_SUITE("workload/pod_lifecycle") {
     CHECK(find<start_process>(x.on_tick(at(71s)))->what.life() == 2);
   }
 
+  TEST_CASE("the container that failed speaks for the pod, not one that did its work") {
+    struct row {
+      int a, b;
+      const char* reason;
+      const char* message;
+    };
+    for (const auto& r : {row{0, 7, "Error", "exit code 7"}, row{7, 0, "Error", "exit code 7"},
+                          row{3, 7, "Error", "exit code 3"}, row{0, 0, "Completed", ""}}) {
+      CAPTURE(r.a);
+      CAPTURE(r.b);
+      pod_lifecycle x{a_promise("Never", 2), {"n1", ""}};
+      x.begin({}, at(0s));
+      for (auto i : {0, 1}) {
+        auto name = i == 0 ? "a" : "b";
+        x.on_started(i, process(0, "running", name), at(0s));
+        auto ended = process(0, "exited", name);
+        ended.set_exit_code(i == 0 ? r.a : r.b);
+        x.on_exit(ended, at(1s));
+      }
+      CHECK(x.status().reason() == r.reason);
+      CHECK(x.status().message() == r.message);
+    }
+    pod_lifecycle x{a_promise("OnFailure", 2), {"n1", ""}};
+    x.begin({}, at(0s));
+    x.on_started(0, process(0, "running", "a"), at(0s));
+    x.on_exit(exited(0, 0), at(1s));
+    CHECK(x.status().reason() == "ContainerCreating"); // of b
+  }
+
   TEST_CASE("what a life ended of is told, and kept with the life that came after it") {
     auto x = running(a_promise());
     auto ended = exited(0, 0, 9);
