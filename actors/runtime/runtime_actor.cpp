@@ -147,6 +147,7 @@ void end_what_was_alive(runtime_pointer self, const std::string& why, wall_ms no
     ended.set_state("exited");
     ended.set_signal(SIGKILL);
     ended.set_error(why);
+    ended.set_reason("supervisor_lost");
     ended.set_finished_ms(now);
     tell_watcher(self, ended);
   }

@@ -131,6 +131,7 @@ private:
   void start(int i, moment t, effects& out);
   void runs(int i, const process_status& x, moment t);
   void exited(int i, const process_status& x, moment t, effects& out);
+  void wait_again(int i, milliseconds delay, moment t);
   void again(int i, milliseconds delay, moment t, effects& out);
   static std::string ended_text(const container_status& x);
   bool wants_restart(const one& x) const;

@@ -9,6 +9,8 @@ namespace legion::workload {
 namespace {
 
 constexpr int start_error_code = 128; // as Kubernetes has it
+// A supervisor may be killed again and again, and all that it ran begins anew each time.
+constexpr auto pause_after_supervisor = seconds{1};
 
 } // namespace
 
@@ -118,6 +120,7 @@ effects pod_lifecycle::on_exit(const process_status& x, moment t) {
 void pod_lifecycle::exited(int i, const process_status& x, moment t, effects& out) {
   auto& c = containers_[i];
   auto lost = x.reason() == "lease_expired";
+  auto orphaned = x.reason() == "supervisor_lost";
   auto never_ran = !lost && !x.error().empty() && x.signal() == 0 && x.exit_code() != lost_code;
   auto code = x.signal() != 0 && x.exit_code() == 0 ? 128 + x.signal() : x.exit_code();
   if (never_ran && code == 0)
@@ -157,6 +160,12 @@ void pod_lifecycle::exited(int i, const process_status& x, moment t, effects& ou
     return;
   auto lived =
       never_ran || c.started == time_point{} ? time_point::duration::zero() : t.now - c.started;
+  if (orphaned) { // no fault of its own
+    if (lived >= backoff::forgiven_after)
+      c.pause = {};
+    wait_again(i, pause_after_supervisor, t);
+    return;
+  }
   again(i, c.pause.after(lived), t, out);
   check_ports ports{i, x.life(), host_ports_of(*what_, i)};
   if (code != 0 && !lost && !never_ran && !ports.ports.empty())
@@ -181,7 +190,7 @@ bool pod_lifecycle::wants_restart(const one& x) const {
   return policy != "OnFailure" || x.said.exit_code() != 0;
 }
 
-void pod_lifecycle::again(int i, milliseconds delay, moment t, effects& out) {
+void pod_lifecycle::wait_again(int i, milliseconds delay, moment t) {
   auto& c = containers_[i];
   auto& said = c.said;
   said.set_last_exit_code(said.exit_code());
@@ -192,8 +201,13 @@ void pod_lifecycle::again(int i, milliseconds delay, moment t, effects& out) {
   said.set_state("waiting");
   c.at = step::waiting;
   c.start_at = t.now + delay;
+  said.set_reason("ContainerCreating");
+}
+
+void pod_lifecycle::again(int i, milliseconds delay, moment t, effects& out) {
+  wait_again(i, delay, t);
+  auto& said = containers_[i].said;
   if (delay <= milliseconds{0}) {
-    said.set_reason("ContainerCreating");
     if (may_start())
       start(i, t, out);
     return;

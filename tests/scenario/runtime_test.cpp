@@ -175,6 +175,7 @@ TEST_SUITE("scenario/runtime") {
       CHECK(x.workload() == "a");
       CHECK(x.state() == "exited");
       CHECK(x.signal() == 9);
+      CHECK(x.reason() == "supervisor_lost");
     }
     CHECK(*s.lost == std::vector<std::string>{"killed (simulated)"});
     REQUIRE(s.start("a", 1)); // and it goes on with the next

@@ -142,6 +142,43 @@ TEST_SUITE("workload/pod_lifecycle") {
     CHECK(find<start_process>(x.on_tick(at(71s)))->what.life() == 2);
   }
 
+  TEST_CASE(
+      "a lost supervisor is no crash: begun again after a second, and the back-off not raised") {
+    auto x = running(a_promise());
+    auto orphaned = [&](std::uint32_t life, time_point::duration after) {
+      auto ended = exited(life, 0, 9);
+      ended.set_error("the supervisor (pid 7) was lost: End of file");
+      ended.set_reason("supervisor_lost");
+      return x.on_exit(ended, at(after));
+    };
+    x.on_exit(exited(0, 1), at(1s)); // the next one waits 10 s
+    x.on_started(0, process(1), at(1s));
+    for (std::uint32_t life = 1; life < 4; ++life) { // however often
+      auto began = seconds{10 * life};
+      auto out = orphaned(life, began);
+      CHECK_FALSE(find<start_process>(out));
+      CHECK(x.next_tick() == start + began + 1s);
+      CHECK(x.status().reason() == "ContainerCreating");
+      CHECK(x.status().message() == "the supervisor (pid 7) was lost: End of file");
+      CHECK(x.status().containers(0).last_reason() == "Error");
+      for (const auto& effect : out)
+        if (auto* told = std::get_if<tell>(&effect))
+          CHECK(told->what.reason() == "Lost");
+      auto next = x.on_tick(at(began + 1s));
+      REQUIRE(find<start_process>(next));
+      CHECK(find<start_process>(next)->what.life() == life + 1);
+      x.on_started(0, process(life + 1), at(began + 1s));
+    }
+    x.on_exit(exited(4, 1), at(50s)); // its own crash: the second
+    CHECK(x.status().message() == "back-off 10s after Error: exit code 1");
+    x.on_tick(at(60s));
+    x.on_started(0, process(5), at(60s));
+    orphaned(5, 60s + 10min); // it has lived well
+    x.on_tick(at(61s + 10min));
+    x.on_started(0, process(6), at(61s + 10min));
+    CHECK(find<start_process>(x.on_exit(exited(6, 1), at(62s + 10min))));
+  }
+
   TEST_CASE("the container that failed speaks for the pod, not one that did its work") {
     struct row {
       int a, b;
