@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -14,6 +15,11 @@ namespace {
 
 // Between two looks: short at first, for most are ready at once.
 constexpr std::chrono::milliseconds first_pause{50}, longest_pause{400};
+/// A Pod that is not begun again is ready once it has stayed so for this long: one that fails at once
+/// was ready for a moment, too.
+constexpr std::chrono::milliseconds stays_ready{1000};
+/// Once one has failed for good, the others have so long to become ready or fail, too.
+constexpr std::chrono::milliseconds others_may_fail{2000};
 
 /// Why a replica is not ready, if it says so.
 std::string reason_of(const pod_view& x) {
@@ -100,14 +106,25 @@ struct sight {
   std::map<std::string, std::string> missing;
   std::map<std::string, std::string> paused; // and what it means
   std::set<std::string> over;                // and will not be ready any more
+  std::set<std::string> once;                // ready, and not begun again should they fail
   std::set<std::string> gone;                // deleted meanwhile
 };
+
+/// It runs, and would not be begun again.
+bool runs_once(const resource_view& x) {
+  return !x.what().has_deployment() && x.what().pod().restart_policy() == "Never"
+         && std::any_of(x.pods().begin(), x.pods().end(), [&](const pod_view& y) {
+              return is_current(y, x) && y.assessment().phase() != "Succeeded";
+            });
+}
 
 /// Takes out what is as wanted; true if the node answered.
 bool look_once(conversation& quiet, std::vector<put_result>& left, sight& seen) {
   std::map<key, std::vector<std::string>> questions;
   for (const auto& x : left) {
     seen.missing.try_emplace(shown(x.name()), "not seen yet");
+    seen.over.erase(shown(x.name()));
+    seen.once.erase(shown(x.name()));
     questions[{x.name().kind(), x.name().namespace_()}].push_back(x.name().name());
   }
   auto answered = false;
@@ -141,6 +158,8 @@ bool look_once(conversation& quiet, std::vector<put_result>& left, sight& seen) 
             seen.paused[shown(x.name())] = "its replicas keep the template that they have";
           if (!text.empty() && is_over(view))
             seen.over.insert(shown(x.name()));
+          if (text.empty() && runs_once(view))
+            seen.once.insert(shown(x.name()));
           seen.missing[shown(x.name())] = text;
           return text.empty();
         });
@@ -187,73 +206,140 @@ std::string still_missing(const resource_view& x, const put_result& applied) {
   return {};
 }
 
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// One wait: what it is for, and what has become of it.
+class wait {
+public:
+  wait(std::vector<put_result> wanted, clock::time_point until)
+      : wanted_(std::move(wanted)), until_(until) {}
+
+  enum class verdict { go_on, ready, gone, failed, late };
+
+  /// Looks at what is missing, and at all of it before it says that the wait is over: what was ready
+  /// once need not be any more.
+  verdict look(conversation& quiet, std::chrono::milliseconds pause) {
+    if (left_.empty())
+      left_ = wanted_;
+    answered_ = look_once(quiet, left_, seen_);
+    auto now = clock::now();
+    if (judge(now, pause) != verdict::go_on && left_.size() < wanted_.size()) {
+      left_ = wanted_;
+      answered_ = look_once(quiet, left_, seen_);
+    }
+    return judge(now, pause);
+  }
+
+  bool answered() const { return answered_; }
+  const std::vector<put_result>& wanted() const { return wanted_; }
+  const std::vector<put_result>& left() const { return left_; }
+  const sight& seen() const { return seen_; }
+
+private:
+  verdict judge(clock::time_point now, std::chrono::milliseconds pause) {
+    auto late = now + pause >= until_;
+    if (!seen_.gone.empty())
+      return verdict::gone;
+    if (!left_.empty())
+      ready_at_.reset();
+    else if (!ready_at_)
+      ready_at_ = now;
+    if (seen_.over.empty())
+      failed_at_.reset();
+    else if (!failed_at_)
+      failed_at_ = now;
+    if (left_.empty() && (seen_.once.empty() || late || now - *ready_at_ >= stays_ready))
+      return verdict::ready;
+    if (failed_at_
+        && (seen_.over.size() == left_.size() || late || now - *failed_at_ >= others_may_fail))
+      return verdict::failed;
+    return late && !left_.empty() ? verdict::late : verdict::go_on;
+  }
+
+  std::vector<put_result> wanted_;
+  std::vector<put_result> left_ = wanted_;
+  clock::time_point until_;
+  sight seen_;
+  std::optional<clock::time_point> ready_at_, failed_at_; // since when
+  bool answered_ = false;
+};
+
+std::string missing_line(const std::map<std::string, std::string>& missing,
+                         const std::string& name) {
+  return "\n  " + name + ": " + missing.at(name);
+}
+
+/// Says how the wait has ended, if not well.
+int complain(conversation& with, const wait& of, wait::verdict how,
+             std::chrono::milliseconds timeout) {
+  const auto& seen = of.seen();
+  std::string text;
+  if (how == wait::verdict::gone) {
+    text = "deleted meanwhile:";
+    for (const auto& name : seen.gone)
+      text += " " + name;
+  } else if (how == wait::verdict::failed) {
+    text = "failed, and is not begun again:";
+    for (const auto& name : seen.over)
+      text += missing_line(seen.missing, name);
+  } else {
+    auto s = std::chrono::duration_cast<std::chrono::seconds>(timeout).count();
+    text = "not ready after " + std::to_string(s) + " s; it goes on:";
+    for (const auto& x : of.left())
+      text += missing_line(seen.missing, shown(x.name()));
+    if (!of.answered())
+      text += "\n  no node answered at last";
+  }
+  with.print_error(text);
+  return how == wait::verdict::late ? exit_unknown : exit_refused;
+}
+
+} // namespace
+
 int wait_for(conversation& with, const std::vector<put_result>& applied,
              std::chrono::milliseconds timeout) {
-  using clock = std::chrono::steady_clock;
-  auto until = clock::now() + timeout;
   auto began = clock::now();
-  std::vector<put_result> left;
+  std::vector<put_result> wanted;
   for (const auto& x : applied)
     if (!x.has_refused())
-      left.push_back(x);
-  const auto wanted = left;
+      wanted.push_back(x);
   std::istringstream nothing;
   std::ostringstream unheard;
   terminal silence{nothing, unheard, unheard, false, false, with.with().now, {}};
   auto quiet = with.speaking_to(silence);
   progress line{with.with()};
-  sight seen;
+  wait now{wanted, began + timeout};
   for (;;) {
     // What it waits too long is a part of what it has waited anyway.
     auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began);
     auto pause = std::clamp(waited / 4, first_pause, longest_pause);
-    auto answered = look_once(quiet, left, seen);
-    if (left.empty() && wanted.size() > 1) { // each was ready at some time: are they all, now?
-      left = wanted;
-      answered = look_once(quiet, left, seen);
-    }
-    if (left.empty())
+    auto verdict = now.look(quiet, pause);
+    if (verdict == wait::verdict::ready)
       break;
-    if (!seen.gone.empty()) {
+    if (verdict != wait::verdict::go_on) {
       line.end();
-      std::string text = "deleted meanwhile:";
-      for (const auto& name : seen.gone)
-        text += " " + name;
-      with.print_error(text);
-      return exit_refused;
+      return complain(with, now, verdict, timeout);
     }
-    if (!seen.over.empty()) {
-      line.end();
-      std::string text = "failed, and is not begun again:";
-      for (const auto& name : seen.over)
-        text += "\n  " + name + ": " + seen.missing[name];
-      with.print_error(text);
-      return exit_refused;
+    if (const auto& left = now.left(); !left.empty()) {
+      auto more = left.size() > 1 ? " (and " + std::to_string(left.size() - 1) + " more)" : "";
+      auto first = shown(left.front().name());
+      line.show(now.answered() ? first + ": " + now.seen().missing.at(first) + more
+                               : "no node answers; trying again");
     }
-    if (clock::now() + pause >= until) {
-      line.end();
-      auto s = std::chrono::duration_cast<std::chrono::seconds>(timeout).count();
-      std::string text = "not ready after " + std::to_string(s) + " s; it goes on:";
-      for (const auto& x : left)
-        text += "\n  " + shown(x.name()) + ": " + seen.missing[shown(x.name())];
-      with.print_error(answered ? text : text + "\n  no node answered at last");
-      return exit_unknown;
-    }
-    auto more = left.size() > 1 ? " (and " + std::to_string(left.size() - 1) + " more)" : "";
-    auto first = shown(left.front().name());
-    line.show(answered ? first + ": " + seen.missing[first] + more
-                       : "no node answers; trying again");
     std::this_thread::sleep_for(pause);
   }
   line.end();
   auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began).count();
   char took[32];
   std::snprintf(took, sizeof(took), "%.1f s", static_cast<double>(ms) / 1000);
-  for (const auto& [name, meaning] : seen.paused)
+  const auto& paused = now.seen().paused;
+  for (const auto& [name, meaning] : paused)
     with.with().err << "note: " << plain(name) << " is paused: " << meaning << "\n" << std::flush;
-  if (seen.paused.size() < wanted.size())
-    with.with().out << (seen.paused.empty() ? "all ready after " : "all others ready after ")
-                    << took << '\n'
+  if (paused.size() < wanted.size())
+    with.with().out << (paused.empty() ? "all ready after " : "all others ready after ") << took
+                    << '\n'
                     << std::flush;
   return exit_done;
 }

@@ -3,10 +3,67 @@
 #include <doctest/doctest.h>
 
 #include "tests/unit/console/canned.hpp"
+#include "tests/unit/console/fake_node.hpp"
 
 namespace legion::waiting_test {
 
 using namespace legion::console;
+
+namespace {
+
+/// Pods that are not begun again, and how each of them is at each look.
+struct pods {
+  using course = std::function<std::string(int look)>; // a phase
+
+  std::vector<std::pair<std::string, course>> all;
+  int looks = 0;
+
+  std::vector<api_reply> answer(const api_request& what) {
+    api_reply reply;
+    if (what.has_apply()) {
+      for (const auto& [name, phase] : all) {
+        auto& result = *reply.add_results();
+        result.mutable_name()->set_kind("Pod");
+        result.mutable_name()->set_namespace_("default");
+        result.mutable_name()->set_name(name);
+        result.set_action("created");
+      }
+      return {last(reply)};
+    }
+    ++looks;
+    for (const auto& asked : what.get().names())
+      for (const auto& [name, phase] : all)
+        if (name == asked)
+          add(reply, name, phase(looks));
+    return {last(reply)};
+  }
+
+  static void add(api_reply& to, const std::string& name, const std::string& phase) {
+    auto& view = *to.add_resources();
+    view.mutable_what()->set_kind("Pod");
+    view.mutable_what()->mutable_metadata()->set_name(name);
+    view.mutable_what()->mutable_metadata()->set_namespace_("default");
+    view.mutable_what()->mutable_pod()->set_restart_policy("Never");
+    auto& pod = *view.add_pods();
+    pod.set_state("bound");
+    pod.mutable_slot()->set_pod(name);
+    pod.mutable_assessment()->set_phase(phase);
+    pod.mutable_assessment()->set_ready(phase == "Running");
+    pod.mutable_assessment()->set_reason(phase == "Failed" ? "Error" : "");
+    pod.mutable_assessment()->set_message(phase == "Failed" ? "exit code 3" : "");
+  }
+
+  outcome applied() {
+    fake_node node{[this](const api_request& what) { return answer(what); }};
+    return run_words({"apply", "-f", "-", "--wait", "--target", node.path()}, "x");
+  }
+};
+
+pods::course after(int looks, std::string first, std::string then) {
+  return [=](int look) { return look > looks ? then : first; };
+}
+
+} // namespace
 
 TEST_SUITE("console/waiting") {
 
@@ -67,6 +124,38 @@ TEST_SUITE("console/waiting") {
     now.mutable_assessment()->set_ready(false);
     now.mutable_assessment()->set_phase("Succeeded");
     CHECK(still_missing(x, {}).empty());
+  }
+
+  TEST_CASE("a Pod that was ready for a moment, and then has failed for good, is not ready") {
+    auto x = pods{{{"brief", after(2, "Running", "Failed")}}}.applied();
+    CHECK(x.code == exit_refused);
+    CHECK(x.out.find("all ready") == std::string::npos);
+    CHECK(x.err.find("failed, and is not begun again:\n  pod/brief: ") != std::string::npos);
+    x = pods{{{"well", after(2, "Running", "Succeeded")}}}.applied();
+    CHECK(x.code == exit_done);
+  }
+
+  TEST_CASE("one that was ready before the others is looked at again when they are") {
+    auto x =
+        pods{{{"brief", after(1, "Running", "Failed")}, {"slow", after(2, "Pending", "Succeeded")}}}
+            .applied();
+    CHECK(x.code == exit_refused);
+    CHECK(x.err.find("\n  pod/brief: ") != std::string::npos);
+    CHECK(x.err.find("pod/slow: not ready (slow Pending)\nerror:") != std::string::npos);
+  }
+
+  TEST_CASE("all that have failed are named, also what fails a little later, or was ready before") {
+    auto x = pods{{{"a", after(0, "", "Failed")},
+                   {"b", after(1, "Running", "Failed")},
+                   {"c", after(2, "Pending", "Failed")},
+                   {"d", after(3, "Pending", "Succeeded")}}}
+                 .applied();
+    CHECK(x.code == exit_refused);
+    auto text = x.err.substr(std::min(x.err.size(), x.err.find("error: ")));
+    CHECK(text.find("\n  pod/a: ") != std::string::npos);
+    CHECK(text.find("\n  pod/b: ") != std::string::npos);
+    CHECK(text.find("\n  pod/c: ") != std::string::npos);
+    CHECK(text.find("pod/d") == std::string::npos);
   }
 
   TEST_CASE("what waits for the end of an exclusive replica says so") {
