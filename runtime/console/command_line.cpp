@@ -150,7 +150,8 @@ void add_keepers(CLI::App& app, arguments& into) {
 void add_logs(CLI::App& app, arguments& into) {
   auto* x = app.add_subcommand("logs", "show what a pod's container wrote");
   x->add_option_function<std::string>(
-       "POD", [&into](const std::string& text) { into.logs.set_pod(text); }, "the pod")
+       "POD", [&into](const std::string& text) { into.logs.set_pod(text); },
+       "the pod, or deployment/NAME for one of its pods")
       ->required()
       ->type_name(" ");
   x->add_flag_function(

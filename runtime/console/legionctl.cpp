@@ -18,7 +18,7 @@ namespace legion::console {
 
 namespace {
 
-/// kubectl's habit: `pod/web` is a pod's name too.
+/// kubectl's habit: `node/legion-2` is a node's name too.
 std::string without_kind(const std::string& name, const char* kind) {
   auto slash = name.find('/');
   return slash != std::string::npos && kind_word(name.substr(0, slash)) == kind
@@ -151,13 +151,14 @@ int dispatch(const CLI::App& app, arguments& from, terminal& with) {
     return rebuild_keepers(talk, from.rebuild);
   if (verb == "logs") {
     from.logs.set_namespace_(from.where.ns);
-    from.logs.set_pod(without_kind(from.logs.pod(), "pods"));
-    return logs(talk, from.logs);
+    auto& pod = *from.logs.mutable_pod();
+    auto code = choose_pod(talk, pod, pod_choice::to_read, from.where);
+    return code == exit_done ? logs(talk, from.logs) : code;
   }
   if (verb == "why") {
     from.why.set_namespace_(from.where.ns);
-    from.why.set_pod(without_kind(from.why.pod(), "pods"));
-    return why(talk, from.why);
+    auto code = choose_pod(talk, *from.why.mutable_pod(), pod_choice::to_explain, from.where);
+    return code == exit_done ? why(talk, from.why) : code;
   }
   if (verb == "cordon" || verb == "uncordon")
     return cordon(talk, without_kind(from.node, "nodes"), verb == "cordon");

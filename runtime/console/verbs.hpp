@@ -37,6 +37,10 @@ int remove(conversation& with, const std::vector<std::string>& what,
            const std::vector<std::string>& files, const scope& where);
 int scale(conversation& with, const std::vector<std::string>& what, int replicas,
           std::uint64_t expected_version, const scope& where);
+/// Puts a pod's name in the place of `pod/NAME`, or of `deployment/NAME`: to read, of a ready one if
+/// there is one; to explain, of one that waits.
+enum class pod_choice { to_read, to_explain };
+int choose_pod(conversation& with, std::string& pod, pod_choice why, const scope& where);
 int logs(conversation& with, logs_request what);
 int why(conversation& with, why_request what);
 

@@ -263,6 +263,49 @@ TEST_SUITE("console/program") {
     CHECK(x.out == "one\ntwo \xff\n");
   }
 
+  TEST_CASE(
+      "logs and why take a pod of a Deployment: a ready one to read, one that waits to explain") {
+    auto there = canned_resources();
+    std::swap(*there.mutable_resources(0)->mutable_pods(0),
+              *there.mutable_resources(0)->mutable_pods(1));
+    fake_node node{[&](const api_request& what) {
+      if (what.has_get()) {
+        CHECK(what.get().kind() == "deployments");
+        CHECK(what.get().names(0) == "web");
+        CHECK(what.get().namespace_() == "shop");
+        return std::vector{last(there)};
+      }
+      api_reply x;
+      x.mutable_log()->set_text("of " + (what.has_why() ? what.why().pod() : what.logs().pod()));
+      if (what.has_why())
+        x.add_notes(x.log().text());
+      return std::vector{last(x)};
+    }};
+    auto target = "--target=" + node.path();
+    auto x = run_words({"logs", "deploy/web", "-n", "shop", target});
+    CHECK(x.code == exit_done);
+    CHECK(x.out == "of web-6d5f9c7b8d-x2k41");
+    CHECK(x.err == "note: pod web-6d5f9c7b8d-x2k41, of 3 of deployment.apps/web\n");
+    CHECK(run_words({"why", "deployment/web", "-n", "shop", target}).err
+          == "note: pod web-6d5f9c7b8d-x2k43, of 3 of deployment.apps/web\nnote: of "
+             "web-6d5f9c7b8d-x2k43\n");
+    auto& pods = *there.mutable_resources(0)->mutable_pods();
+    pods[1].set_node_dead(true);
+    std::swap(pods[0], pods[2]); // it waits: it has no output
+    CHECK(run_words({"logs", "deploy/web", "-n", "shop", target}).out == "of web-6d5f9c7b8d-x2k42");
+    pods.Clear();
+    x = run_words({"logs", "deploy/web", "-n", "shop", target});
+    CHECK(x.code == exit_refused);
+    CHECK(x.err == "error: deployment.apps/web has no pod in namespace shop\n");
+    for (auto* word : {"node/web", "replicaset/web", "deployment/"}) {
+      x = run_words({"logs", word, target});
+      CHECK(x.code == exit_usage);
+      CHECK(x.err
+            == "error: '" + std::string{word}
+                   + "': name a pod, or deployment/NAME for one of its pods\n");
+    }
+  }
+
   TEST_CASE("delete and cordon say what they did") {
     std::vector<api_request> heard;
     fake_node node{[&](const api_request& what) {
