@@ -1,9 +1,15 @@
 #include "runtime/store/sqlite/journal_file.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <span>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -44,6 +50,7 @@ result<std::shared_ptr<journal_file>> journal_file::open(const std::string& fold
   auto flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   if (auto code = sqlite3_open_v2(file->path_.c_str(), &file->db_, flags, nullptr); code)
     return file->failed(code, "open");
+  file->seen_ = ::open(file->path_.c_str(), O_PATH | O_CLOEXEC);
   sqlite3_extended_result_codes(file->db_, 1);
   // A damaged log must stay as it is: closing would copy what is readable and delete the rest.
   sqlite3_db_config(file->db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -66,6 +73,8 @@ journal_file::~journal_file() {
   for (auto* statement : {begin_, commit_, insert_, update_, erase_, select_})
     sqlite3_finalize(statement);
   sqlite3_close(db_);
+  if (seen_ >= 0)
+    ::close(seen_);
 }
 
 fault journal_file::failed(int code, const std::string& doing) const {
@@ -273,6 +282,16 @@ void journal_file::note_rows_to_clear() {
   std::erase_if(sparse_, [this](live_rows::row_id id) {
     return std::binary_search(dead_.begin(), dead_.end(), id);
   });
+}
+
+void journal_file::check_folder() const {
+  struct stat now = {};
+  if (seen_ < 0 || ::fstat(seen_, &now) != 0 || now.st_nlink > 0)
+    return;
+  std::fprintf(stderr,
+               "legion: %s: the data folder was removed: nothing that is written there is kept\n",
+               path_.c_str());
+  std::abort();
 }
 
 void journal_file::checkpoint() {

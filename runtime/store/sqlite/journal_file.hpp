@@ -46,6 +46,10 @@ public:
   enum class clearing { yes, later };
   result<void> commit(const std::deque<waiting_batch>& batches, clearing how = clearing::yes);
 
+  /// Ends the process if its folder was removed under it: what is written then is gone with the last
+  /// file handle, and nobody must hear that it is kept.
+  void check_folder() const;
+
   /// The write-ahead log is long enough to be copied into the database: soon, when nothing else is
   /// to do; or now, though somebody waits.
   int log_pages() const { return wal_pages_; }
@@ -82,6 +86,7 @@ private:
   std::string path_;
   std::string id_;
   sqlite3* db_ = nullptr;
+  int seen_ = -1; // the database, to look at only: closing it gives up none of SQLite's locks
   sqlite3_stmt* begin_ = nullptr;
   sqlite3_stmt* commit_ = nullptr;
   sqlite3_stmt* insert_ = nullptr;

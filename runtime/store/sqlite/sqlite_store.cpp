@@ -132,7 +132,9 @@ private:
     }
   }
 
+  /// What was committed is told next.
   void mark_end() {
+    file_->check_folder();
     mark_.put(file_->next_row());
     rows_->store(static_cast<std::uint64_t>(file_->next_row() - 1));
   }

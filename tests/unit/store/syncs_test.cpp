@@ -191,6 +191,39 @@ TEST_SUITE("store/syncs") {
     CHECK(all == "checkpoint; commit; cut a torn transaction off its log; make its log longer; ");
   }
 
+  TEST_CASE("the folder is removed: the process ends with a plain word, and answers nothing more") {
+    struct row {
+      const char* what;
+      std::size_t batches;
+    };
+    for (const auto& r : {row{"one batch", 1}, row{"some that share a sync", 20}}) {
+      CAPTURE(r.what);
+      folder here, words;
+      auto status = status_of([&] {
+        auto file = ::open((words.path + "/words").c_str(), O_WRONLY | O_CREAT, 0600);
+        if (file < 0 || ::dup2(file, STDERR_FILENO) < 0)
+          _exit(2);
+        outcomes told;
+        auto journal = reopen(here.path).start(told);
+        journal->append(1, batch({{"k", "1"}}));
+        if (told.of(1) != errc::none)
+          _exit(1);
+        fs::remove_all(here.path);
+        for (std::uint64_t id = 2; id < 2 + r.batches; ++id)
+          journal->append(id, batch({{"k", std::to_string(id)}}));
+        for (std::uint64_t id = 2; id < 2 + r.batches; ++id)
+          told.of(id);
+        _exit(3);
+      });
+      CHECK(WIFSIGNALED(status));
+      CHECK(WTERMSIG(status) == SIGABRT);
+      CHECK(bytes_of(words.path + "/words")
+            == "legion: " + here.path
+                   + "/journal.db: the data folder was removed: nothing that is "
+                     "written there is kept\n");
+    }
+  }
+
   TEST_CASE("what all groups write while one sync is under way shares the next") {
     constexpr std::uint64_t groups = 64;
     watched_files files;
