@@ -15,18 +15,20 @@ struct replica {
   std::string uid;
   bool current = false;   // made from the template as it is now
   bool missing = false;   // no node has accepted it
-  bool recalled = false;  // in the place of one of its template that was lost
+  bool recalled = false;  // named for its earlier template, which has to stay for now
   bool assessed = false;  // its node was heard about it
   bool ready = false;     // as last heard
   bool available = false; // ready for long enough
   wall_ms created_ms = 0;
-  node_id node; // null while missing
+  node_id node;        // null while missing
+  std::string earlier; // the template that it was made from, if that is not the newest, and is kept
 };
 
 /// What brings the replicas a step closer to what is wanted.
 struct plan {
   std::vector<std::string> end; // uids
   int name = 0;                 // how many to name anew
+  std::string of;               // of which earlier template; empty: of the newest
 
   friend bool operator==(const plan&, const plan&) = default;
 };
@@ -48,7 +50,9 @@ leeway leeway_of(const deployment_spec& x);
 /// Source: Kubernetes' deployment controller, rolling.go: new ones first up to the surge, then
 ///         unready old ones go, then ready old ones as far as enough stay available. Differs: a
 ///         missing replica of an old template is dropped at once, but for one that stands in for one
-///         that was lost.
+///         that was lost; what is too many for the surge after scaling down is taken from the new
+///         ones that do not serve, not from all in proportion; and while paused new ones are made from
+///         what serves.
 plan plan_of(const resource& what, const std::vector<replica>& replicas, int leaving);
 
 } // namespace legion::keeper

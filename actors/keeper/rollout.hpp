@@ -110,6 +110,8 @@ private:
   void settle(std::vector<group_entry>& into, uid_set& leaving, revisions& lost, moment t);
   void follow_plan(std::vector<group_entry>& into, uid_set& leaving, const revisions& lost,
                    moment t);
+  void add_ended(std::vector<group_entry>& into, std::map<std::string, slots_ended> by_reason,
+                 moment t) const;
   void assign(std::vector<group_entry>& into, const uid_set& leaving, moment t, effects& out);
   void call_for_missing(moment t, effects& out);
   void ask_the_returned(moment t);

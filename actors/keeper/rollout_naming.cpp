@@ -7,7 +7,8 @@
 #include "messages/made_from.hpp"
 
 // How replicas are named; and which come back: while a newer template takes the place of an earlier one,
-// what is lost of the earlier one does, as it was, for a rollout that is stuck has nothing better.
+// what is lost of the earlier one does, as it was, for a rollout that is stuck has nothing better. Paused,
+// what the plan says is made from the earlier one, too.
 
 namespace legion::keeper {
 

@@ -110,7 +110,12 @@ void rollout::settle(std::vector<group_entry>& into, uid_set& leaving, revisions
     into.push_back(entry(t));
     *into.back().mutable_finished() = std::move(slots);
   }
-  for (auto& [why, slots] : ended) {
+  add_ended(into, std::move(ended), t);
+}
+
+void rollout::add_ended(std::vector<group_entry>& into,
+                        std::map<std::string, slots_ended> by_reason, moment t) const {
+  for (auto& [why, slots] : by_reason) {
     *slots.mutable_of() = group::name_of(kept_.what);
     slots.set_reason(why);
     into.push_back(entry(t));
@@ -132,7 +137,10 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, cons
       continue;
     }
     replicas.push_back(replica_of(kept_.what, revision_, slot, watches_[uid], t.now));
-    replicas.back().recalled = slot.what.recalled() && can_recall(slot.what.revision());
+    if (can_recall(slot.what.revision())) {
+      replicas.back().recalled = slot.what.recalled();
+      replicas.back().earlier = slot.what.revision();
+    }
   }
   std::map<std::string, slot> back;
   auto taken = taken_names();
@@ -145,28 +153,30 @@ void rollout::follow_plan(std::vector<group_entry>& into, uid_set& leaving, cons
     auto& counted = replicas.emplace_back();
     counted.uid = x.uid();
     counted.missing = counted.recalled = true;
+    counted.earlier = revision;
     counted.created_ms = t.wall;
     back.emplace(x.uid(), std::move(x));
   }
   auto next = plan_of(kept_.what, replicas, may_still_run);
   std::erase_if(next.end, [&](const std::string& uid) { return back.erase(uid) > 0; });
+  for (; !next.of.empty() && next.name > 0; --next.name) {
+    auto x = recalled(next.of, taken, t);
+    back.emplace(x.uid(), std::move(x));
+  }
   if (!back.empty()) { // first: else their template would be forgotten with who is gone
     auto named = into.insert(into.begin(), entry(t));
     *named->mutable_named()->mutable_of() = group::name_of(kept_.what);
     for (auto& [uid, x] : back)
       *named->mutable_named()->add_slots() = std::move(x);
   }
-  if (!next.end.empty()) {
-    into.push_back(entry(t));
-    auto& ended = *into.back().mutable_ended();
-    *ended.mutable_of() = group::name_of(kept_.what);
-    auto replaced = kept_.slots.at(next.end.front()).what.revision() != revision_;
-    ended.set_reason(replaced ? "replaced by a newer template" : "scaled down");
-    for (const auto& uid : next.end) {
-      *ended.add_slots() = kept_.slots.at(uid).what;
-      leaving.insert(uid);
-    }
+  std::map<std::string, slots_ended> ended; // by reason
+  for (const auto& uid : next.end) {
+    const auto& what = kept_.slots.at(uid).what;
+    auto replaced = what.revision() != revision_ && !kept_.what.deployment().paused();
+    *ended[replaced ? "replaced by a newer template" : "scaled down"].add_slots() = what;
+    leaving.insert(uid);
   }
+  add_ended(into, std::move(ended), t);
   if (next.name > 0) {
     into.push_back(entry(t));
     *into.back().mutable_named() = name_slots(next.name, t);

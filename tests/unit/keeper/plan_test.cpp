@@ -43,7 +43,9 @@ TEST_SUITE("keeper/plan") {
     CHECK(plan_of(what, some(0, 3), false) == plan{});
     CHECK(plan_of(what, some(1, 2), false) == plan{});
     CHECK(plan_of(what, some(1, 1), false) == plan{{}, 1});
-    CHECK(plan_of(what, some(2, 2), false) == plan{{"0"}, 0}); // the youngest
+    CHECK(plan_of(what, some(4, 0), false) == plan{{"0"}, 0}); // the youngest
+    CHECK(plan_of(what, some(2, 2), false) == plan{});         // what surged stays
+    CHECK(plan_of(what, some(2, 3), false) == plan{{"2"}, 0}); // of those that are most
     auto recreate = what;
     recreate.mutable_deployment()->set_strategy("Recreate");
     CHECK(plan_of(recreate, some(0, 3), false) == plan{});
