@@ -318,7 +318,7 @@ std::string describe_deployment(const resource_view& x, wall_ms now) {
     to.line("Paused",
             spec.unstarted()
                 ? "yes, since it was made: nothing runs until paused is false"
-                : "yes: its replicas keep this template until paused is false"
+                : "yes: each replica keeps the template that it has until paused is false"
                       + std::string{spec.awaited().empty()
                                         ? ""
                                         : "; another one waits, revision " + spec.awaited()});

@@ -154,7 +154,9 @@ bool look_once(conversation& quiet, std::vector<put_result>& left, sight& seen) 
           auto text = still_missing(view, x);
           if (what.deployment().unstarted())
             seen.paused[shown(x.name())] = "nothing of it runs";
-          else if (!what.deployment().awaited().empty())
+          else if (!what.deployment().awaited().empty()
+                   || (what.deployment().paused() && text.empty()
+                       && view.updated() < view.wanted()))
             seen.paused[shown(x.name())] = "its replicas keep the template that they have";
           if (!text.empty() && is_over(view))
             seen.over.insert(shown(x.name()));
@@ -201,7 +203,7 @@ std::string still_missing(const resource_view& x, const put_result& applied) {
                         + std::to_string(spec.min_ready_seconds()) + " s"
                   : "ready")
            + reason_of(x);
-  if (auto old = living - x.wanted(); old > 0)
+  if (auto old = living - x.wanted(); old > 0 && !spec.paused())
     return std::to_string(old) + (old == 1 ? " old replica is ending" : " old replicas are ending");
   return {};
 }

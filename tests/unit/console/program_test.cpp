@@ -193,6 +193,16 @@ TEST_SUITE("console/program") {
     CHECK(x.code == exit_done);
     CHECK(x.out == "deployment.apps/web created\n");
     CHECK(x.err.find("is paused: nothing of it runs") != std::string::npos);
+    view.mutable_what()->mutable_deployment()->clear_unstarted();
+    view.mutable_what()->mutable_deployment()->set_paused(true);
+    view.set_wanted(2);
+    view.set_available(2);
+    for (auto updated : {1, 2}) { // paused in the middle of a rollout, or when it was over
+      view.set_updated(updated);
+      x = run_words({"apply", "-f", "-", "--wait", "--target", node.path()}, "x");
+      CHECK(x.code == exit_done);
+      CHECK((x.err.find("is paused: its replicas keep") != std::string::npos) == (updated < 2));
+    }
   }
 
   TEST_CASE("get: tables, names and objects; notes on stderr") {

@@ -249,6 +249,10 @@ TEST_SUITE("console/rendering") {
              "                                            container main\n"
              "  20s (x4)   Warning   BackOff   legion-2   web-6d5f9c7b8d-x2k42: container main\n"
              "                                            ended with exit code 1\n");
+    auto paused = canned_web(); // maybe in the middle of a rollout
+    paused.mutable_what()->mutable_deployment()->set_paused(true);
+    CHECK(describe_deployment(paused, canned_now).find("yes: each replica keeps the template that")
+          != std::string::npos);
   }
 
   TEST_CASE("describe: a pod has its own events only, at most 20") {

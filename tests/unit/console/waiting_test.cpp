@@ -96,6 +96,9 @@ TEST_SUITE("console/waiting") {
     for (auto i = 0; i < 2; ++i)
       web.add_pods()->set_state("bound");
     CHECK(still_missing(web, applied) == "1 old replica is ending");
+    web.mutable_what()->mutable_deployment()->set_paused(true); // in the middle of a rollout
+    web.set_updated(1);
+    CHECK(still_missing(web, applied).empty());
     applied.set_generation(3);
     CHECK(still_missing(web, applied) == "the change is not seen yet");
   }
