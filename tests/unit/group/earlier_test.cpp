@@ -150,6 +150,28 @@ TEST_SUITE("group/earlier") {
     CHECK(x.there().what.deployment().awaited().empty());
     CHECK(x.runs("a") == "a{\"image\": \"a\"}");
   }
+
+  TEST_CASE("paused in the middle of a rollout: both templates are kept, and a third one waits") {
+    played x;
+    x.apply(deployment("a"));
+    x.name("1", rev("a"));
+    x.apply(deployment("b"));
+    x.name("2", rev("b"));
+    struct row {
+      const char* image;
+      const char* awaited;
+    };
+    for (auto [image, awaited] : {row{"b", ""}, {"c", "c"}, {"a", "a"}, {"b", ""}}) {
+      CAPTURE(image);
+      x.apply(deployment(image, true));
+      const auto& now = x.there().what.deployment();
+      CHECK_FALSE(now.unstarted());
+      CHECK(now.awaited() == (*awaited ? rev(awaited) : ""));
+      CHECK(now.template_().spec().containers(0).image() == "b");
+      CHECK(x.runs("a") == "a{\"image\": \"a\"}");
+      CHECK(x.runs("b") == "b{\"image\": \"b\"}");
+    }
+  }
 }
 
 } // namespace legion::earlier_test
