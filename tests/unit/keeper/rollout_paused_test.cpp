@@ -104,6 +104,20 @@ TEST_SUITE("keeper/rollout paused") {
     w.unready();
     CHECK(count(w, "a") == 3);
     CHECK(count(w, "b") == 0);
+    // What is lost comes back once, though there is room for what would surge.
+    auto named = [&] {
+      auto result = 0;
+      for (const auto& x : w.journal)
+        result += x.named().slots_size();
+      return result;
+    };
+    auto before = named();
+    auto lost = static_cast<int>(w.on(1).size());
+    REQUIRE(lost > 0);
+    w.member(1, member_dead);
+    w.unready();
+    CHECK(count(w, "a") == 3);
+    CHECK(named() == before + lost);
     w.put(deployment(3, "b"));
     w.unready();
     CHECK(count(w, "a") == 3);
