@@ -40,7 +40,8 @@ effects reading_logs::start(const surroundings& at) {
 effects reading_logs::found(const surroundings& at) {
   for (const auto& x : survey_->resources)
     for (const auto& pod : x.pods()) {
-      if (pod.slot().pod() != what_.pod())
+      auto another = !what_.workload().empty() && pod.slot().uid() != what_.workload();
+      if (pod.slot().pod() != what_.pod() || another) // of its name, since it was read
         continue;
       node_ = node_id::from_bytes(pod.node());
       if (node_.null())

@@ -28,7 +28,7 @@ struct replica {
 struct plan {
   std::vector<std::string> end; // uids
   int name = 0;                 // how many to name anew
-  std::string of;               // of which earlier template; empty: of the newest
+  std::string of = {};          // of which earlier template; empty: of the newest
 
   friend bool operator==(const plan&, const plan&) = default;
 };

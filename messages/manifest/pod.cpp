@@ -1,6 +1,7 @@
 // What a pod runs: containers, their ports, environment, resources and probes.
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <vector>
 
 #include "messages/manifest/names.hpp"
@@ -60,7 +61,7 @@ bool read_value_from(const spot& from, env_var& into, context& in) {
 /// What is told apart in a whole pod.
 struct port_words {
   std::set<std::string> names;
-  std::set<std::pair<std::int32_t, std::string>> host_ports; // and the protocol
+  std::set<std::tuple<std::int32_t, std::string, std::string>> host_ports; // protocol, address
 };
 
 void read_ports(const spot& from, container& into, port_words& of_pod, context& in) {
@@ -83,7 +84,8 @@ void read_ports(const spot& from, container& into, port_words& of_pod, context& 
       in.to.error(p["containerPort"].what->at, p["containerPort"].path,
                   std::to_string(x.container_port()) + '/' + x.protocol() + " again",
                   "each containerPort and protocol once in a container");
-    if (x.host_port() != 0 && !of_pod.host_ports.emplace(x.host_port(), x.protocol()).second)
+    if (x.host_port() != 0
+        && !of_pod.host_ports.emplace(x.host_port(), x.protocol(), x.host_ip()).second)
       in.to.error(p["hostPort"].what->at, p["hostPort"].path,
                   std::to_string(x.host_port()) + '/' + x.protocol() + " again",
                   "each hostPort and protocol once in a pod");

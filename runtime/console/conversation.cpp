@@ -30,6 +30,13 @@ bool changes(const api_request& x) {
          || (x.has_rebuild() && !x.rebuild().dry_run());
 }
 
+/// Another node may reach who decides, and nothing is done twice by that. A raise or a restore says in
+/// its refusal what it did.
+bool may_be_asked_elsewhere(const api_request& x) {
+  return x.has_apply() || x.has_delete_() || x.has_scale() || x.has_cordon() || x.has_get()
+         || x.has_why();
+}
+
 /// Lines of a stranger, each safe, the line breaks kept.
 std::string plain_lines(const std::string& text) {
   std::string result;
@@ -77,6 +84,7 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
   std::string tried, overloaded;
   auto code = static_cast<int>(exit_unreachable);
   auto unknown = false;             // a silent node may have done it, or will
+  auto went_silent = false;         // and said not even that
   std::optional<api_reply> cut_off; // what the first said that could reach nobody who decides
   auto addresses = to_.addresses;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
@@ -86,7 +94,7 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
     auto result = ask_one(address, what, heard, comes, is_last);
     if (result.why.empty() && unknown && result.code != exit_done) {
       with_.err << "note: that is what " << address << " can say; one that was asked before "
-                << (cut_off ? "could not" : "said nothing")
+                << (went_silent ? "said nothing" : "could not")
                 << ": whether it was done is unknown; look with `legionctl get` before you repeat "
                    "it\n"
                 << std::flush;
@@ -94,17 +102,19 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
     }
     if (result.why.empty())
       return result.code;
-    if (result.cut_off.has_refused() && !cut_off)
+    auto passed_over = result.cut_off.has_refused();
+    if (passed_over && !cut_off)
       cut_off = std::move(result.cut_off);
     code = unknown ? static_cast<int>(exit_unknown) : result.code;
     // Under the same id it is done once, whoever is asked next.
     unknown = unknown || (changes(what) && result.code == exit_unknown);
+    went_silent = went_silent || (result.code == exit_unknown && !passed_over);
     if (!is_last && result.try_next
-        && (result.silent || result.broke_off || cut_off || result.code == exit_unknown)) {
+        && (result.silent || result.broke_off || passed_over || result.code == exit_unknown)) {
       with_.err << "note: " << address
                 << (result.silent      ? " says nothing"
                     : result.broke_off ? " broke off"
-                    : cut_off          ? " can reach nobody who decides"
+                    : passed_over      ? " can reach nobody who decides"
                                        : " has gone silent")
                 << "; asking " << addresses[i + 1] << '\n'
                 << std::flush;
@@ -124,8 +134,13 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
       overloaded = result.why;
   }
   if (cut_off) {
-    refuse(*cut_off, heard);
-    return unknown ? static_cast<int>(exit_unknown) : exit_code_of(cut_off->refused().code());
+    doubted_ = unknown;
+    auto said = refuse(*cut_off, heard);
+    if (unknown && went_silent)
+      with_.err << "note: another one that was asked has gone silent: whether it was done is "
+                   "unknown; look with `legionctl get` before you repeat it\n"
+                << std::flush;
+    return unknown ? static_cast<int>(exit_unknown) : said;
   }
   if (!overloaded.empty()) { // somebody is there, after all
     print_error(overloaded);
@@ -195,7 +210,8 @@ conversation::outcome conversation::ask_one(const std::string& address, const ap
       return {exit_refused, true, false, reply->refused().detail()};
     auto code = exit_code_of(reply->refused().code());
     auto decides_not = code == exit_unreachable || code == exit_unknown;
-    if (reply->has_refused() && decides_not && !is_last && !answered)
+    if (reply->has_refused() && decides_not && !is_last && !answered && passes_over_
+        && may_be_asked_elsewhere(what))
       return {code, true, false, reply->refused().detail(), false, std::move(*reply)};
     if (reply->has_refused())
       return {refuse(*reply, heard), false, false, {}};

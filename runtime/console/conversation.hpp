@@ -45,8 +45,13 @@ public:
   int ask(api_request what, const listener& heard, const flow& comes);
 
   terminal& with() { return with_; }
-  /// The same targets, another terminal.
-  conversation speaking_to(terminal& other) const { return {to_, timeout_, other}; }
+  /// The same targets, another terminal; for looks that are repeated: the first that answers is
+  /// believed.
+  conversation speaking_to(terminal& other) const {
+    conversation result{to_, timeout_, other};
+    result.passes_over_ = false;
+    return result;
+  }
   /// Notes are printed once each.
   void print_notes(const api_reply& x);
   void print_error(const std::string& text);
@@ -70,7 +75,8 @@ private:
   std::chrono::milliseconds timeout_;
   terminal& with_;
   std::set<std::string> noted_;
-  bool doubted_ = false; // a node that was asked before said nothing, and may have done it
+  bool passes_over_ = true; // who can reach nobody who decides
+  bool doubted_ = false;    // a node that was asked before said nothing, and may have done it
 };
 
 /// What a refusal means for the exit code.

@@ -125,6 +125,7 @@ bool look_once(conversation& quiet, std::vector<put_result>& left, sight& seen) 
     seen.missing.try_emplace(shown(x.name()), "not seen yet");
     seen.over.erase(shown(x.name()));
     seen.once.erase(shown(x.name()));
+    seen.paused.erase(shown(x.name()));
     questions[{x.name().kind(), x.name().namespace_()}].push_back(x.name().name());
   }
   auto answered = false;

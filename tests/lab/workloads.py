@@ -237,8 +237,8 @@ def name_of(pid):
         return file.read()
 
 
-@test
-def a_watch_goes_on_elsewhere_when_the_node_asked_dies(bin_folder):
+def watched(bin_folder, strike):
+    """A watch at a node that is struck goes on at another one, and tells of what comes after."""
     with Cluster(bin_folder) as c:
         applied(c, 2)
         wait_for("three nodes keep it", lambda: "3 of 3 are up" in c.nodes[0].ctl("describe", "deployment", "web").stdout, 30)
@@ -249,13 +249,23 @@ def a_watch_goes_on_elsewhere_when_the_node_asked_dies(bin_folder):
         reader = threading.Thread(target=lambda: seen.extend(iter(watch.stdout.readline, "")), daemon=True)
         reader.start()
         wait_for("the first rows", lambda: any("web" in line for line in seen), 10)
-        c.nodes[0].kill()
-        wait_for("another is asked", lambda: any("broke off; asking" in line for line in seen), 10)
+        strike(c.nodes[0])
+        wait_for("another is asked", lambda: any("broke off; asking" in line for line in seen), 30)
         wait_for("it is scaled", lambda: c.nodes[1].ctl("scale", "deployment", "web", "--replicas", "3", check=False).returncode == 0,
                  20)
         wait_for("it tells of what came after", lambda: any("3/3" in line for line in seen), 30)
         watch.kill()
         watch.wait()
+
+
+@test
+def a_watch_goes_on_elsewhere_when_the_node_asked_dies(bin_folder):
+    watched(bin_folder, lambda node: node.kill())
+
+
+@test
+def a_watch_goes_on_elsewhere_when_the_node_asked_stands_still(bin_folder):
+    watched(bin_folder, lambda node: node.process.send_signal(signal.SIGSTOP))
 
 
 @test

@@ -193,6 +193,17 @@ TEST_SUITE("console/targets") {
     CHECK(x.err.find("nothing was changed") == std::string::npos);
     x = scale(cut_off.path() + "," + in_doubt.path());
     CHECK(x.code == exit_unknown);
+    fake_node silent{[](const api_request&) { return std::vector<api_reply>{}; }};
+    x = run_words({"scale", "deployment", "web", "--replicas", "3", "--request-timeout", "80ms",
+                   "--target", cut_off.path() + "," + silent.path()});
+    CHECK(x.code == exit_unknown);
+    CHECK(x.err.find("nothing was changed") == std::string::npos);
+    CHECK(x.err.find("whether it was done is unknown") != std::string::npos);
+    // What a raise has done is in its refusal.
+    x = run_words(
+        {"charter", "rebuild", "--force", "--target", cut_off.path() + "," + whole.path()});
+    CHECK(x.code == exit_unreachable);
+    CHECK(x.err.find("asking") == std::string::npos);
     x = run_words({"get", "pods", "--target", cut_off.path() + ",/no/api.sock"});
     CHECK(x.code == exit_unreachable);
     x = run_words({"get", "pods", "--target", cut_off.path()});

@@ -124,8 +124,14 @@ TEST_SUITE("gateway/reading_logs") {
     rest.mutable_logs()->set_life_given(true);
     rest.mutable_logs()->set_workload("uid");
     rest.mutable_logs()->set_offset(7);
+    auto view = view_of("web", {2});
+    play later{rest};
+    find(later, view); // another one of its name by now: what it wrote is looked for everywhere
+    for (const auto& x : later.asked())
+      CHECK(std::get<logs_request>(x.what).find_gone());
+    view.mutable_pods(0)->mutable_slot()->set_uid("uid");
     play it{rest};
-    find(it, view_of("web", {2}));
+    find(it, view);
     auto ask = it.one_ask();
     CHECK(std::get<logs_request>(ask.what).offset() == 7);
     log_lines another;

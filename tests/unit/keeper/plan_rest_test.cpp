@@ -31,7 +31,7 @@ resource deployment(int replicas, int surge, int unavailable) {
 struct played {
   resource what;
   bool serves = false; // the newest
-  std::vector<replica> all;
+  std::vector<replica> all = {};
   int steps = 0;
   int next = 0;
   int fewest = 0; // were available at any time

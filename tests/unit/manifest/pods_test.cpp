@@ -57,6 +57,10 @@ TEST_SUITE("manifest/pods") {
     CHECK(told(with_command("    ports: [{name: a, containerPort: 1, hostPort: 53}, {name: b, "
                             "containerPort: 2, hostPort: 53, protocol: UDP}]\n"))
               .empty());
+    CHECK(told(with_command("    ports: [{containerPort: 1, hostPort: 53, hostIP: 127.0.0.1}, "
+                            "{containerPort: 2, hostPort: 53}]\n"))
+              .find("again")
+          == std::string::npos);
     CHECK(told(with_command("    ports: [{containerPort: 1, hostPort: 53}, {containerPort: 2, "
                             "hostPort: 53}]\n"))
           == "8:76: spec.containers[0].ports[1].hostPort: found 53/TCP again, allowed: each "
