@@ -106,7 +106,7 @@ void decide_here(charter_pointer self, running_errand& x) {
 
 void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
   auto& s = self->state;
-  if (s.leads)
+  if (s.decides())
     return decide_here(self, *x);
   auto next = x->rules.next();
   while (next && (*next == s.context->self.id || down(s, *next)))

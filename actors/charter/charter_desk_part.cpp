@@ -163,7 +163,7 @@ void bring_up_to_date(charter_pointer self) {
 
 void serve_desk(charter_pointer self) {
   auto& s = self->state;
-  if (!s.leads || s.committing || s.desk.empty())
+  if (!s.decides() || s.committing || s.desk.empty())
     return;
   auto after = s.fold;
   auto at = charter::version{after.at().incarnation, after.at().index + 1};

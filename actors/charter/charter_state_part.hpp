@@ -137,6 +137,8 @@ struct charter_shell {
 
   /// Null until there is a seat, and its journal is read.
   consensus::core* core() const { return seat ? seat->member() : nullptr; }
+  /// Not from the moment on in which its member hears of a later term: `leads` tells a little later.
+  bool decides() const { return leads && core()->leader() == core()->self(); }
 };
 
 using charter_pointer = charter_core::stateful_pointer<charter_shell>;
