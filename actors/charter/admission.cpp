@@ -76,6 +76,15 @@ std::string name_of(const roster& now_is, const zone_view& zone, const node_id& 
   return i == zone.end() || i->second.name.empty() ? who.short_text() : i->second.name;
 }
 
+bool may_elect(const std::vector<node_id>& voters, const std::set<node_id>& lost,
+               const zone_view& zone) {
+  auto able = std::count_if(voters.begin(), voters.end(), [&](const node_id& x) {
+    const auto* known = find(zone, x.bytes());
+    return !down(known) && !lost.contains(x) && !known->full;
+  });
+  return 2 * static_cast<std::size_t>(able) > voters.size();
+}
+
 std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
                       const std::set<node_id>& lost, const zone_view& zone,
                       const std::string& zone_name) {
@@ -93,7 +102,7 @@ std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
     else if (known->full)
       full.push_back(names.back());
   }
-  auto most = (gone.size() + full.size() + without.size()) * 2 >= voters.size();
+  auto most = !may_elect(voters, lost, zone);
   auto result = of + (most ? " has no quorum: " : " has no leader just now: ")
                 + (voters.size() == 1 ? "its voter is " : "its voters are ") + listed(names);
   if (!gone.empty())

@@ -40,8 +40,13 @@ judgement judge(const roster& now_is, const roster_node& who, const zone_view& z
 /// The name that people know it by, else the first digits of its id.
 std::string name_of(const roster& now_is, const zone_view& zone, const node_id& who);
 
+/// Most of the voters can vote, as far as is known here. `lost`: those who are up, but without the
+/// journal with which they voted.
+bool may_elect(const std::vector<node_id>& voters, const std::set<node_id>& lost,
+               const zone_view& zone);
+
 /// Why nobody decides about the roster now, in a sentence that names the voters and who of them is
-/// down. `lost`: those who are up, but without the journal with which they voted.
+/// down. `lost` as above.
 std::string no_quorum(const roster* now_is, const std::vector<node_id>& voters,
                       const std::set<node_id>& lost, const zone_view& zone,
                       const std::string& zone_name);

@@ -10,7 +10,6 @@ namespace legion {
 
 namespace {
 
-constexpr std::size_t most_waiting = 1024;
 constexpr auto leader_patience = milliseconds{1000};
 constexpr auto voter_time = milliseconds{800};
 constexpr auto cordon_time = seconds{5}; // its node is told meanwhile
@@ -81,27 +80,12 @@ struct running_errand {
   time_point until{};    // a voter may be elected meanwhile
 };
 
-/// Enough of them seem to be up to elect a leader, who is not known yet.
-bool somebody_will_lead(const charter_shell& s) {
-  const auto& voters = voters_known(s);
-  auto up =
-      std::count_if(voters.begin(), voters.end(), [&](const node_id& x) { return !down(s, x); });
-  return 2 * up > static_cast<std::ptrdiff_t>(voters.size());
-}
-
 /// It was elected meanwhile, and the others send their errands here.
 void decide_here(charter_pointer self, running_errand& x) {
-  auto& s = self->state;
-  if (x.what.has_show()) {
-    charter_reply shown;
-    *shown.mutable_view() = view(self);
-    return x.answer(std::move(shown));
-  }
+  if (x.what.has_show())
+    return x.answer(shown(self));
   x.what.set_direct(false);
-  s.desk.push_back(
-      {std::move(x.what), std::move(x.answer), now(self) + leader_patience, x.in_doubt});
-  serve_desk(self);
-  s.seat->pump();
+  take_in(self, {std::move(x.what), std::move(x.answer), now(self) + leader_patience, x.in_doubt});
 }
 
 void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
@@ -111,7 +95,8 @@ void ask_next(charter_pointer self, const std::shared_ptr<running_errand>& x) {
   auto next = x->rules.next();
   while (next && (*next == s.context->self.id || down(s, *next)))
     next = x->rules.next();
-  if (!next && x->what.has_cordon() && now(self) < x->until && somebody_will_lead(s)) {
+  if (!next && x->what.has_cordon() && now(self) < x->until
+      && charter::may_elect(voters_known(s), without_journal(s), s.zone)) {
     x->rules = charter::errand{voters_known(s)};
     self->delayed_send(self, election_pause, try_again{[self, x] { ask_next(self, x); }});
     return;
@@ -189,9 +174,10 @@ std::vector<node_id> voters_known(const charter_shell& state) {
   return result;
 }
 
-charter_view view(charter_pointer self) {
+charter_reply shown(charter_pointer self) {
   auto& s = self->state;
-  charter_view result;
+  charter_reply reply;
+  auto& result = *reply.mutable_view();
   auto status = s.core()->describe(now(self));
   result.set_incarnation(s.fold.at().incarnation);
   result.set_index(s.fold.at().index);
@@ -209,7 +195,7 @@ charter_view view(charter_pointer self) {
       if (y.who == who)
         x.set_heard(y.heard && !down(s, who.node) && !lost_its_vote(s, who));
   }
-  return result;
+  return reply;
 }
 
 charter_answer with_zone(charter_pointer self, charter_answer answer) {
@@ -252,16 +238,9 @@ caf::typed_response_promise<charter_reply> on_request(charter_pointer self, char
   } else if (x.has_rebuild()) {
     rebuild(self, x.rebuild(), answer);
   } else if (s.leads && x.has_show()) {
-    charter_reply shown;
-    *shown.mutable_view() = view(self);
-    answer(std::move(shown));
-  } else if (s.desk.size() >= most_waiting) {
-    answer(refused(refusal_overloaded,
-                   std::to_string(most_waiting) + " requests wait for the charter"));
+    answer(shown(self));
   } else if (s.leads || (in && !x.direct() && !x.has_show() && s.core()->leader().null())) {
-    s.desk.push_back({std::move(x), answer, now(self) + leader_patience});
-    serve_desk(self);
-    s.seat->pump();
+    take_in(self, {std::move(x), answer, now(self) + leader_patience});
   } else if (x.direct()) {
     answer(elsewhere(s));
   } else {
@@ -306,9 +285,7 @@ void pass_on_hints(charter_pointer self) {
   for (const auto& [group, x] : s.hints)
     *what.mutable_hints()->add_hints() = x;
   if (s.leads) {
-    s.desk.push_back({std::move(what), {}, now(self)});
-    serve_desk(self);
-    s.seat->pump();
+    take_in(self, {std::move(what), {}, now(self)});
   } else {
     run_errand(self, std::move(what), [](const charter_reply&) {});
   }

@@ -7,6 +7,7 @@ namespace legion {
 namespace {
 
 constexpr std::size_t most_in_entry = 64;
+constexpr std::size_t most_waiting = 1024;
 constexpr auto handover_patience = seconds{2};
 
 roster_node node_of(const member& x) {
@@ -140,6 +141,19 @@ void dismiss(charter_pointer self, consensus::lean_queue<charter_errand> all) {
     }
     refuse(x, elsewhere(self->state));
   }
+}
+
+void take_in(charter_pointer self, charter_errand x) {
+  auto& s = self->state;
+  if (s.desk.size() >= most_waiting) {
+    if (x.answer)
+      refuse(x, refused(refusal_overloaded,
+                        std::to_string(most_waiting) + " requests wait for the charter"));
+    return;
+  }
+  s.desk.push_back(std::move(x));
+  serve_desk(self);
+  s.seat->pump();
 }
 
 void bring_up_to_date(charter_pointer self) {

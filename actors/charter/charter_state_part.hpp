@@ -167,6 +167,8 @@ group_reply on_leave_request(charter_pointer self, const group_request& x);
 
 // charter_desk_part.cpp: what the charter's leader is asked for, and commits
 
+/// Puts it on the desk of a member that leads, or may soon; what is too much is refused.
+void take_in(charter_pointer self, charter_errand x);
 /// Commits what waits, while this member leads; one entry at a time.
 void serve_desk(charter_pointer self);
 void answer_done(charter_pointer self, const charter_errand& x);
@@ -212,7 +214,7 @@ charter_reply elsewhere(const charter_shell& state);
 void on_hint(charter_pointer self, const group_members_are& x);
 void pass_on_hints(charter_pointer self);
 /// The charter as its leader sees it.
-charter_view view(charter_pointer self);
+charter_reply shown(charter_pointer self);
 /// The voters as this node knows them, the likeliest to answer first.
 std::vector<node_id> voters_known(const charter_shell& state);
 /// Its journal is gone or set aside: it is no more the voter that it was.

@@ -137,6 +137,9 @@ TEST_SUITE("charter/admission") {
              "legion-2, of which legion-1 is down, and legion-2 has lost the journal with which it "
              "voted (should they not come back, the cure is `legionctl charter rebuild`); new "
              "members and cordons wait, and what has a quorum of its own goes on");
+    CHECK(!may_elect(voters, {key(2)}, x.zone));
+    CHECK(may_elect(voters, {}, x.zone));
+    CHECK(!may_elect({}, {}, x.zone));
     CHECK(no_quorum(nullptr, {}, {}, x.zone, "eu")
           == "the charter of zone 'eu' is not known to this node yet: new members wait");
   }
