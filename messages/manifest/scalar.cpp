@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <limits>
+
+#include <google/protobuf/util/time_util.h>
 
 #include "messages/manifest/ascii.hpp"
 
@@ -115,24 +116,9 @@ std::optional<std::int64_t> to_integer(std::string_view text) {
 }
 
 bool is_time(std::string_view text) {
-  constexpr std::string_view form = "dddd-dd-ddTdd:dd:dd";
-  if (!has_form(text, form))
-    return false;
-  auto number = [&](std::size_t at) { return (text[at] - '0') * 10 + (text[at + 1] - '0'); };
-  auto year = std::chrono::year{number(0) * 100 + number(2)};
-  auto day = std::chrono::day{static_cast<unsigned>(number(8))};
-  if (!(year / number(5) / day).ok() || number(11) > 23 || number(14) > 59 || number(17) > 59)
-    return false;
-  text.remove_prefix(form.size());
-  if (text.size() > 1 && text[0] == '.' && is_digit(text[1]))
-    text.remove_prefix(std::min(text.find_first_not_of("0123456789", 1), text.size()));
-  if (text == "Z")
-    return true;
-  constexpr std::string_view offset = "dd:dd";
-  auto sign = !text.empty() && (text[0] == '+' || text[0] == '-');
-  text.remove_prefix(sign ? 1 : 0);
-  return sign && text.size() == offset.size() && has_form(text, offset) && number(0) < 24
-         && number(3) < 60;
+  google::protobuf::Timestamp when;
+  return has_form(text, "dddd-dd-ddTdd:dd:dd") // protobuf takes 1:2:8, too
+         && google::protobuf::util::TimeUtil::FromString(std::string{text}, &when);
 }
 
 std::string quantity_text(const node& x) {
