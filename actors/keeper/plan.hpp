@@ -15,7 +15,7 @@ struct replica {
   std::string uid;
   bool current = false;   // made from the template as it is now
   bool missing = false;   // no node has accepted it
-  bool recalled = false;  // named for its earlier template, which has to stay for now
+  bool recalled = false;  // named for an earlier template, which is kept
   bool assessed = false;  // its node was heard about it
   bool ready = false;     // as last heard
   bool available = false; // ready for long enough

@@ -57,12 +57,11 @@ time_point journal_trial::earliest_end() const {
       std::all_of(contacts_.begin(), contacts_.end(), [](const contact& x) { return x.let_in; });
   auto silent = std::any_of(contacts_.begin(), contacts_.end(),
                             [](const contact& x) { return !x.let_in && !x.gone; });
-  auto until = began_ + (silent ? silent_patience : patience);
-  auto asking =
-      std::any_of(contacts_.begin(), contacts_.end(), [](const contact& x) { return !x.answered; });
-  auto result = all        ? time_point::min()
-                : vouched_ ? (asking ? began_ + at_once : time_point::min())
-                           : until;
+  auto answered =
+      std::all_of(contacts_.begin(), contacts_.end(), [](const contact& x) { return x.answered; });
+  auto result = began_ + (vouched_ ? at_once : silent ? silent_patience : patience);
+  if (all || (vouched_ && answered))
+    result = time_point::min();
   for (const auto& x : contacts_)
     if (x.disputed_until)
       result = std::max(result, *x.disputed_until);
