@@ -374,6 +374,29 @@ TEST_SUITE("scenario/gateway") {
     CHECK(client.heard.size() == 3); // who is answered at once hears nothing else
   }
 
+  TEST_CASE("who watches and hears no news hears every five seconds that the gateway lives") {
+    played_client client;
+    stage s{4, &client};
+    s.act->nodes[2].keeps = bit_of("web");
+    s.act->nodes[2].groups = [](const group_request&) { return view_of("web"); };
+    api_request x;
+    x.set_version(1);
+    x.mutable_get()->set_kind("deployments");
+    x.mutable_get()->set_watch(true);
+    s.pass(milliseconds{10});
+    client.ask(x);
+    s.pass(seconds{2});
+    REQUIRE(client.heard.size() == 1);
+    CHECK(client.heard[0].resources_size() == 1);
+    for (std::size_t n = 2; n < 10; ++n) {
+      s.pass(seconds{5});
+      REQUIRE(client.heard.size() >= n - 1);
+      CHECK(client.heard.size() <= n);
+      CHECK((n == 2 || client.heard.back().under_way()));
+      CHECK(!client.heard.back().last());
+    }
+  }
+
   TEST_CASE("get with a dead keeper: put together from the promises that other nodes hold") {
     stage s;
     s.act->nodes[2].keeps = bit_of("web");

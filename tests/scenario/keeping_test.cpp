@@ -50,6 +50,19 @@ TEST_SUITE("scenario/keeping") {
     CHECK(s.read().pods_size() == 3);
   }
 
+  TEST_CASE("a member whose part of the journal does not read speaks for itself only") {
+    stage s;
+    s.put(deployment(3));
+    for (auto& [key, value] : s.act->journal)
+      if (key.find("/log/") != key.npos)
+        value = "torn";
+    s.restart();
+    auto reply = s.put(deployment(4)).refused();
+    CHECK(reply.code() == refusal_elsewhere); // others may lead: they are asked
+    CHECK(reply.absent());
+    CHECK(reply.detail().find("/log/") != std::string::npos);
+  }
+
   TEST_CASE("a node that is killed while it is asked does not hold the others up") {
     stage s;
     s.act->nodes[1].silent = true;

@@ -93,6 +93,17 @@ TEST_SUITE("membership/swim") {
     CHECK(record_of(a.seen('B')).start() == 2);
     a.hear('C', one_node::update('B', 1, 9, member_dead)); // of the life before
     CHECK(a.seen('B').state == member_alive);
+    // Of the next one nothing is known yet; it drains no more, and its disk has space.
+    join_request x;
+    *x.mutable_who() = one_node::record('B', 3);
+    x.mutable_who()->set_draining(true);
+    x.mutable_who()->set_disk_full(true);
+    a.reply = a.rules.answer_join(x, a.now, a.all);
+    REQUIRE(record_of(a.seen('B')).draining());
+    a.hear('C', one_node::update('B', 4, 0, member_alive));
+    CHECK(record_of(a.seen('B')).start() == 4);
+    CHECK_FALSE(record_of(a.seen('B')).draining());
+    CHECK_FALSE(record_of(a.seen('B')).disk_full());
   }
 
   TEST_CASE("SWIM 3.1: a ping; then others are asked; then the target is suspected") {
