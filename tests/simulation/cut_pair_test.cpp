@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "runtime/simulator/cluster.hpp"
+#include "tests/simulation/requests.hpp"
 
 namespace legion::cut_pair_test {
 
@@ -9,9 +9,7 @@ using namespace legion::simulator;
 TEST_SUITE("simulation/cut_pair") {
 
   TEST_CASE("of a pair that is cut from each other either answers for all that the other leads") {
-    cluster_options options;
-    options.nodes = 3;
-    cluster all{options};
+    cluster all{requests::sized(3, 1)};
     all.start_all();
     all.run_for(seconds{30});
     disturbance cut;
@@ -21,37 +19,20 @@ TEST_SUITE("simulation/cut_pair") {
       all.apply(cut);
     }
     all.run_for(seconds{10});
-    auto apply = [&](std::uint32_t at, const std::string& name, int replicas) {
-      api_request x;
-      x.set_version(1);
-      x.mutable_apply()->set_namespace_("default");
-      auto& file = *x.mutable_apply()->add_files();
-      file.set_name("a.yaml");
-      file.set_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name
-                    + "}\nspec:\n  replicas: " + std::to_string(replicas)
-                    + "\n  template:\n    metadata: {labels: {app: a}}\n    spec:\n      "
-                      "containers: [{name: main, command: [server]}]\n");
-      auto reply = all.ask(at, std::move(x));
-      REQUIRE(reply);
-      return *reply;
-    };
     for (auto i = 0; i < 12; ++i)
       for (std::uint32_t at : {0u, 1u}) {
         auto name = "app" + std::to_string(i);
         CAPTURE(name);
         CAPTURE(at);
-        auto reply = apply(at, name, static_cast<int>(at));
-        INFO(reply.refused().detail());
-        CHECK_FALSE(reply.has_refused());
-        api_request get;
-        get.set_version(1);
-        get.mutable_get()->set_kind("deployments");
-        get.mutable_get()->set_namespace_("default");
-        get.mutable_get()->add_names(name);
-        auto seen = all.ask(1 - at, std::move(get));
+        auto replicas = static_cast<int>(at);
+        auto reply = all.ask(at, requests::apply(requests::deployment(name, replicas)));
+        REQUIRE(reply);
+        INFO(reply->refused().detail());
+        CHECK_FALSE(reply->has_refused());
+        auto seen = all.ask(1 - at, requests::get("deployments", name));
         REQUIRE(seen);
         REQUIRE(seen->resources_size() == 1);
-        CHECK(seen->resources(0).what().deployment().replicas() == static_cast<int>(at));
+        CHECK(seen->resources(0).what().deployment().replicas() == replicas);
         CHECK_FALSE(seen->has_refused());
       }
   }

@@ -4,7 +4,7 @@
 #include <optional>
 #include <random>
 
-#include "runtime/simulator/cluster.hpp"
+#include "tests/simulation/requests.hpp"
 
 namespace legion::drains_test {
 
@@ -19,51 +19,28 @@ constexpr int names = 150; // so that each of the 64 groups keeps some
 
 /// Of all names, each asking for `replicas`.
 std::string file_of(int replicas) {
+  auto paused = std::string{"  paused: "} + (replicas == 2 ? "true" : "false") + "\n";
   std::string result;
   for (int i = 0; i < names; ++i)
-    result += "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app" + std::to_string(i)
-              + "}\nspec:\n  replicas: " + std::to_string(i % 30 == 0 ? replicas : 0)
-              + "\n  paused: " + (replicas == 2 ? "true" : "false")
-              + "\n  template:\n    metadata: {labels: {app: a}}\n    spec:\n      containers: "
-                "[{name: main, command: [server]}]\n";
+    result += requests::deployment("app" + std::to_string(i), i % 30 == 0 ? replicas : 0, paused);
   return result;
 }
 
 struct zone {
-  zone(std::uint32_t nodes, std::uint64_t seed) : all(options_of(nodes, seed)), random(seed) {
+  zone(std::uint32_t nodes, std::uint64_t seed) : all(requests::sized(nodes, seed)), random(seed) {
     all.start_all();
     all.run_for(seconds{20});
     REQUIRE(apply(0, 1, seconds{30}));
     all.run_for(seconds{100}); // the groups have moved to where they belong
   }
 
-  static cluster_options options_of(std::uint32_t nodes, std::uint64_t seed) {
-    cluster_options result;
-    result.nodes = nodes;
-    result.seed = seed;
-    return result;
-  }
-
   /// All of it is committed.
   bool apply(std::uint32_t at, int replicas, std::chrono::microseconds patience) {
-    api_request x;
-    x.set_version(1);
-    x.mutable_apply()->set_namespace_("default");
-    auto& file = *x.mutable_apply()->add_files();
-    file.set_name("all.yaml");
-    file.set_text(file_of(replicas));
-    auto reply = all.ask(at, std::move(x), patience);
-    return reply && !reply->has_refused() && reply->results_size() == names
-           && std::all_of(reply->results().begin(), reply->results().end(),
-                          [](const auto& y) { return !y.has_refused(); });
+    return requests::all_done(all.ask(at, requests::apply(file_of(replicas)), patience), names);
   }
 
   bool cordon(std::uint32_t at, std::uint32_t what) {
-    api_request x;
-    x.set_version(1);
-    x.mutable_cordon()->set_node(all.node(what).self.name);
-    x.mutable_cordon()->set_cordoned(true);
-    auto reply = all.ask(at, std::move(x), seconds{10});
+    auto reply = all.ask(at, requests::cordon(all.node(what).self.name, true), seconds{10});
     return reply && !reply->has_refused();
   }
 
@@ -110,11 +87,7 @@ TEST_SUITE("simulation/drains") {
         CHECK(z.apply(stay.front(), 2, seconds{15}));
         CHECK(z.cordon(stay.front(), stay.back()));
         z.all.run_for(seconds{20});
-        api_request get;
-        get.set_version(1);
-        get.mutable_get()->set_kind("pods");
-        get.mutable_get()->set_namespace_("default");
-        auto pods = z.all.ask(stay.front(), std::move(get));
+        auto pods = z.all.ask(stay.front(), requests::get("pods"));
         REQUIRE(pods);
         for (const auto& of : pods->resources()) // who left has ended what it ran
           for (const auto& pod : of.pods())

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "runtime/simulator/cluster.hpp"
+#include "tests/simulation/requests.hpp"
 
 namespace legion::full_disk_test {
 
@@ -17,44 +17,18 @@ constexpr auto soon = seconds{5};
 using namespace legion::simulator;
 
 struct zone : cluster {
-  explicit zone(std::uint64_t seed) : cluster(options_of(seed)) {
+  explicit zone(std::uint64_t seed) : cluster(requests::sized(3, seed)) {
     start_all();
     run_for(seconds{20});
-    api_request x;
-    x.set_version(1);
-    auto& file = *x.mutable_apply()->add_files();
-    x.mutable_apply()->set_namespace_("default");
-    file.set_name("web.yaml");
-    file.set_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n"
-                  "  replicas: 1\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n"
-                  "      containers: [{name: main, command: [server]}]\n");
-    auto reply = ask(0, std::move(x));
-    REQUIRE((reply && !reply->has_refused()));
+    REQUIRE(requests::all_done(ask(0, requests::apply(requests::deployment("web", 1))), 1));
     run_for(seconds{10});
   }
-  static cluster_options options_of(std::uint64_t seed) {
-    cluster_options result;
-    result.seed = seed;
-    return result;
-  }
-
   /// Empty: it is done.
   std::string scale(std::uint32_t at, int replicas, seconds patience) {
-    api_request x;
-    x.set_version(1);
-    auto& name = *x.mutable_scale()->mutable_name();
-    name.set_kind("Deployment");
-    name.set_namespace_("default");
-    name.set_name("web");
-    x.mutable_scale()->set_replicas(replicas);
-    return why_not(ask(at, std::move(x), patience));
+    return why_not(ask(at, requests::scale("web", replicas), patience));
   }
   std::string cordon(std::uint32_t at, std::uint32_t whom, bool yes, seconds patience) {
-    api_request x;
-    x.set_version(1);
-    x.mutable_cordon()->set_node(node(whom).self.name);
-    x.mutable_cordon()->set_cordoned(yes);
-    return why_not(ask(at, std::move(x), patience));
+    return why_not(ask(at, requests::cordon(node(whom).self.name, yes), patience));
   }
   static std::string why_not(const result<api_reply>& x) {
     if (!x)
@@ -76,10 +50,7 @@ struct zone : cluster {
 
   /// Who keeps the resource, by name.
   std::string keeper(std::uint32_t asked) {
-    api_request x;
-    x.set_version(1);
-    x.mutable_get()->set_kind("deployments");
-    auto reply = ask(asked, std::move(x), seconds{5});
+    auto reply = ask(asked, requests::get("deployments"), seconds{5});
     return reply && reply->resources_size() == 1 ? reply->resources(0).keeper_name()
                                                  : std::string{};
   }

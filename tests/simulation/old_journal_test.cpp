@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "runtime/simulator/cluster.hpp"
+#include "tests/simulation/requests.hpp"
 
 /// One disk goes back in time, and those who could tell were started again since.
 namespace legion::old_journal_test {
@@ -23,30 +23,15 @@ void act(cluster& z, disturbance::kind what, std::uint32_t node) {
 constexpr int names = 24; // of as many groups, nearly: each elects for itself
 
 bool apply(cluster& z, std::uint32_t at, const std::string& version) {
-  api_request x;
-  x.set_version(1);
-  x.mutable_apply()->set_namespace_("default");
-  auto& file = *x.mutable_apply()->add_files();
-  file.set_name("x.yaml");
   std::string text;
   for (int i = 0; i < names; ++i)
-    text += "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x" + std::to_string(i)
-            + "}\nspec:\n  replicas: 0\n  template:\n    metadata: {labels: {app: x}}\n    spec:\n"
-              "      containers: [{name: main, command: [server, \""
-            + version + "\"]}]\n";
-  file.set_text(text);
-  auto reply = z.ask(at, std::move(x), seconds{20});
-  return reply && !reply->has_refused() && reply->results_size() == names
-         && std::none_of(reply->results().begin(), reply->results().end(),
-                         [](const auto& y) { return y.has_refused(); });
+    text += requests::deployment("x" + std::to_string(i), 0, {}, "server, \"" + version + "\"");
+  return requests::all_done(z.ask(at, requests::apply(text), seconds{20}), names);
 }
 
 /// The version that is answered; of several the older. Empty: none is, or not of all.
 std::string read(cluster& z, std::uint32_t at, microseconds patience = seconds{20}) {
-  api_request x;
-  x.set_version(1);
-  x.mutable_get()->set_kind("deployments");
-  auto reply = z.ask(at, std::move(x), patience);
+  auto reply = z.ask(at, requests::get("deployments"), patience);
   if (!reply)
     return {};
   std::string result;
@@ -61,15 +46,10 @@ std::string read(cluster& z, std::uint32_t at, microseconds patience = seconds{2
 
 /// Three nodes that keep all names, in their old version.
 struct zone : cluster {
-  explicit zone(std::uint64_t seed) : cluster(options_of(seed)) {
+  explicit zone(std::uint64_t seed) : cluster(requests::sized(3, seed)) {
     start_all();
     run_for(seconds{20});
     REQUIRE(old_journal_test::apply(*this, 0, "old"));
-  }
-  static cluster_options options_of(std::uint64_t seed) {
-    cluster_options result;
-    result.seed = seed;
-    return result;
   }
 };
 

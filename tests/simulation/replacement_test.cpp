@@ -7,7 +7,7 @@
 #include "actors/consensus/wire.hpp"
 #include "actors/group/whereabouts.hpp"
 #include "messages/charter.pb.h"
-#include "runtime/simulator/cluster.hpp"
+#include "tests/simulation/requests.hpp"
 
 namespace legion::replacement_test {
 
@@ -61,7 +61,7 @@ private:
 struct zone {
   /// The last of them does not start at once.
   zone(std::uint32_t nodes, std::uint32_t starting, std::uint64_t seed)
-      : all(options_of(nodes, seed)) {
+      : all(requests::sized(nodes, seed)) {
     watch_cluster hooks;
     hooks.durable = [this](std::uint32_t node, const record_batch& batch) { read(node, batch); };
     all.set_watcher(std::move(hooks));
@@ -73,13 +73,6 @@ struct zone {
     most_changing = 0;
   }
   ~zone() { all.set_watcher({}); }
-
-  static cluster_options options_of(std::uint32_t nodes, std::uint64_t seed) {
-    cluster_options result;
-    result.nodes = nodes;
-    result.seed = seed;
-    return result;
-  }
 
   void read(std::uint32_t node, const record_batch& batch) {
     auto changed = false;
@@ -186,24 +179,14 @@ struct zone {
 
   /// Every resource gets so many replicas; all of it is committed. A few run.
   bool apply(std::uint32_t at, int replicas) {
+    auto changed = "  minReadySeconds: " + std::to_string(replicas) + "\n";
     std::string text;
     for (int i = 0; i < names; ++i)
-      text += "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app" + std::to_string(i)
-              + "}\nspec:\n  replicas: " + std::to_string(i % 30 == 0 ? replicas : 0)
-              + "\n  minReadySeconds: " + std::to_string(replicas)
-              + "\n  template:\n    metadata: {labels: {app: a}}\n    spec:\n      containers: "
-                "[{name: main, command: [server]}]\n";
-    api_request x;
-    x.set_version(1);
-    x.mutable_apply()->set_namespace_("default");
-    auto& file = *x.mutable_apply()->add_files();
-    file.set_name("all.yaml");
-    file.set_text(text);
-    auto reply = all.ask(at, std::move(x), seconds{30});
-    return reply && !reply->has_refused() && reply->results_size() == names
-           && std::all_of(reply->results().begin(), reply->results().end(), [](const auto& y) {
-                return !y.has_refused() && y.action() != "unchanged";
-              });
+      text += requests::deployment("app" + std::to_string(i), i % 30 == 0 ? replicas : 0, changed);
+    auto reply = all.ask(at, requests::apply(text), seconds{30});
+    return requests::all_done(reply, names)
+           && std::none_of(reply->results().begin(), reply->results().end(),
+                           [](const auto& y) { return y.action() == "unchanged"; });
   }
   bool running(int replicas) {
     auto result = 0;

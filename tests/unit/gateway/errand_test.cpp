@@ -8,6 +8,21 @@ namespace legion::errand_test {
 
 using namespace legion::gateway;
 
+namespace {
+
+/// Whoever is asked answers so, again and again.
+template <class Answer>
+void until_it_ends(play& it, Answer answer) {
+  for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
+    for (const auto& x : it.asked())
+      answer(x);
+    it.ring();
+  }
+  REQUIRE(it.ended());
+}
+
+} // namespace
+
 TEST_SUITE("gateway/errand") {
 
   TEST_CASE("a leader that stands still is not waited for again once others answer") {
@@ -90,15 +105,11 @@ TEST_SUITE("gateway/errand") {
       it.keeps(node, web_name);
     it.start();
     auto first = true;
-    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
-      for (const auto& x : it.asked()) {
-        auto reply = refused_reply(refusal_elsewhere, "group 7 has no leader");
-        reply.mutable_refused()->set_in_doubt(std::exchange(first, false));
-        it.answer(x, reply);
-      }
-      it.ring();
-    }
-    REQUIRE(it.ended());
+    until_it_ends(it, [&](const ask& x) {
+      auto reply = refused_reply(refusal_elsewhere, "group 7 has no leader");
+      reply.mutable_refused()->set_in_doubt(std::exchange(first, false));
+      it.answer(x, reply);
+    });
     CHECK(it.last_said().refused().code() == refusal_deadline);
     CHECK(it.last_said().refused().detail().find("whether it was changed is unknown")
           != std::string::npos);
@@ -139,17 +150,13 @@ TEST_SUITE("gateway/errand") {
       it.keeps(node, web_name);
     it.start();
     auto first = true;
-    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
-      for (const auto& x : it.asked()) {
-        auto doubtful =
-            refused_reply(refusal_elsewhere, "group 7 is led by another, who is not known");
-        doubtful.mutable_refused()->set_in_doubt(true);
-        it.answer(x, std::exchange(first, false) ? doubtful
-                                                 : refused_reply(refusal_overloaded, "1024 wait"));
-      }
-      it.ring();
-    }
-    REQUIRE(it.ended());
+    until_it_ends(it, [&](const ask& x) {
+      auto doubtful =
+          refused_reply(refusal_elsewhere, "group 7 is led by another, who is not known");
+      doubtful.mutable_refused()->set_in_doubt(true);
+      it.answer(x, std::exchange(first, false) ? doubtful
+                                               : refused_reply(refusal_overloaded, "1024 wait"));
+    });
     CHECK(it.last_said().refused().code() == refusal_deadline);
   }
 
@@ -161,12 +168,9 @@ TEST_SUITE("gateway/errand") {
       it.keeps(node, web_name, member_dead);
     auto begun = it.now;
     it.start();
-    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
-      for (const auto& x : it.asked())
-        it.answer(x, refused_reply(refusal_elsewhere, "group 7 has no leader"));
-      it.ring();
-    }
-    REQUIRE(it.ended());
+    until_it_ends(it, [&](const ask& x) {
+      it.answer(x, refused_reply(refusal_elsewhere, "group 7 has no leader"));
+    });
     CHECK(it.now - begun <= milliseconds{2'200});
     CHECK(it.last_said().refused().code() == refusal_unreachable);
     CHECK(
@@ -185,17 +189,14 @@ TEST_SUITE("gateway/errand") {
     }
     auto begun = it.now;
     it.start();
-    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
-      for (const auto& x : it.asked())
-        if (play::whom(x) == "legion-2") {
-          it.now += x.timeout;
-          it.fail(x, errc::deadline);
-        } else {
-          it.answer(x, refused_reply(refusal_elsewhere, "group 7 is led by legion-2", 2));
-        }
-      it.ring();
-    }
-    REQUIRE(it.ended());
+    until_it_ends(it, [&](const ask& x) {
+      if (play::whom(x) == "legion-2") {
+        it.now += x.timeout;
+        it.fail(x, errc::deadline);
+      } else {
+        it.answer(x, refused_reply(refusal_elsewhere, "group 7 is led by legion-2", 2));
+      }
+    });
     CHECK(it.now - begun <= milliseconds{2'400});
     CHECK(it.last_said().refused().code() == refusal_deadline);
     CHECK(it.last_said().refused().detail().starts_with(
@@ -211,15 +212,11 @@ TEST_SUITE("gateway/errand") {
     it.keeps(4, web_name, member_dead);
     auto begun = it.now;
     it.start();
-    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
-      for (const auto& x : it.asked()) {
-        auto reply = refused_reply(refusal_elsewhere, "group 7 is not kept by " + play::whom(x));
-        reply.mutable_refused()->set_absent(true);
-        it.answer(x, reply);
-      }
-      it.ring();
-    }
-    REQUIRE(it.ended());
+    until_it_ends(it, [&](const ask& x) {
+      auto reply = refused_reply(refusal_elsewhere, "group 7 is not kept by " + play::whom(x));
+      reply.mutable_refused()->set_absent(true);
+      it.answer(x, reply);
+    });
     CHECK(it.now - begun <= milliseconds{2'200});
     CHECK(it.last_said().refused().code() == refusal_unreachable);
     CHECK(
@@ -273,12 +270,9 @@ TEST_SUITE("gateway/errand") {
     play it{x};
     it.cluster.clear();
     it.start();
-    for (auto rounds = 0; !it.ended() && rounds < 2000; ++rounds) {
-      for (const auto& y : it.asked())
-        it.answer(y, refused_reply(refusal_elsewhere, "group 7 is not kept by legion-1"));
-      it.ring();
-    }
-    REQUIRE(it.ended());
+    until_it_ends(it, [&](const ask& y) {
+      it.answer(y, refused_reply(refusal_elsewhere, "group 7 is not kept by legion-1"));
+    });
     CHECK(it.last_said().refused().code() == refusal_unreachable);
     CHECK(it.last_said().refused().detail()
           == "deployment default/web: legion-1 has joined nobody yet: `legionctl get nodes` says "

@@ -1,52 +1,22 @@
-#include <doctest/doctest.h>
-
-#include "actors/workload/pod_lifecycle.hpp"
+#include "tests/unit/workload/pod_world.hpp"
 
 namespace legion::pod_lease_test {
 
-using namespace legion::workload;
-using namespace std::chrono_literals;
+using namespace legion::pod_world;
 
 namespace {
 
-moment at(time_point::duration after) {
-  return {time_point{1000s} + after, 0};
-}
-
 std::shared_ptr<promise_record> leased(const char* policy = "Always") {
-  auto result = std::make_shared<promise_record>();
-  result->mutable_slot()->set_pod("p");
-  result->mutable_slot()->set_uid("u");
+  auto result = a_promise(policy);
   result->mutable_slot()->set_lease_ms(10'000);
-  auto& spec = *result->mutable_what()->mutable_pod();
-  spec.set_restart_policy(policy);
-  spec.set_termination_grace_period_seconds(30);
-  spec.add_containers()->set_name("a");
   return result;
 }
 
-process_status process(std::uint32_t life, const char* state = "running") {
-  process_status x;
-  x.set_workload("u");
-  x.set_container("a");
-  x.set_life(life);
-  x.set_state(state);
-  return x;
-}
-
-process_status exited(std::uint32_t life, int signal, const char* reason = "") {
+process_status ended(std::uint32_t life, int signal, const char* reason = "") {
   auto x = process(life, "exited");
   x.set_signal(signal);
   x.set_reason(reason);
   return x;
-}
-
-template <class T>
-const T* find(const effects& in) {
-  for (const auto& x : in)
-    if (auto* y = std::get_if<T>(&x))
-      return y;
-  return nullptr;
 }
 
 } // namespace
@@ -70,7 +40,7 @@ TEST_SUITE("workload/pod_lifecycle leases") {
     CHECK_FALSE(find<start_process>(out));
     CHECK(x.on_lease(78'000, at(3s)).empty()); // never back
     x.on_started(0, process(0), at(3s));
-    out = x.on_exit(exited(0, 11), at(4s));
+    out = x.on_exit(ended(0, 11), at(4s));
     REQUIRE(find<start_process>(out));
     CHECK(find<start_process>(out)->what.lease_until_ms() == 78'500);
   }
@@ -81,7 +51,7 @@ TEST_SUITE("workload/pod_lifecycle leases") {
       x.begin({}, at(0s));
       x.on_lease(10'000, at(0s));
       x.on_started(0, process(0), at(0s));
-      auto out = x.on_exit(exited(0, 15, "lease_expired"), at(10s));
+      auto out = x.on_exit(ended(0, 15, "lease_expired"), at(10s));
       CHECK(find<lease_lost>(out));
       CHECK_FALSE(find<start_process>(out));
       CHECK(x.status().reason() == "LeaseExpired");
@@ -93,7 +63,7 @@ TEST_SUITE("workload/pod_lifecycle leases") {
 
   TEST_CASE("a node that comes back after the lease ran out does not begin it again either") {
     pod_lifecycle x{leased(), {"n1", "127.0.0.1"}};
-    auto out = x.begin({exited(3, 9, "lease_expired")}, at(0s));
+    auto out = x.begin({ended(3, 9, "lease_expired")}, at(0s));
     CHECK(find<lease_lost>(out));
     CHECK_FALSE(find<start_process>(out));
   }
@@ -101,7 +71,7 @@ TEST_SUITE("workload/pod_lifecycle leases") {
   TEST_CASE("what is adopted goes on under its lease; a restart waits for a renewal") {
     pod_lifecycle x{leased(), {"n1", "127.0.0.1"}};
     x.begin({process(3)}, at(0s));
-    CHECK_FALSE(find<start_process>(x.on_exit(exited(3, 9), at(1s))));
+    CHECK_FALSE(find<start_process>(x.on_exit(ended(3, 9), at(1s))));
     auto out = x.on_lease(90'000, at(11s));
     REQUIRE(find<start_process>(out));
     CHECK(find<start_process>(out)->what.life() == 4);

@@ -1,78 +1,10 @@
-#include <doctest/doctest.h>
-
 #include <limits>
 
-#include "actors/workload/pod_lifecycle.hpp"
+#include "tests/unit/workload/pod_world.hpp"
 
 namespace legion::pod_lifecycle_test {
 
-using namespace legion::workload;
-using namespace std::chrono_literals;
-
-namespace {
-
-const time_point start{1000s};
-
-moment at(time_point::duration after) {
-  return {start + after, 1'000'000 + std::chrono::duration_cast<milliseconds>(after).count()};
-}
-
-std::shared_ptr<promise_record> a_promise(std::string policy = "Always", int containers = 1) {
-  auto result = std::make_shared<promise_record>();
-  result->mutable_slot()->set_pod("p");
-  result->mutable_slot()->set_uid("u");
-  auto& spec = *result->mutable_what()->mutable_pod();
-  spec.set_restart_policy(policy);
-  spec.set_termination_grace_period_seconds(30);
-  for (int i = 0; i < containers; ++i) {
-    auto* x = spec.add_containers();
-    x->set_name(std::string(1, static_cast<char>('a' + i)));
-    x->add_command("run");
-  }
-  return result;
-}
-
-process_status process(std::uint32_t life, std::string state = "running", std::string name = "a") {
-  process_status x;
-  x.set_workload("u");
-  x.set_container(name);
-  x.set_life(life);
-  x.set_state(state);
-  if (state != "exited")
-    x.set_pid(100 + static_cast<int>(life));
-  return x;
-}
-
-process_status exited(std::uint32_t life, int code, int signal = 0) {
-  auto x = process(life, "exited");
-  x.set_exit_code(code);
-  x.set_signal(signal);
-  return x;
-}
-
-template <class T>
-const T* find(const effects& in) {
-  for (const auto& x : in)
-    if (auto* y = std::get_if<T>(&x))
-      return y;
-  return nullptr;
-}
-
-pod_lifecycle running(std::shared_ptr<promise_record> what) {
-  pod_lifecycle x{what, {"n1", "127.0.0.1"}};
-  auto out = x.begin({}, at(0s));
-  REQUIRE(find<start_process>(out));
-  x.on_started(0, process(0), at(0s));
-  return x;
-}
-
-probe& readiness(promise_record& x) {
-  auto& probe = *x.mutable_what()->mutable_pod()->mutable_containers(0)->mutable_readiness_probe();
-  probe.mutable_tcp_socket()->mutable_port()->set_number(8080);
-  return probe;
-}
-
-} // namespace
+using namespace legion::pod_world;
 
 TEST_SUITE("workload/ports") {
 
@@ -347,65 +279,6 @@ TEST_SUITE("workload/pod_lifecycle") {
     CHECK(find<stop_processes>(out)); // asked again
     CHECK(find<remove_files>(x.on_found({}, at(36s))));
     CHECK(x.status().containers(0).exit_code() == 137);
-  }
-
-  TEST_CASE("ready follows the probe, and says since when") {
-    auto what = a_promise();
-    auto& spec = readiness(*what);
-    spec.set_period_seconds(2);
-    spec.set_failure_threshold(1);
-    auto x = running(what);
-    CHECK(!x.status().ready());
-    CHECK(x.next_tick() == start + 100ms);
-    auto out = x.on_tick(at(100ms));
-    auto* tried = find<try_probe>(out);
-    REQUIRE(tried);
-    CHECK(tried->port == 8080);
-    CHECK(tried->host == "127.0.0.1");
-    CHECK(!tried->http);
-    CHECK(!x.next_tick()); // one at a time
-    x.on_probe(0, 0, true, "open", at(150ms));
-    CHECK(x.status().ready());
-    CHECK(x.status().ready_since_ms() == at(150ms).wall);
-    x.on_tick(at(3s));
-    auto lost = x.on_probe(0, 0, false, "refused", at(3s));
-    CHECK(find<tell>(lost)->what.reason() == "Unhealthy");
-    CHECK(!x.status().ready());
-    CHECK(x.status().ready_since_ms() == 0);
-    CHECK(x.status().message() == "Readiness probe failed: refused");
-  }
-
-  TEST_CASE("one that never was ready says why not") {
-    auto what = a_promise();
-    readiness(*what).set_failure_threshold(1);
-    auto x = running(what);
-    x.on_tick(at(100ms));
-    auto failed = x.on_probe(0, 0, false, "Connection refused", at(150ms));
-    CHECK(find<say_status>(failed));
-    CHECK(x.status().message() == "Readiness probe failed: Connection refused");
-  }
-
-  TEST_CASE("a probe's answer for an earlier life is not heard") {
-    auto what = a_promise();
-    readiness(*what).set_period_seconds(10);
-    auto x = running(what);
-    x.on_tick(at(100ms));
-    x.on_exit(exited(0, 1), at(150ms));
-    x.on_started(0, process(1), at(160ms));
-    x.on_probe(0, 0, true, "open", at(170ms));
-    CHECK(!x.status().ready());
-    CHECK(x.next_tick() == start + 260ms); // the new life's own first try
-  }
-
-  TEST_CASE("the pod is ready when every container is") {
-    pod_lifecycle x{a_promise("Always", 2), {"n1", ""}};
-    x.begin({}, at(0s));
-    x.on_started(0, process(0), at(0s));
-    CHECK(!x.status().ready());
-    CHECK(x.status().phase() == "Pending");
-    x.on_started(1, process(0, "running", "b"), at(1s));
-    CHECK(x.status().ready());
-    CHECK(x.status().ready_since_ms() == at(1s).wall);
   }
 
   TEST_CASE("the end: stop with grace, then forget the files, then over") {
