@@ -7,19 +7,28 @@ namespace legion::node {
 
 namespace {
 
-/// The pod as it is, or as it was last; for who goes on reading, that one and none of its name.
+/// Who goes on reading means that pod, and none of its name.
+bool is_meant(const logs_request& x, const std::string& uid) {
+  return x.workload().empty() || x.workload() == uid;
+}
+
+/// The pod as it is, or as it was last.
 std::optional<gone_pod> pod_meant(const logs_request& x, const commitments& promises,
                                   const departed& gone) {
-  auto meant = [&](const std::string& uid) { return x.workload().empty() || x.workload() == uid; };
   if (const auto* known = promises.find_pod(x.namespace_(), x.pod());
-      known && meant(known->record->slot().uid()))
+      known && is_meant(x, known->record->slot().uid()))
     return last_seen(*known);
-  if (const auto* was = gone.find(x.namespace_(), x.pod()); was && meant(was->uid()))
+  if (const auto* was = gone_pod_meant(x, gone))
     return *was;
   return std::nullopt;
 }
 
 } // namespace
+
+const gone_pod* gone_pod_meant(const logs_request& x, const departed& gone) {
+  const auto* was = gone.find(x.namespace_(), x.pod());
+  return was && is_meant(x, was->uid()) ? was : nullptr;
+}
 
 result<log_question> log_question_of(const logs_request& x, const commitments& promises,
                                      const departed& gone, const std::string& node_name) {

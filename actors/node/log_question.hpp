@@ -19,6 +19,9 @@ struct log_question {
   bool only_the_end = false; // of what is there, nothing: just where it ends
 };
 
+/// What is remembered of a pod that is gone, if it is the one that is asked for; else nullptr.
+const gone_pod* gone_pod_meant(const logs_request& x, const departed& gone);
+
 /// Which workload, container and life are meant: of a pod that is here, else of one that is gone; the
 /// first container if none is named, the life that runs, or the one before it.
 result<log_question> log_question_of(const logs_request& x, const commitments& promises,

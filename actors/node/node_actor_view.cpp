@@ -176,8 +176,7 @@ caf::typed_response_promise<log_lines> on_logs(node_pointer self, const logs_req
   auto reply = self->make_response_promise<log_lines>();
   if (x.find_gone()) {
     log_lines lines;
-    const auto* gone = s.departed.find(x.namespace_(), x.pod());
-    if (gone && (x.workload().empty() || x.workload() == gone->uid()))
+    if (const auto* gone = node::gone_pod_meant(x, s.departed))
       lines.set_gone_ms(gone->gone_ms());
     reply.deliver(std::move(lines));
     return reply;

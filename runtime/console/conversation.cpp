@@ -100,8 +100,11 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
                 << std::flush;
       return exit_unknown;
     }
-    if (result.why.empty())
+    if (result.why.empty()) {
+      if (result.code == exit_unreachable || result.code == exit_unknown)
+        ask_last(address);
       return result.code;
+    }
     auto passed_over = result.cut_off.has_refused();
     if (passed_over && !cut_off)
       cut_off = std::move(result.cut_off);
@@ -120,8 +123,7 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
                 << std::flush;
       if (result.broke_off)
         comes.go_on(what);
-      std::erase(to_.addresses, address);
-      to_.addresses.push_back(address);
+      ask_last(address);
     } else if (!result.try_next
                || (is_last && !cut_off && tried.empty()
                    && (result.code == exit_unknown || result.broke_off))) {
@@ -149,6 +151,11 @@ int conversation::ask(api_request what, const listener& heard, const flow& comes
   print_error("no node answers (targets from " + to_.named_by + "):" + tried
               + "\nname one with --target HOST:PORT or --target SOCKET, or start one: legion-node");
   return code;
+}
+
+void conversation::ask_last(const std::string& address) {
+  std::erase(to_.addresses, address);
+  to_.addresses.push_back(address);
 }
 
 int conversation::refuse(const api_reply& x, const listener& heard) {

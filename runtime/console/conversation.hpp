@@ -45,8 +45,8 @@ public:
   int ask(api_request what, const listener& heard, const flow& comes);
 
   terminal& with() { return with_; }
-  /// The same targets, another terminal; for looks that are repeated: the first that answers is
-  /// believed.
+  /// The same targets, another terminal; for looks that are repeated: each takes the word of the first
+  /// that answers, and one that could reach nobody who decides is asked last from then on.
   conversation speaking_to(terminal& other) const {
     conversation result{to_, timeout_, other};
     result.passes_over_ = false;
@@ -68,6 +68,8 @@ private:
 
   outcome ask_one(const std::string& address, const api_request& what, const listener& heard,
                   const flow& comes, bool is_last);
+  /// From the next request on.
+  void ask_last(const std::string& address);
   /// What one that refuses says, and the exit code.
   int refuse(const api_reply& x, const listener& heard);
 

@@ -210,6 +210,30 @@ TEST_SUITE("console/targets") {
     CHECK(x.code == exit_unreachable);
   }
 
+  TEST_CASE("of looks that are repeated each asks one node, and the next one another") {
+    std::string asked;
+    fake_node cut_off{[&](const api_request&) {
+      asked += "cut off, ";
+      return std::vector{refused(refusal_unreachable, "no leader")};
+    }};
+    fake_node whole{[&](const api_request&) {
+      asked += "whole, ";
+      return std::vector{last({})};
+    }};
+    std::istringstream in;
+    std::ostringstream out, err;
+    terminal with{in, out, err, false, false, [] { return canned_now; }};
+    conversation talk{{{cut_off.path(), whole.path()}, "--target"}, std::chrono::seconds{5}, with};
+    auto look = talk.speaking_to(with);
+    api_request question;
+    question.mutable_get()->set_kind("nodes");
+    auto any = [](const api_reply&) { return true; };
+    CHECK(look.ask(question, any) == exit_unreachable);
+    CHECK(look.ask(question, any) == exit_done);
+    CHECK(look.ask(question, any) == exit_done);
+    CHECK(asked == "cut off, whole, whole, ");
+  }
+
   TEST_CASE("logs that break off go on at the next node, where they stopped") {
     auto piece = [](const char* text, std::int64_t next, bool is_last) {
       api_reply x;

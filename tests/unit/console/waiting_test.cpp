@@ -161,6 +161,36 @@ TEST_SUITE("console/waiting") {
     CHECK(text.find("pod/d") == std::string::npos);
   }
 
+  TEST_CASE("what was paused at one look and is not at the last is not called paused") {
+    auto looks = 0;
+    fake_node node{[&](const api_request& what) {
+      api_reply reply;
+      looks += what.has_get();
+      for (auto* name : {"a", "b"}) {
+        auto web = canned_web();
+        web.mutable_what()->mutable_metadata()->set_name(name);
+        web.set_available(web.wanted());
+        web.set_updated(web.wanted());
+        if (looks == 1) {
+          web.mutable_what()->mutable_deployment()->set_paused(true);
+          web.set_updated(*name == 'a' ? 1 : 2);
+          web.set_available(*name == 'a' ? web.wanted() : 0);
+        }
+        if (what.has_apply()) {
+          auto& result = *reply.add_results() = result_reply("configured").results(0);
+          result.mutable_name()->set_name(name);
+        } else {
+          *reply.add_resources() = web;
+        }
+      }
+      return std::vector{last(reply)};
+    }};
+    auto x = run_words({"apply", "-f", "-", "--wait", "--target", node.path()}, "x");
+    CHECK(x.code == exit_done);
+    CHECK(x.err.find("is paused") == std::string::npos);
+    CHECK(looks > 1);
+  }
+
   TEST_CASE("what waits for the end of an exclusive replica says so") {
     auto web = canned_web();
     put_result applied;

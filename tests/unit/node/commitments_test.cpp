@@ -203,8 +203,10 @@ TEST_SUITE("node/departed") {
     CHECK(log_question_of(ask, x, gone, "n1")->life == 1);
     ask.set_workload("b"); // who has read another of that name so far
     CHECK(!log_question_of(ask, x, gone, "n1"));
+    CHECK(!gone_pod_meant(ask, gone));
     ask.set_workload("a");
     CHECK(log_question_of(ask, x, gone, "n1"));
+    CHECK(gone_pod_meant(ask, gone)->uid() == "a");
     ask.set_namespace_("other");
     CHECK(!log_question_of(ask, x, gone, "n1"));
   }
