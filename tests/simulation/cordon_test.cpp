@@ -8,6 +8,17 @@ namespace legion::cordon_test {
 
 using namespace legion::charter_zone;
 
+namespace {
+
+void act(cluster& z, disturbance::kind what, std::uint32_t node) {
+  disturbance x;
+  x.what = what;
+  x.nodes = {node};
+  z.apply(x);
+}
+
+} // namespace
+
 TEST_SUITE("simulation/cordon") {
 
   TEST_CASE(
@@ -74,6 +85,31 @@ TEST_SUITE("simulation/cordon") {
       elected += z.all.view(asked)->charter() == "leader";
     }
     CHECK(elected > 0);
+  }
+
+  TEST_CASE(
+      "a leader that stood still and was replaced sends on what it is asked when it goes on") {
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+      CAPTURE(seed);
+      zone z{3, seed};
+      z.all.start_all();
+      z.all.run_for(seconds{20});
+      auto leader = z.leader();
+      auto other = (leader + 1) % 3;
+      auto name = z.all.node((leader + 2) % 3).self.name;
+      act(z.all, disturbance::kind::pause, leader);
+      REQUIRE(z.all.run_until([&] { return !z.cordon(other, name, true).has_refused(); },
+                              seconds{30}, seconds{1}));
+      disturbance goes_on; // what it was asked meanwhile comes before what it missed, or behind
+      goes_on.what = disturbance::kind::resume;
+      goes_on.nodes = {leader};
+      goes_on.at = z.all.now() + milliseconds{5};
+      z.all.schedule({goes_on});
+      auto reply = z.cordon(leader, name, false);
+      INFO(reply.refused().detail());
+      CHECK_FALSE(reply.has_refused());
+      CHECK_FALSE(z.all.view((leader + 2) % 3)->member().cordoned());
+    }
   }
 
 } // TEST_SUITE

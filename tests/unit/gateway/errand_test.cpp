@@ -135,6 +135,7 @@ TEST_SUITE("gateway/errand") {
       it.answer(through, done);
       REQUIRE(it.ended());
       CHECK_FALSE(it.last_said().has_refused());
+      CHECK(it.zone.keepers_of(group::group_of(web_name)).front() == leader.whom); // still
     }
     SUBCASE("or not: the next one is asked itself") {
       it.answer(through, elsewhere);
@@ -142,6 +143,24 @@ TEST_SUITE("gateway/errand") {
       CHECK(third.whom != other.whom);
       CHECK_FALSE(std::get<group_request>(third.what).pass_on());
     }
+  }
+
+  TEST_CASE(
+      "one that has nothing of it, and one that is down: it is a matter of starting that one") {
+    play it{scale_of(5)};
+    for (int node : {2, 3, 4})
+      it.keeps(node, web_name);
+    it.keeps(4, web_name, member_dead);
+    it.start();
+    until_it_ends(it, [&](const ask& x) {
+      auto reply = refused_reply(refusal_elsewhere, "group 7 has no leader");
+      reply.mutable_refused()->set_absent(play::whom(x) == "legion-2");
+      it.answer(x, reply);
+    });
+    const auto& said = it.last_said().refused().detail();
+    CHECK(said.find("legion-2, which has nothing of it any more") != std::string::npos);
+    CHECK(said.find("try again once most of them are up") != std::string::npos);
+    CHECK(said.find("keepers rebuild") == std::string::npos);
   }
 
   TEST_CASE("one that is too busy to look does not take the doubt away that another has left") {
